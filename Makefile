@@ -1,0 +1,120 @@
+# Builds and runs the server with MinGW-w64: on Debian and Ubuntu cross-compiled and under Wine, with apt fetching what
+# is missing; on Windows as it is (mingw32-make, from cmd or sh). `make help` lists the targets.
+
+SOURCES := Main.cpp Proactor.cpp util.cpp
+TESTS := $(filter-out tests/client.c,$(wildcard tests/*.c))
+OBJECTS := $(SOURCES:%.cpp=build/%.o)
+TEST_OBJECTS := $(TESTS:tests/%.c=build/tests-%.o)
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+CPPFLAGS := -D__USE_MINGW_ANSI_STDIO=1
+CFLAGS := -O2 -g $(WARNINGS)
+LDFLAGS := -static
+LDLIBS := -lws2_32
+ARGS ?=
+
+ifneq ($(OS),Windows_NT)
+    CC := x86_64-w64-mingw32-gcc
+    RUN := sh tests/wine.sh ./
+    MKDIR := mkdir -p build
+    CLEAN := sh tests/wine.sh --end; rm -rf build server.exe client.exe
+else ifeq ($(SHELL),sh.exe) # how GNU make says that there is no sh, only cmd
+    CC := gcc
+    RUN := .\\
+    MKDIR := if not exist build mkdir build
+    CLEAN := rmdir /s /q build & del /q server.exe client.exe
+else
+    CC := gcc
+    RUN := ./
+    MKDIR := mkdir -p build
+    CLEAN := rm -rf build server.exe client.exe
+endif
+C11 = $(CC) -x c -std=c11 $(CPPFLAGS) $(CFLAGS)
+
+.PHONY: all run client test check clean help tools check-tools check-warnings check-analyzers check-style
+all: server.exe
+
+server.exe: $(OBJECTS)
+	$(CC) $(LDFLAGS) -o $@ $(OBJECTS) $(LDLIBS)
+
+build/%.o: %.cpp Overlapped.h Makefile | build
+	$(C11) -c $< -o $@
+
+client: client.exe
+client.exe: tests/client.c Makefile | build
+	$(C11) $< -o $@ -x none $(LDFLAGS) $(LDLIBS)
+
+build/tests.exe: $(TEST_OBJECTS)
+	$(CC) $(LDFLAGS) -o $@ $(TEST_OBJECTS) $(LDLIBS)
+
+build/tests-%.o: tests/%.c tests/test.h Makefile | build
+	$(C11) -c $< -o $@
+
+build: | tools
+	@$(MKDIR)
+
+run: server.exe
+	@$(RUN)server.exe $(ARGS)
+
+test: server.exe build/tests.exe
+ifneq ($(OS),Windows_NT)
+	@sh tests/need.sh telnet=telnet expect=expect
+	@sh tests/telnet.sh ./server.exe
+endif
+	@$(RUN)build/tests.exe server.exe $(ARGS)
+
+clean:
+	-@$(CLEAN)
+
+help:
+	@cd . $(info make          builds server.exe)\
+	$(info make run      builds and starts it; ARGS="--chat 9001" are its options)\
+	$(info make client   builds client.exe, a test client: client.exe HOST PORT)\
+	$(info make test     builds all and runs every test; ARGS="name" only those with that name)\
+	$(info make check    all static checks: warnings, analyzers, format, sizes)\
+	$(info make clean    removes what was built)
+
+# ---- what must be there ----
+
+tools:
+ifneq ($(OS),Windows_NT)
+	@sh tests/need.sh $(CC)=gcc-mingw-w64-x86-64 wine=wine,wine64
+endif
+
+check-tools:
+	@sh tests/need.sh x86_64-w64-mingw32-g++=g++-mingw-w64-x86-64 i686-w64-mingw32-g++=g++-mingw-w64-i686 \
+		clang=clang clang-format=clang-format cppcheck=cppcheck
+
+# ---- static checks ----
+
+CHECKED := $(SOURCES) $(wildcard tests/*.c)
+HEADERS := Overlapped.h $(wildcard tests/*.h)
+
+check: check-warnings check-analyzers check-style
+
+# No warning from two compilers, as C11 and as C++17, 64 and 32 bit.
+ifneq ($(OS),Windows_NT)
+COMPILERS := x86_64-w64-mingw32-gcc i686-w64-mingw32-gcc \
+             'clang --target=x86_64-w64-mingw32' 'clang --target=i686-w64-mingw32'
+check-warnings: check-tools check-warnings check-analyzers check-style
+	@for compiler in $(COMPILERS); do for language in 'c -std=c11' 'c++ -std=c++17'; do \
+	    echo "$$compiler -x $$language: $(words $(CHECKED)) files"; \
+	    for file in $(CHECKED); do \
+	        $$compiler -x $$language $(CPPFLAGS) -O2 $(WARNINGS) -Werror -c $$file -o /dev/null || exit 1; \
+	    done; \
+	done; done
+else
+check-warnings: build
+	$(CC) -x c -std=c11 $(CPPFLAGS) -O2 $(WARNINGS) -Werror -fsyntax-only $(CHECKED)
+	$(CC) -x c++ -std=c++17 $(CPPFLAGS) -O2 $(WARNINGS) -Werror -fsyntax-only $(CHECKED)
+endif
+
+check-analyzers: check-tools check-warnings check-analyzers check-style
+	@for file in $(CHECKED); do echo "gcc -fanalyzer: $$file"; \
+	    $(C11) -fanalyzer -Werror -c $$file -o /dev/null || exit 1; done
+	cppcheck --quiet --language=c --std=c11 --platform=win64 --enable=warning,performance,portability \
+	    --inline-suppr --suppress=missingIncludeSystem --error-exitcode=1 $(CHECKED)
+
+check-style: check-tools check-warnings check-analyzers check-style
+	clang-format --dry-run -Werror $(CHECKED) $(HEADERS)
+	@awk -f tests/sizes.awk $(CHECKED) $(HEADERS)

@@ -1,0 +1,456 @@
+/* Proactor.cpp - the heart of Overlapped I/O Model-I: operations are posted and return at once, a
+ * thread waits for their events, asks for the results and hands them to the session's handler.
+ *
+ * A Proactor owns one window of 64 slots of s_arr and e_arr and all sessions in it. Only its thread
+ * posts operations on them: Windows cancels a thread's pending operations when that thread ends,
+ * and with one owner a session needs no lock. Nothing here knows what the bytes mean; that is the
+ * handler's.
+ */
+#include "Overlapped.h"
+
+#include <process.h>
+
+enum {
+    PROACTOR_STACK =
+        256 * 1024, /* bytes reserved; the default of 1 MiB would cost 10,000 clients 160 MiB */
+    SMALL_RUN = 8   /* so many small receives in a row, and rbuf shrinks again */
+};
+
+/* ---- posting operations ---- */
+
+/* rbuf doubles while receives fill it and goes back to its first size when traffic is small again,
+ * so that bulk is fast and 10,000 quiet sessions are cheap. Without memory to grow it stays as it
+ * is. */
+static void rbuf_fit(LPSession session, ULONG kept)
+{
+    if (session->filled && session->rsize < RBUF_MAX) {
+        buffer_resize(&session->rbuf, &session->rsize, 2 * session->rsize);
+    } else if (session->small >= SMALL_RUN && session->rsize > RBUF_MIN && kept < RBUF_MIN / 2) {
+        buffer_resize(&session->rbuf, &session->rsize, RBUF_MIN);
+        session->small = 0;
+    }
+    session->filled = false;
+}
+
+static void recv_post(LPSession session, ULONG kept)
+{
+    DWORD flags = 0;
+
+    rbuf_fit(session, kept);
+    ZeroMemory(&session->over, sizeof session->over);
+    session->over.hEvent = session->hevent;
+    session->rwsa.buf = session->rbuf + kept;
+    session->rwsa.len = session->rsize - 1 - kept; /* one byte is left for a NUL */
+
+    /* The byte count is asked for later, of WSAGetOverlappedResult; "WSARecv function" advises NULL
+     * here. */
+    if (WSARecv(session->sock, &session->rwsa, 1, NULL, &flags, &session->over, NULL)
+        == SOCKET_ERROR) {
+        int error = WSAGetLastError();
+        if (error != WSA_IO_PENDING) {
+            session_close(session, "WSARecv", error);
+            return;
+        }
+    }
+    session->receiving = true;
+}
+
+/* Posts what is left of swsa. */
+static void send_post(LPSession session)
+{
+    DWORD first = session->swsa[0].len == 0, count = 2 - first - (session->swsa[1].len == 0);
+
+    ZeroMemory(&session->sover, sizeof session->sover);
+    session->sover.hEvent = session->server->e_arr[session->proactor->first + SLOT_SEND];
+    if (WSASend(session->sock, &session->swsa[first], count, NULL, 0, &session->sover, NULL)
+        == SOCKET_ERROR) {
+        int error = WSAGetLastError();
+        if (error != WSA_IO_PENDING) {
+            session_close(session, "WSASend", error);
+            return;
+        }
+    }
+    session->sending = true;
+    session->proactor->sends++;
+}
+
+void session_recv(LPSession session, ULONG kept)
+{
+    if (session->phase == OPEN && !session->receiving) recv_post(session, kept);
+}
+
+void session_send(LPSession session)
+{
+    if (session->phase == OPEN) send_post(session);
+}
+
+/* ---- the end of a session ---- */
+
+void session_close(LPSession session, const char *why, int error)
+{
+    if (session->phase == CLOSED) return;
+    if (!session->why) {
+        session->why = why;
+        session->error = error;
+    }
+    session->phase = CLOSED;
+    session->due = 0;
+    closesocket(session->sock);
+}
+
+void session_finish(LPSession session, const char *why)
+{
+    if (session->phase != OPEN) return;
+    session->why = why;
+    session->phase = FINISHING;
+    session->due = GetTickCount64() + FINISH_MS;
+}
+
+/* Closing while received bytes lie unread would make Windows reset the connection, and the reset
+ * can destroy what the client has not read yet. So: half-close, read until the client has closed
+ * too, then close. */
+static bool session_wind_down(LPSession session)
+{
+    if (session->phase == FINISHING && !session->sending) {
+        if (shutdown(session->sock, SD_SEND) == SOCKET_ERROR) {
+            session_close(session, "shutdown", WSAGetLastError());
+            return true;
+        }
+        session->phase = LINGERING;
+        if (!session->receiving && !session->eof) recv_post(session, 0);
+        return true;
+    }
+    if (session->phase == LINGERING && session->eof) {
+        session_close(session, NULL, 0);
+        return true;
+    }
+    return false;
+}
+
+/* ---- completions ---- */
+
+static void session_received(LPSession session)
+{
+    DWORD bytes = 0, flags = 0;
+
+    session->receiving = false;
+    session->signalled = true;
+    if (session->phase == CLOSED) return;
+    if (!WSAGetOverlappedResult(session->sock, &session->over, &bytes, FALSE, &flags)) {
+        session_close(session, "WSARecv", WSAGetLastError());
+        return;
+    }
+    session->eof = bytes == 0;
+    if (session->phase == OPEN) {
+        session->in += bytes;
+        session->filled = bytes == session->rwsa.len;
+        session->small =
+            (unsigned char)(bytes < RBUF_MIN && session->small < SMALL_RUN ? session->small + 1
+                                                                           : 0);
+        session->rwsa.buf[bytes] = '\0';
+        session->handler->received(session, bytes);
+    } else if (session->phase == LINGERING && !session->eof) {
+        recv_post(session, 0);
+    }
+}
+
+/* Takes `bytes` sent off the front of swsa. */
+static void swsa_advance(WSABUF swsa[2], ULONG bytes)
+{
+    for (int i = 0; i < 2; i++) {
+        ULONG part = bytes < swsa[i].len ? bytes : swsa[i].len;
+        swsa[i].buf += part;
+        swsa[i].len -= part;
+        bytes -= part;
+    }
+}
+
+static void session_sent(LPSession session)
+{
+    DWORD bytes = 0, flags = 0;
+
+    session->sending = false;
+    session->proactor->sends--;
+    if (session->phase == CLOSED) return;
+    if (!WSAGetOverlappedResult(session->sock, &session->sover, &bytes, FALSE, &flags)) {
+        session_close(session, "WSASend", WSAGetLastError());
+        return;
+    }
+    session->out += bytes;
+    swsa_advance(session->swsa, bytes);
+    if (session->swsa[0].len || session->swsa[1].len) {
+        send_post(session); /* a short send goes on until all is out */
+    } else if (session->phase == OPEN) {
+        session->handler->sent(session);
+    }
+}
+
+/* ---- the sweep: look before you sleep ---- */
+
+static void session_open(LPSession session)
+{
+    session->phase = OPEN;
+    session->handler->opened(session);
+}
+
+/* The time the session asked for, or was given to finish, has come. */
+static void session_expire(LPSession session)
+{
+    session->due = 0;
+    if (session->phase != OPEN) {
+        session_close(session, NULL, 0);
+    } else if (!session->sending) {
+        session->handler->woken(session);
+    }
+}
+
+/* Serves one session: at most one finished receive and one finished send, so that nobody is served
+ * twice before all others were served once. Returns true when there was anything to do. */
+static bool session_serve(LPSession session, bool woken, ULONGLONG now)
+{
+    bool busy = false;
+
+    if (session->phase == NEW) {
+        session_open(session);
+        busy = true;
+    }
+    /* HasOverlappedIoCompleted is a look into the OVERLAPPED, not a system call. */
+    if (session->receiving && HasOverlappedIoCompleted(&session->over)) {
+        session_received(session);
+        busy = true;
+    }
+    if (session->sending && HasOverlappedIoCompleted(&session->sover)) {
+        session_sent(session);
+        busy = true;
+    }
+    if (session->due && now >= session->due) {
+        session_expire(session);
+        busy = true;
+    }
+    if (woken && !busy && !session->sending && session->phase == OPEN) {
+        bool receiving = session->receiving;
+        session->handler->woken(session);
+        busy = session->sending || session->receiving != receiving;
+    }
+    if (session_wind_down(session)) busy = true;
+
+    /* An operation that stays pending has reset its event ("Overlapped Operations"), so a session
+     * that keeps receiving needs no WSAResetEvent. One that took a receive and posted no other
+     * does, or the wait would spin. */
+    if (!busy && !session->receiving && session->signalled) {
+        WSAResetEvent(session->hevent);
+        session->signalled = false;
+    }
+    return busy;
+}
+
+static void proactor_remove(LPProactor proactor, int slot);
+
+/* Goes once over the window's sessions. Returns true when anything was done: then there may be more
+ * to do. */
+static bool proactor_sweep(LPProactor proactor)
+{
+    bool busy = false, woken = proactor->news || proactor->stopping;
+    ULONGLONG now = proactor->due ? GetTickCount64() : 0;
+    bool late = proactor->deadline && now >= proactor->deadline;
+
+    if (late) proactor->deadline = 0;
+    proactor->news = false;
+    proactor->due = proactor->deadline;
+    for (int slot = SLOT_FIRST; slot < SLOT_FIRST + proactor->seen;) {
+        LPSession session = proactor->server->s_arr[proactor->first + slot];
+        if (session_serve(session, woken, now)) busy = true;
+        if (late) session_finish(session, "the server is stopping");
+        if (session->due && (!proactor->due || session->due < proactor->due))
+            proactor->due = session->due;
+
+        /* Freed only now: until both operations are complete, Windows may write to the OVERLAPPEDs
+         * and to rbuf. */
+        if (session->phase == CLOSED && !session->receiving && !session->sending) {
+            proactor_remove(proactor, slot); /* moves the last session into this slot */
+        } else {
+            slot++;
+        }
+    }
+    return busy || late || proactor->news;
+}
+
+/* ---- the window ---- */
+
+/* Takes a session that is over out of the arrays and frees it. */
+static void proactor_remove(LPProactor proactor, int slot)
+{
+    LPServer server = proactor->server;
+    LPSession session = server->s_arr[proactor->first + slot];
+    int last;
+
+    session->handler->closed(session);
+    EnterCriticalSection(&server->cs);
+    last = SLOT_FIRST + --proactor->noc;
+    server->s_arr[proactor->first + slot] = server->s_arr[proactor->first + last];
+    server->e_arr[proactor->first + slot] = server->e_arr[proactor->first + last];
+    proactor->seen = proactor->noc;
+    LeaveCriticalSection(&server->cs);
+    session_free(session);
+}
+
+/* Wake was set: new sessions, news, or the end. */
+static void proactor_answer(LPProactor proactor)
+{
+    LPServer server = proactor->server;
+    bool stopping;
+
+    InterlockedExchange(&proactor->word, 0);
+    EnterCriticalSection(&server->cs);
+    proactor->seen = proactor->noc;
+    stopping = server->stopping;
+    LeaveCriticalSection(&server->cs);
+
+    proactor->news = true;
+    if (stopping && !proactor->stopping) {
+        proactor->stopping = true;
+        proactor->deadline = GetTickCount64() + FINISH_MS;
+        proactor->due = proactor->deadline;
+    }
+}
+
+static DWORD wait_timeout(LPProactor proactor)
+{
+    ULONGLONG now;
+
+    if (!proactor->due) return WSA_INFINITE;
+    now = GetTickCount64();
+    return now < proactor->due ? (DWORD)(proactor->due - now) : 0;
+}
+
+/* Sleeps until something is finished. Slot 0 belongs to the wait only while a send is pending:
+ * nearly all sends finish at once, and so cost neither a wait nor a reset. */
+static void proactor_wait(LPProactor proactor)
+{
+    int start = proactor->sends ? SLOT_SEND : SLOT_WAKE;
+    WSAEVENT *events = &proactor->server->e_arr[proactor->first];
+    DWORD count = (DWORD)(SLOT_FIRST + proactor->seen - start);
+    DWORD result =
+        WSAWaitForMultipleEvents(count, events + start, FALSE, wait_timeout(proactor), FALSE);
+
+    if (result == WSA_WAIT_FAILED) {
+        complain(WSAGetLastError(), "WSAWaitForMultipleEvents failed in window %d",
+                 proactor->number);
+        Sleep(10); /* the sweep looks at every OVERLAPPED, so the window is still served */
+        proactor_answer(proactor);
+        return;
+    }
+    if (result == WSA_WAIT_TIMEOUT) return;
+
+    /* The lowest signalled slot is returned. A session's slot needs nothing here: the sweep finds
+     * it and all others. The window's own events are reset before the sweep looks, so what comes
+     * after the look sets them again. */
+    int slot = start + (int)(result - WSA_WAIT_EVENT_0);
+    if (slot < SLOT_FIRST) WSAResetEvent(events[slot]);
+    if (slot == SLOT_WAKE) proactor_answer(proactor);
+}
+
+static unsigned __stdcall proactor_run(void *argument)
+{
+    LPProactor proactor = (LPProactor)argument;
+
+    while (!proactor->stopping || proactor->seen > 0) {
+        proactor_wait(proactor);
+        while (proactor_sweep(proactor)) {
+        }
+    }
+    return 0;
+}
+
+LPProactor proactor_open(LPServer server)
+{
+    LPProactor proactor =
+        &server->proactors[server->windows]; /* zeroed, and there is always one more */
+    int first = server->windows * WINDOW_SLOTS;
+    WSAEVENT *events = &server->e_arr[first];
+
+    proactor->server = server;
+    proactor->number = server->windows + 1;
+    proactor->first = first;
+    events[SLOT_SEND] = WSACreateEvent();
+    events[SLOT_WAKE] = WSACreateEvent();
+    if (events[SLOT_SEND] != WSA_INVALID_EVENT && events[SLOT_WAKE] != WSA_INVALID_EVENT) {
+        /* Not CreateThread: the thread uses the C library ("_beginthread, _beginthreadex"). */
+        proactor->thread = (HANDLE)_beginthreadex(NULL, PROACTOR_STACK, proactor_run, proactor,
+                                                  STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
+    }
+    if (!proactor->thread) {
+        complain(WSAGetLastError(), "no event or thread for Proactor %d", proactor->number);
+        proactor_close(proactor);
+        return NULL;
+    }
+    EnterCriticalSection(&server->cs);
+    server->windows++;
+    LeaveCriticalSection(&server->cs);
+    return proactor;
+}
+
+void proactor_close(LPProactor proactor)
+{
+    WSAEVENT *events = &proactor->server->e_arr[proactor->first];
+
+    if (proactor->thread) {
+        WaitForSingleObject(proactor->thread, INFINITE);
+        CloseHandle(proactor->thread);
+    }
+    for (int slot = SLOT_SEND; slot <= SLOT_WAKE; slot++) {
+        if (events[slot] != WSA_INVALID_EVENT) WSACloseEvent(events[slot]);
+        events[slot] = WSA_INVALID_EVENT;
+    }
+    proactor->thread = NULL;
+}
+
+/* The first window with a free slot, or a new one. Only Main adds, so a free slot stays free until
+ * it does. */
+static LPProactor proactor_with_room(LPServer server)
+{
+    LPProactor found = NULL;
+
+    EnterCriticalSection(&server->cs);
+    for (int i = 0; i < server->windows && !found; i++) {
+        if (server->proactors[i].noc < WINDOW_SESSIONS) found = &server->proactors[i];
+    }
+    LeaveCriticalSection(&server->cs);
+    return found ? found : proactor_open(server);
+}
+
+bool proactor_add(LPServer server, LPSession session)
+{
+    LPProactor proactor = proactor_with_room(server);
+    int index;
+
+    if (!proactor) return false;
+    session->proactor = proactor;
+    EnterCriticalSection(&server->cs);
+    index = proactor->first + SLOT_FIRST + proactor->noc++;
+    server->s_arr[index] = session;
+    server->e_arr[index] = session->hevent;
+    LeaveCriticalSection(&server->cs);
+    proactor_wake(proactor);
+    return true;
+}
+
+void proactor_wake(LPProactor proactor)
+{
+    if (InterlockedExchange(&proactor->word, 1) == 0) {
+        WSASetEvent(proactor->server->e_arr[proactor->first + SLOT_WAKE]);
+    }
+}
+
+void server_wake(LPServer server, LPProactor self)
+{
+    int windows;
+
+    EnterCriticalSection(&server->cs);
+    windows = server->windows;
+    LeaveCriticalSection(&server->cs);
+    for (int i = 0; i < windows; i++) {
+        if (&server->proactors[i] != self) proactor_wake(&server->proactors[i]);
+    }
+    if (self) self->news = true;
+}

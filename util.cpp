@@ -1,0 +1,580 @@
+/* util.cpp - start-up and tear-down: options, Winsock, the listening socket, sessions, the console,
+ * errors. */
+#include "Overlapped.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VERSION "1.0"
+
+enum {
+    LINE_BYTES = 512,   /* of one line on the console */
+    ADDRESS_BYTES = 64, /* of "[IPv6]:PORT" */
+    SPINS = 4000        /* tries before a thread sleeps for cs: it is held for a few instructions */
+};
+
+/* ---- the console ---- */
+
+static bool console_quiet;
+static volatile LONG console_interrupts; /* how often the user asked for the end */
+static SOCKET console_listen_sock;
+static UINT console_codepage; /* as they were, for console_restore() */
+static DWORD console_mode;
+
+static const char *plural(int n)
+{
+    return n == 1 ? "" : "s";
+}
+
+static void line_print(FILE *file, const char *line)
+{
+    fputs(line, file); /* one call a line: the C library keeps lines of several threads apart */
+    fflush(file);
+}
+
+void say(const char *format, ...)
+{
+    char line[LINE_BYTES], text[LINE_BYTES - 16];
+    SYSTEMTIME now;
+    va_list args;
+
+    if (console_quiet) return;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    GetLocalTime(&now);
+    snprintf(line, sizeof line, "%02d:%02d:%02d %s\n", now.wHour, now.wMinute, now.wSecond, text);
+    line_print(stdout, line);
+}
+
+void complain(int error, const char *format, ...)
+{
+    char line[LINE_BYTES], text[LINE_BYTES - 64];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (error) {
+        snprintf(line, sizeof line, "server: %s: %s (%d)\n", text, error_name(error), error);
+    } else {
+        snprintf(line, sizeof line, "server: %s\n", text);
+    }
+    line_print(stderr, line);
+}
+
+const char *error_name(int error)
+{
+    switch (error) {
+    case ERROR_INVALID_HANDLE: return "WSA_INVALID_HANDLE";
+    case ERROR_NOT_ENOUGH_MEMORY: return "WSA_NOT_ENOUGH_MEMORY";
+    case ERROR_OPERATION_ABORTED: return "WSA_OPERATION_ABORTED";
+    case ERROR_IO_PENDING: return "WSA_IO_PENDING";
+    case WSAEACCES: return "WSAEACCES";
+    case WSAEMFILE: return "WSAEMFILE";
+    case WSAENOTSOCK: return "WSAENOTSOCK";
+    case WSAEAFNOSUPPORT: return "WSAEAFNOSUPPORT";
+    case WSAEADDRINUSE: return "WSAEADDRINUSE";
+    case WSAEADDRNOTAVAIL: return "WSAEADDRNOTAVAIL";
+    case WSAENETDOWN: return "WSAENETDOWN";
+    case WSAENETRESET: return "WSAENETRESET";
+    case WSAECONNABORTED: return "WSAECONNABORTED";
+    case WSAECONNRESET: return "WSAECONNRESET";
+    case WSAENOBUFS: return "WSAENOBUFS";
+    case WSAENOTCONN: return "WSAENOTCONN";
+    case WSAESHUTDOWN: return "WSAESHUTDOWN";
+    case WSAETIMEDOUT: return "WSAETIMEDOUT";
+    default: return "error";
+    }
+}
+
+/* Runs on a thread that Windows makes for it. The first time it closes the listening socket, which
+ * ends Main's accept; the second time it leaves the matter to Windows, which ends the process at
+ * once. */
+static BOOL WINAPI console_event(DWORD type)
+{
+    if (InterlockedIncrement(&console_interrupts) > 1) return FALSE;
+    closesocket(console_listen_sock);
+
+    /* When the window is closed, Windows ends the process as soon as this returns ("HandlerRoutine
+     * callback function"). Main's return from main() ends this wait. */
+    if (type != CTRL_C_EVENT && type != CTRL_BREAK_EVENT) Sleep(INFINITE);
+    return TRUE;
+}
+
+bool server_interrupted(void)
+{
+    return InterlockedCompareExchange(&console_interrupts, 0, 0) != 0;
+}
+
+/* UTF-8 out, Ctrl+C to us, and no QuickEdit: a selection in the window would block whoever prints.
+ */
+static bool console_prepare(LPServer server)
+{
+    HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
+
+    console_quiet = server->options.quiet;
+    console_listen_sock = server->listen_sock;
+    console_codepage = GetConsoleOutputCP();
+    SetConsoleOutputCP(CP_UTF8);
+    if (GetConsoleMode(input, &console_mode)) {
+        SetConsoleMode(input,
+                       (console_mode & ~(DWORD)ENABLE_QUICK_EDIT_MODE) | ENABLE_EXTENDED_FLAGS);
+    } else {
+        console_mode = 0; /* standard input is no console */
+    }
+    /* The first call undoes "ignore Ctrl+C", which a child inherits from its parent. */
+    return SetConsoleCtrlHandler(NULL, FALSE) && SetConsoleCtrlHandler(console_event, TRUE);
+}
+
+static void console_restore(void)
+{
+    if (console_codepage) SetConsoleOutputCP(console_codepage);
+    if (console_mode)
+        SetConsoleMode(GetStdHandle(STD_INPUT_HANDLE), console_mode | ENABLE_EXTENDED_FLAGS);
+}
+
+/* ---- options ---- */
+
+static const char usage[] =
+    "usage: server.exe [PORT] [--echo|--chat] [--port N] [--bind ADDR] [--max-clients N] "
+    "[--quiet] [--help] [--version]\n";
+
+static const char help[] =
+    "\n"
+    "  --echo           send back what comes (the default)\n"
+    "  --chat           one room: every line goes to everyone else\n"
+    "  --port N         listen on port N, 0 to 65535 (default 9000; 0: a free one)\n"
+    "  --bind ADDR      listen on this IPv4 or IPv6 address only (default: on all)\n"
+    "  --max-clients N  serve at most N clients, 1 to 10000 (default 1000)\n"
+    "  --quiet          print only the first line, errors and the totals\n"
+    "  --help           print this and end\n"
+    "  --version        print the version and end\n";
+
+/* Ends the process. `value` may be NULL. */
+static void option_fail(const char *option, const char *value, const char *why)
+{
+    complain(0, "%s%s%s: %s", option, value ? " " : "", value ? value : "", why);
+    fputs(usage, stderr);
+    exit(2);
+}
+
+static const char *option_value(const char *option, const char *value)
+{
+    if (!value) option_fail(option, NULL, "its value is missing");
+    return value;
+}
+
+static int option_number(const char *option, const char *text, int least, int most)
+{
+    const char *value = option_value(option, text);
+    char *end, why[64];
+    long number = strtol(value, &end, 10);
+
+    if (end == value || *end || number < least || number > most) {
+        snprintf(why, sizeof why, "not a number from %d to %d", least, most);
+        option_fail(option, value, why);
+    }
+    return (int)number;
+}
+
+static void option_port(Options *options, const char *option, const char *value)
+{
+    if (options->port >= 0) option_fail(option, value, "the port was given already");
+    options->port = option_number(option, value, 0, 65535);
+}
+
+/* Fills `addr` with the numeric address `text`. Returns false when it is none. */
+static bool address_parse(const char *text, SOCKADDR_STORAGE *addr)
+{
+    ZeroMemory(addr, sizeof *addr);
+    if (inet_pton(AF_INET, text, &((SOCKADDR_IN *)addr)->sin_addr) == 1) {
+        addr->ss_family = AF_INET;
+    } else if (inet_pton(AF_INET6, text, &((SOCKADDR_IN6 *)addr)->sin6_addr) == 1) {
+        addr->ss_family = AF_INET6;
+    }
+    return addr->ss_family != AF_UNSPEC;
+}
+
+static void option_bind(Options *options, const char *option, const char *text)
+{
+    SOCKADDR_STORAGE addr;
+
+    options->bind = option_value(option, text);
+    if (!address_parse(text, &addr)) option_fail(option, text, "not an IPv4 or IPv6 address");
+}
+
+static void option_mode(Options *options, const char *option)
+{
+    if (options->mode && strcmp(options->mode, option) != 0) {
+        option_fail(option, NULL, "only one of --echo and --chat is possible");
+    }
+    options->mode = option;
+}
+
+static void print_and_end(const char *text, const char *more)
+{
+    printf("%s%s", text, more);
+    exit(0);
+}
+
+void options_read(Options *options, int argc, char *argv[])
+{
+    options->port = -1;
+    options->max_clients = DEFAULT_CLIENTS;
+    for (int i = 1; i < argc; i++) {
+        const char *option = argv[i];
+
+        if (strcmp(option, "--echo") == 0 || strcmp(option, "--chat") == 0) {
+            option_mode(options, option);
+        } else if (strcmp(option, "--port") == 0) {
+            option_port(options, option, argv[++i]);
+        } else if (strcmp(option, "--bind") == 0) {
+            option_bind(options, option, argv[++i]);
+        } else if (strcmp(option, "--max-clients") == 0) {
+            options->max_clients = option_number(option, argv[++i], 1, MAX_CLIENTS);
+        } else if (strcmp(option, "--quiet") == 0) {
+            options->quiet = true;
+        } else if (strcmp(option, "--help") == 0) {
+            print_and_end(usage, help);
+        } else if (strcmp(option, "--version") == 0) {
+            print_and_end("server.exe " VERSION, "\n");
+        } else if (option[0] == '-') {
+            option_fail(option, NULL, "no such option");
+        } else {
+            option_port(options, "PORT", option);
+        }
+    }
+    if (options->port < 0) options->port = DEFAULT_PORT;
+}
+
+/* ---- the listening socket ---- */
+
+/* Fills `addr` with the address to listen on. */
+static void listen_address(const Options *options, SOCKADDR_STORAGE *addr, bool ipv6)
+{
+    if (options->bind) {
+        address_parse(options->bind, addr);
+    } else {
+        address_parse(ipv6 ? "::" : "0.0.0.0", addr); /* every address */
+    }
+    /* The port stands at the same place in SOCKADDR_IN and SOCKADDR_IN6. */
+    ((SOCKADDR_IN *)addr)->sin_port = htons((unsigned short)options->port);
+}
+
+/* A socket for overlapped I/O; the sockets that accept() makes from it are so as well. */
+static SOCKET listen_socket(const Options *options, SOCKADDR_STORAGE *addr)
+{
+    SOCKET sock;
+
+    listen_address(options, addr, true);
+    sock = WSASocketW(addr->ss_family, SOCK_STREAM, IPPROTO_TCP, NULL, 0, WSA_FLAG_OVERLAPPED);
+    if (sock == INVALID_SOCKET && WSAGetLastError() == WSAEAFNOSUPPORT && !options->bind) {
+        listen_address(options, addr, false); /* a machine without IPv6 */
+        sock = WSASocketW(AF_INET, SOCK_STREAM, IPPROTO_TCP, NULL, 0, WSA_FLAG_OVERLAPPED);
+    }
+    return sock;
+}
+
+static bool listen_bind(SOCKET sock, const Options *options, const SOCKADDR_STORAGE *addr)
+{
+    DWORD off = 0, on = 1;
+
+    /* Dual stack: IPv4 clients arrive at the IPv6 socket too, as ::ffff:a.b.c.d ("Dual-Stack
+     * Sockets"). */
+    if (addr->ss_family == AF_INET6 && !options->bind
+        && setsockopt(sock, IPPROTO_IPV6, IPV6_V6ONLY, (const char *)&off, sizeof off)
+               == SOCKET_ERROR) {
+        complain(WSAGetLastError(), "cannot make the socket dual-stack");
+        return false;
+    }
+    /* Without this another program could take the port over ("Using SO_REUSEADDR and
+     * SO_EXCLUSIVEADDRUSE"). */
+    if (setsockopt(sock, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (const char *)&on, sizeof on)
+        == SOCKET_ERROR) {
+        complain(WSAGetLastError(), "cannot claim the port");
+        return false;
+    }
+    if (bind(sock, (const struct sockaddr *)addr, sizeof *addr) == SOCKET_ERROR) {
+        int error = WSAGetLastError();
+        bool taken = error == WSAEADDRINUSE || error == WSAEACCES;
+        complain(error, taken ? "port %d is in use" : "cannot listen on port %d", options->port);
+        return false;
+    }
+    return true;
+}
+
+/* Returns the bound socket, not listening yet, or INVALID_SOCKET, having said why. */
+static SOCKET listen_open(const Options *options)
+{
+    SOCKADDR_STORAGE addr;
+    SOCKET sock = listen_socket(options, &addr);
+
+    if (sock == INVALID_SOCKET) {
+        complain(WSAGetLastError(), "cannot make the listening socket");
+    } else if (!listen_bind(sock, options, &addr)) {
+        closesocket(sock);
+        sock = INVALID_SOCKET;
+    }
+    return sock;
+}
+
+void address_text(const SOCKADDR_STORAGE *addr, char *text, size_t size)
+{
+    const SOCKADDR_IN *in4 = (const SOCKADDR_IN *)addr;
+    const SOCKADDR_IN6 *in6 = (const SOCKADDR_IN6 *)addr;
+    char host[INET6_ADDRSTRLEN] = "?";
+    bool mapped = addr->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr);
+    const void *ip =
+        addr->ss_family == AF_INET ? (const void *)&in4->sin_addr : (const void *)&in6->sin6_addr;
+
+    if (mapped) ip = &in6->sin6_addr.s6_addr[12];
+    inet_ntop(mapped ? AF_INET : addr->ss_family, ip, host, sizeof host);
+    snprintf(text, size, strchr(host, ':') ? "[%s]:%d" : "%s:%d", host, ntohs(in4->sin_port));
+}
+
+/* ---- sessions ---- */
+
+bool buffer_resize(char **buf, ULONG *bufsize, ULONG size)
+{
+    char *bigger = (char *)realloc(*buf, size);
+
+    if (!bigger) return false;
+    *buf = bigger;
+    *bufsize = size;
+    return true;
+}
+
+/* Answers go out at once, and a client that vanished is noticed some day. */
+static void session_tune(SOCKET sock)
+{
+    DWORD on = 1;
+
+    if (setsockopt(sock, IPPROTO_TCP, TCP_NODELAY, (const char *)&on, sizeof on) == SOCKET_ERROR
+        || setsockopt(sock, SOL_SOCKET, SO_KEEPALIVE, (const char *)&on, sizeof on)
+               == SOCKET_ERROR) {
+        complain(WSAGetLastError(), "cannot set TCP_NODELAY and SO_KEEPALIVE");
+    }
+}
+
+/* Counts the session in and says so. */
+static void session_count_in(LPSession session)
+{
+    LPServer server = session->server;
+    char from[ADDRESS_BYTES];
+    int clients;
+    bool full;
+
+    EnterCriticalSection(&server->cs);
+    session->id = ++server->ids;
+    full = server->noc >= server->options.max_clients;
+    if (full) {
+        server->refused++;
+        session->handler = &full_handler;
+    } else {
+        server->served++;
+        server->noc++;
+        if (server->noc > server->peak) server->peak = server->noc;
+    }
+    clients = server->noc;
+    LeaveCriticalSection(&server->cs);
+    address_text(&session->caddr, from, sizeof from);
+    say("#%lu %s %s (%d client%s)", session->id, from, full ? "refused" : "connected", clients,
+        plural(clients));
+}
+
+static int session_count_out(LPSession session)
+{
+    LPServer server = session->server;
+    int clients;
+
+    EnterCriticalSection(&server->cs);
+    if (session->handler == &full_handler) {
+        server->refused--;
+    } else {
+        server->noc--;
+        server->in += session->in;
+        server->out += session->out;
+    }
+    clients = server->noc;
+    LeaveCriticalSection(&server->cs);
+    return clients;
+}
+
+static void session_release(LPSession session)
+{
+    if (session->hevent != WSA_INVALID_EVENT) WSACloseEvent(session->hevent);
+    free(session->rbuf);
+    free(session->sbuf);
+    free(session);
+}
+
+static LPSession session_allocate(void)
+{
+    LPSession session = (LPSession)calloc(1, sizeof *session);
+
+    if (!session) return NULL;
+    session->hevent = WSACreateEvent();
+    if (session->hevent == WSA_INVALID_EVENT
+        || !buffer_resize(&session->rbuf, &session->rsize, RBUF_MIN)) {
+        session_release(session);
+        return NULL;
+    }
+    return session;
+}
+
+/* Refused clients have a window's worth of places: they cannot take those of the others. */
+static bool crowd_at_the_door(LPServer server)
+{
+    bool crowd;
+
+    EnterCriticalSection(&server->cs);
+    crowd = server->refused >= WINDOW_SESSIONS;
+    LeaveCriticalSection(&server->cs);
+    return crowd;
+}
+
+LPSession session_create(LPServer server, SOCKET sock, const SOCKADDR_STORAGE *caddr)
+{
+    LPSession session = crowd_at_the_door(server) ? NULL : session_allocate();
+
+    if (!session) {
+        complain(0, "a client was turned away: no place, event or memory for it");
+        closesocket(sock);
+        return NULL;
+    }
+    session->server = server;
+    session->handler = server->handler;
+    session->sock = sock;
+    session->caddr = *caddr;
+    session_tune(sock);
+    session_count_in(session);
+    return session;
+}
+
+void session_free(LPSession session)
+{
+    int clients = session_count_out(session);
+    char from[ADDRESS_BYTES], why[96];
+
+    if (session->handler != &full_handler) {
+        address_text(&session->caddr, from, sizeof from);
+        if (session->error == WSAECONNRESET) {
+            snprintf(why, sizeof why, "reset by the client");
+        } else if (session->error) {
+            snprintf(why, sizeof why, "%s failed: %s (%d)", session->why,
+                     error_name(session->error), session->error);
+        } else {
+            snprintf(why, sizeof why, "%s", session->why);
+        }
+        say("#%lu %s left (%d client%s): in %llu bytes, out %llu bytes, %s", session->id, from,
+            clients, plural(clients), session->in, session->out, why);
+    }
+    session_release(session);
+}
+
+/* ---- the server ---- */
+
+/* Slots for all clients and for those that are refused. */
+static bool server_arrays(LPServer server)
+{
+    size_t slots;
+
+    server->max_windows = (server->options.max_clients + 2 * WINDOW_SESSIONS - 1) / WINDOW_SESSIONS;
+    slots = (size_t)server->max_windows * WINDOW_SLOTS;
+    server->s_arr = (LPSession *)calloc(slots, sizeof *server->s_arr);
+    server->e_arr = (WSAEVENT *)calloc(slots, sizeof *server->e_arr);
+    server->proactors = (Proactor *)calloc((size_t)server->max_windows, sizeof *server->proactors);
+    if (server->s_arr && server->e_arr && server->proactors) return true;
+    complain(0, "no memory for %d clients", server->options.max_clients);
+    return false;
+}
+
+static void server_announce(LPServer server)
+{
+    SOCKADDR_STORAGE addr;
+    int length = sizeof addr;
+    char text[ADDRESS_BYTES];
+    const char *host = server->options.bind ? server->options.bind : "localhost";
+
+    ZeroMemory(&addr, sizeof addr);
+    getsockname(server->listen_sock, (struct sockaddr *)&addr, &length);
+    address_text(&addr, text, sizeof text);
+    printf("%s server listening on %s (Ctrl+C stops it)\n", server->handler->name, text);
+    if (!server->options.quiet)
+        printf("try: telnet %s %d\n", host, ntohs(((SOCKADDR_IN *)&addr)->sin_port));
+    fflush(stdout);
+}
+
+/* Frees what server_start() made, as far as it came. The Proactors have been told to stop. */
+static void server_free(LPServer server)
+{
+    for (int i = 0; i < server->windows; i++)
+        proactor_close(&server->proactors[i]);
+    free(server->proactors);
+    free(server->e_arr);
+    free(server->s_arr);
+    DeleteCriticalSection(&server->cs);
+    console_restore();
+    WSACleanup();
+}
+
+static void server_tell_stop(LPServer server)
+{
+    EnterCriticalSection(&server->cs);
+    server->stopping = true;
+    LeaveCriticalSection(&server->cs);
+    server_wake(server, NULL);
+}
+
+/* In the lecture's order: overlapped socket, the thread that waits, listen. */
+static bool server_open(LPServer server)
+{
+    if (!server_arrays(server)) return false;
+    server->listen_sock = listen_open(&server->options);
+    if (server->listen_sock == INVALID_SOCKET) return false;
+    if (!proactor_open(server)) return false;
+    if (!console_prepare(server)) {
+        complain((int)GetLastError(), "SetConsoleCtrlHandler failed");
+        return false;
+    }
+    if (listen(server->listen_sock, SOMAXCONN) == SOCKET_ERROR) {
+        complain(WSAGetLastError(), "listen failed");
+        return false;
+    }
+    return true;
+}
+
+bool server_start(LPServer server)
+{
+    WSADATA data;
+    int error = WSAStartup(MAKEWORD(2, 2), &data);
+
+    if (error) {
+        complain(error, "WSAStartup failed");
+        return false;
+    }
+    InitializeCriticalSectionAndSpinCount(&server->cs, SPINS);
+    server->listen_sock = INVALID_SOCKET;
+    if (!server_open(server)) {
+        server_tell_stop(server);
+        if (server->listen_sock != INVALID_SOCKET) closesocket(server->listen_sock);
+        server_free(server);
+        return false;
+    }
+    server_announce(server);
+    return true;
+}
+
+void server_stop(LPServer server)
+{
+    server_tell_stop(server);
+    server_free(server);
+    printf("stopped: %lu client%s served, %d at once, %llu bytes in, %llu bytes out, %d Proactor "
+           "thread%s\n",
+           server->served, plural((int)server->served), server->peak, server->in, server->out,
+           server->windows, plural(server->windows));
+    fflush(stdout);
+}
