@@ -16,8 +16,7 @@
 #define OVERLAPPED_H
 
 #ifndef _WIN32_WINNT
-#define _WIN32_WINNT                                                                               \
-    0x0600 /* Windows Vista, the first with GetTickCount64 and dual-stack sockets */
+#define _WIN32_WINNT 0x0600 /* Windows Vista, the first with GetTickCount64 and dual-stack sockets */
 #endif
 #ifndef WIN32_LEAN_AND_MEAN
 #define WIN32_LEAN_AND_MEAN
@@ -46,7 +45,7 @@ enum {
     RBUF_MAX = 64 * 1024,
 
     ACCEPT_PAUSE_MS = 100, /* before the next try when accept is out of handles or buffers */
-    FINISH_MS = 1000 /* how long a session may take for its last sends, and for its good-bye */
+    FINISH_MS = 1000       /* how long a session may take for its last sends, and for its good-bye */
 };
 
 typedef struct Session Session, *LPSession;
@@ -69,9 +68,9 @@ typedef struct Handler {
     /* A send is complete, to its last byte: swsa and what it points to are free again. */
     void (*sent)(LPSession session);
 
-    /* Somebody called server_wake() or proactor_wake(), `due` has come, or the server is stopping,
-     * and nothing is being received or sent at this moment. Called again and again while the server
-     * is stopping until the handler calls session_finish(). */
+    /* Somebody called server_wake() or proactor_wake(), `due` has come, or the server is stopping, and no operation
+     * was finished since. Called again and again while the server is stopping, until the handler calls
+     * session_finish(). */
     void (*woken)(LPSession session);
 
     /* The last call: nothing is pending, and the session is freed after it. */
@@ -112,8 +111,8 @@ struct Session {
 
     unsigned long id;           /* counts from 1 */
     unsigned long long in, out; /* bytes */
-    const char *why; /* why it ended: a sentence or, with `error`, the call that failed */
-    int error;       /* WSAGetLastError() of that call, else 0 */
+    const char *why;            /* why it ended: a sentence or, with `error`, the call that failed */
+    int error;                  /* WSAGetLastError() of that call, else 0 */
 };
 
 /* One window of 64 slots and its thread. */
@@ -137,9 +136,9 @@ struct Proactor {
 typedef struct Options {
     int port;
     const char *bind; /* a numeric address; NULL: every address, IPv4 and IPv6 */
-    const char *mode; /* "--echo", "--chat" or NULL */
+    const char *mode; /* "--echo" or "--chat" as given; NULL: none was */
     int max_clients;
-    bool quiet;
+    bool chat, telnet, quiet;
 } Options;
 
 struct Server {
@@ -147,8 +146,8 @@ struct Server {
     LPSession *s_arr;   /* windows of WINDOW_SLOTS: the session ... */
     WSAEVENT *e_arr;    /* ... and its event, at the same index */
     CRITICAL_SECTION
-        cs;  /* guards arrays, counts and the chat room; never held across a call that blocks */
-    int noc; /* clients being served (event objects, without those of refused clients) */
+    cs;            /* guards arrays, counts and the chat room; never held across a call that blocks */
+    int noc;       /* clients being served (event objects, without those of refused clients) */
     bool stopping; /* no more clients come, the rest is finished; guarded by cs */
 
     Proactor *proactors; /* room for max_windows */
@@ -167,6 +166,7 @@ struct Server {
 /* ---- Main.cpp: what is done with bytes ---- */
 
 extern const Handler echo_handler;
+extern const Handler chat_handler;
 extern const Handler full_handler; /* says that the server is full, then good-bye */
 
 /* ---- Proactor.cpp: posting, waiting, dispatch ---- */

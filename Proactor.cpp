@@ -11,9 +11,8 @@
 #include <process.h>
 
 enum {
-    PROACTOR_STACK =
-        256 * 1024, /* bytes reserved; the default of 1 MiB would cost 10,000 clients 160 MiB */
-    SMALL_RUN = 8   /* so many small receives in a row, and rbuf shrinks again */
+    PROACTOR_STACK = 256 * 1024, /* bytes reserved; the default of 1 MiB would cost 10,000 clients 160 MiB */
+    SMALL_RUN = 8                /* so many small receives in a row, and rbuf shrinks again */
 };
 
 /* ---- posting operations ---- */
@@ -44,8 +43,7 @@ static void recv_post(LPSession session, ULONG kept)
 
     /* The byte count is asked for later, of WSAGetOverlappedResult; "WSARecv function" advises NULL
      * here. */
-    if (WSARecv(session->sock, &session->rwsa, 1, NULL, &flags, &session->over, NULL)
-        == SOCKET_ERROR) {
+    if (WSARecv(session->sock, &session->rwsa, 1, NULL, &flags, &session->over, NULL) == SOCKET_ERROR) {
         int error = WSAGetLastError();
         if (error != WSA_IO_PENDING) {
             session_close(session, "WSARecv", error);
@@ -62,8 +60,7 @@ static void send_post(LPSession session)
 
     ZeroMemory(&session->sover, sizeof session->sover);
     session->sover.hEvent = session->server->e_arr[session->proactor->first + SLOT_SEND];
-    if (WSASend(session->sock, &session->swsa[first], count, NULL, 0, &session->sover, NULL)
-        == SOCKET_ERROR) {
+    if (WSASend(session->sock, &session->swsa[first], count, NULL, 0, &session->sover, NULL) == SOCKET_ERROR) {
         int error = WSAGetLastError();
         if (error != WSA_IO_PENDING) {
             session_close(session, "WSASend", error);
@@ -144,9 +141,7 @@ static void session_received(LPSession session)
     if (session->phase == OPEN) {
         session->in += bytes;
         session->filled = bytes == session->rwsa.len;
-        session->small =
-            (unsigned char)(bytes < RBUF_MIN && session->small < SMALL_RUN ? session->small + 1
-                                                                           : 0);
+        session->small = (unsigned char)(bytes < RBUF_MIN && session->small < SMALL_RUN ? session->small + 1 : 0);
         session->rwsa.buf[bytes] = '\0';
         session->handler->received(session, bytes);
     } else if (session->phase == LINGERING && !session->eof) {
@@ -199,7 +194,7 @@ static void session_expire(LPSession session)
     session->due = 0;
     if (session->phase != OPEN) {
         session_close(session, NULL, 0);
-    } else if (!session->sending) {
+    } else {
         session->handler->woken(session);
     }
 }
@@ -227,10 +222,10 @@ static bool session_serve(LPSession session, bool woken, ULONGLONG now)
         session_expire(session);
         busy = true;
     }
-    if (woken && !busy && !session->sending && session->phase == OPEN) {
-        bool receiving = session->receiving;
+    if (woken && !busy && session->phase == OPEN) {
+        bool receiving = session->receiving, sending = session->sending;
         session->handler->woken(session);
-        busy = session->sending || session->receiving != receiving;
+        busy = session->sending != sending || session->receiving != receiving;
     }
     if (session_wind_down(session)) busy = true;
 
@@ -261,8 +256,7 @@ static bool proactor_sweep(LPProactor proactor)
         LPSession session = proactor->server->s_arr[proactor->first + slot];
         if (session_serve(session, woken, now)) busy = true;
         if (late) session_finish(session, "the server is stopping");
-        if (session->due && (!proactor->due || session->due < proactor->due))
-            proactor->due = session->due;
+        if (session->due && (!proactor->due || session->due < proactor->due)) proactor->due = session->due;
 
         /* Freed only now: until both operations are complete, Windows may write to the OVERLAPPEDs
          * and to rbuf. */
@@ -330,12 +324,10 @@ static void proactor_wait(LPProactor proactor)
     int start = proactor->sends ? SLOT_SEND : SLOT_WAKE;
     WSAEVENT *events = &proactor->server->e_arr[proactor->first];
     DWORD count = (DWORD)(SLOT_FIRST + proactor->seen - start);
-    DWORD result =
-        WSAWaitForMultipleEvents(count, events + start, FALSE, wait_timeout(proactor), FALSE);
+    DWORD result = WSAWaitForMultipleEvents(count, events + start, FALSE, wait_timeout(proactor), FALSE);
 
     if (result == WSA_WAIT_FAILED) {
-        complain(WSAGetLastError(), "WSAWaitForMultipleEvents failed in window %d",
-                 proactor->number);
+        complain(WSAGetLastError(), "WSAWaitForMultipleEvents failed in window %d", proactor->number);
         Sleep(10); /* the sweep looks at every OVERLAPPED, so the window is still served */
         proactor_answer(proactor);
         return;
@@ -364,8 +356,7 @@ static unsigned __stdcall proactor_run(void *argument)
 
 LPProactor proactor_open(LPServer server)
 {
-    LPProactor proactor =
-        &server->proactors[server->windows]; /* zeroed, and there is always one more */
+    LPProactor proactor = &server->proactors[server->windows]; /* zeroed, and there is always one more */
     int first = server->windows * WINDOW_SLOTS;
     WSAEVENT *events = &server->e_arr[first];
 

@@ -10,9 +10,9 @@
 #define VERSION "1.0"
 
 enum {
-    LINE_BYTES = 512,   /* of one line on the console */
-    ADDRESS_BYTES = 64, /* of "[IPv6]:PORT" */
-    SPINS = 4000        /* tries before a thread sleeps for cs: it is held for a few instructions */
+    LINE_BYTES = 5 * 1024, /* of one line on the console */
+    ADDRESS_BYTES = 64,    /* of "[IPv6]:PORT" */
+    SPINS = 4000           /* tries before a thread sleeps for cs: it is held for a few instructions */
 };
 
 /* ---- the console ---- */
@@ -36,22 +36,24 @@ static void line_print(FILE *file, const char *line)
 
 void say(const char *format, ...)
 {
-    char line[LINE_BYTES], text[LINE_BYTES - 16];
+    char line[LINE_BYTES];
     SYSTEMTIME now;
     va_list args;
+    int used;
 
     if (console_quiet) return;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
     GetLocalTime(&now);
-    snprintf(line, sizeof line, "%02d:%02d:%02d %s\n", now.wHour, now.wMinute, now.wSecond, text);
+    used = snprintf(line, sizeof line, "%02d:%02d:%02d ", now.wHour, now.wMinute, now.wSecond);
+    va_start(args, format);
+    vsnprintf(line + used, sizeof line - (size_t)used - 1, format, args);
+    va_end(args);
+    strcat(line, "\n");
     line_print(stdout, line);
 }
 
 void complain(int error, const char *format, ...)
 {
-    char line[LINE_BYTES], text[LINE_BYTES - 64];
+    char line[LINE_BYTES], text[LINE_BYTES / 2];
     va_list args;
 
     va_start(args, format);
@@ -120,8 +122,7 @@ static bool console_prepare(LPServer server)
     console_codepage = GetConsoleOutputCP();
     SetConsoleOutputCP(CP_UTF8);
     if (GetConsoleMode(input, &console_mode)) {
-        SetConsoleMode(input,
-                       (console_mode & ~(DWORD)ENABLE_QUICK_EDIT_MODE) | ENABLE_EXTENDED_FLAGS);
+        SetConsoleMode(input, (console_mode & ~(DWORD)ENABLE_QUICK_EDIT_MODE) | ENABLE_EXTENDED_FLAGS);
     } else {
         console_mode = 0; /* standard input is no console */
     }
@@ -132,26 +133,25 @@ static bool console_prepare(LPServer server)
 static void console_restore(void)
 {
     if (console_codepage) SetConsoleOutputCP(console_codepage);
-    if (console_mode)
-        SetConsoleMode(GetStdHandle(STD_INPUT_HANDLE), console_mode | ENABLE_EXTENDED_FLAGS);
+    if (console_mode) SetConsoleMode(GetStdHandle(STD_INPUT_HANDLE), console_mode | ENABLE_EXTENDED_FLAGS);
 }
 
 /* ---- options ---- */
 
 static const char usage[] =
-    "usage: server.exe [PORT] [--echo|--chat] [--port N] [--bind ADDR] [--max-clients N] "
+    "usage: server.exe [PORT] [--echo|--chat [--telnet]] [--port N] [--bind ADDR] [--max-clients N] "
     "[--quiet] [--help] [--version]\n";
 
-static const char help[] =
-    "\n"
-    "  --echo           send back what comes (the default)\n"
-    "  --chat           one room: every line goes to everyone else\n"
-    "  --port N         listen on port N, 0 to 65535 (default 9000; 0: a free one)\n"
-    "  --bind ADDR      listen on this IPv4 or IPv6 address only (default: on all)\n"
-    "  --max-clients N  serve at most N clients, 1 to 10000 (default 1000)\n"
-    "  --quiet          print only the first line, errors and the totals\n"
-    "  --help           print this and end\n"
-    "  --version        print the version and end\n";
+static const char help[] = "\n"
+                           "  --echo           send back what comes (the default)\n"
+                           "  --chat           one room: every line goes to everyone else\n"
+                           "  --telnet         chat with clients that send each key by itself (Windows' telnet)\n"
+                           "  --port N         listen on port N, 0 to 65535 (default 9000; 0: a free one)\n"
+                           "  --bind ADDR      listen on this IPv4 or IPv6 address only (default: on all)\n"
+                           "  --max-clients N  serve at most N clients, 1 to 10000 (default 1000)\n"
+                           "  --quiet          print only the first line, errors and the totals\n"
+                           "  --help           print this and end\n"
+                           "  --version        print the version and end\n";
 
 /* Ends the process. `value` may be NULL. */
 static void option_fail(const char *option, const char *value, const char *why)
@@ -235,6 +235,8 @@ void options_read(Options *options, int argc, char *argv[])
             option_bind(options, option, argv[++i]);
         } else if (strcmp(option, "--max-clients") == 0) {
             options->max_clients = option_number(option, argv[++i], 1, MAX_CLIENTS);
+        } else if (strcmp(option, "--telnet") == 0) {
+            options->telnet = true;
         } else if (strcmp(option, "--quiet") == 0) {
             options->quiet = true;
         } else if (strcmp(option, "--help") == 0) {
@@ -247,6 +249,8 @@ void options_read(Options *options, int argc, char *argv[])
             option_port(options, "PORT", option);
         }
     }
+    options->chat = options->mode && strcmp(options->mode, "--chat") == 0;
+    if (options->telnet && !options->chat) option_fail("--telnet", NULL, "goes with --chat only");
     if (options->port < 0) options->port = DEFAULT_PORT;
 }
 
@@ -285,15 +289,13 @@ static bool listen_bind(SOCKET sock, const Options *options, const SOCKADDR_STOR
     /* Dual stack: IPv4 clients arrive at the IPv6 socket too, as ::ffff:a.b.c.d ("Dual-Stack
      * Sockets"). */
     if (addr->ss_family == AF_INET6 && !options->bind
-        && setsockopt(sock, IPPROTO_IPV6, IPV6_V6ONLY, (const char *)&off, sizeof off)
-               == SOCKET_ERROR) {
+        && setsockopt(sock, IPPROTO_IPV6, IPV6_V6ONLY, (const char *)&off, sizeof off) == SOCKET_ERROR) {
         complain(WSAGetLastError(), "cannot make the socket dual-stack");
         return false;
     }
     /* Without this another program could take the port over ("Using SO_REUSEADDR and
      * SO_EXCLUSIVEADDRUSE"). */
-    if (setsockopt(sock, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (const char *)&on, sizeof on)
-        == SOCKET_ERROR) {
+    if (setsockopt(sock, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (const char *)&on, sizeof on) == SOCKET_ERROR) {
         complain(WSAGetLastError(), "cannot claim the port");
         return false;
     }
@@ -327,8 +329,7 @@ void address_text(const SOCKADDR_STORAGE *addr, char *text, size_t size)
     const SOCKADDR_IN6 *in6 = (const SOCKADDR_IN6 *)addr;
     char host[INET6_ADDRSTRLEN] = "?";
     bool mapped = addr->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr);
-    const void *ip =
-        addr->ss_family == AF_INET ? (const void *)&in4->sin_addr : (const void *)&in6->sin6_addr;
+    const void *ip = addr->ss_family == AF_INET ? (const void *)&in4->sin_addr : (const void *)&in6->sin6_addr;
 
     if (mapped) ip = &in6->sin6_addr.s6_addr[12];
     inet_ntop(mapped ? AF_INET : addr->ss_family, ip, host, sizeof host);
@@ -353,8 +354,7 @@ static void session_tune(SOCKET sock)
     DWORD on = 1;
 
     if (setsockopt(sock, IPPROTO_TCP, TCP_NODELAY, (const char *)&on, sizeof on) == SOCKET_ERROR
-        || setsockopt(sock, SOL_SOCKET, SO_KEEPALIVE, (const char *)&on, sizeof on)
-               == SOCKET_ERROR) {
+        || setsockopt(sock, SOL_SOCKET, SO_KEEPALIVE, (const char *)&on, sizeof on) == SOCKET_ERROR) {
         complain(WSAGetLastError(), "cannot set TCP_NODELAY and SO_KEEPALIVE");
     }
 }
@@ -381,8 +381,7 @@ static void session_count_in(LPSession session)
     clients = server->noc;
     LeaveCriticalSection(&server->cs);
     address_text(&session->caddr, from, sizeof from);
-    say("#%lu %s %s (%d client%s)", session->id, from, full ? "refused" : "connected", clients,
-        plural(clients));
+    say("#%lu %s %s (%d client%s)", session->id, from, full ? "refused" : "connected", clients, plural(clients));
 }
 
 static int session_count_out(LPSession session)
@@ -417,8 +416,7 @@ static LPSession session_allocate(void)
 
     if (!session) return NULL;
     session->hevent = WSACreateEvent();
-    if (session->hevent == WSA_INVALID_EVENT
-        || !buffer_resize(&session->rbuf, &session->rsize, RBUF_MIN)) {
+    if (session->hevent == WSA_INVALID_EVENT || !buffer_resize(&session->rbuf, &session->rsize, RBUF_MIN)) {
         session_release(session);
         return NULL;
     }
@@ -464,13 +462,12 @@ void session_free(LPSession session)
         if (session->error == WSAECONNRESET) {
             snprintf(why, sizeof why, "reset by the client");
         } else if (session->error) {
-            snprintf(why, sizeof why, "%s failed: %s (%d)", session->why,
-                     error_name(session->error), session->error);
+            snprintf(why, sizeof why, "%s failed: %s (%d)", session->why, error_name(session->error), session->error);
         } else {
             snprintf(why, sizeof why, "%s", session->why);
         }
-        say("#%lu %s left (%d client%s): in %llu bytes, out %llu bytes, %s", session->id, from,
-            clients, plural(clients), session->in, session->out, why);
+        say("#%lu %s left (%d client%s): in %llu bytes, out %llu bytes, %s", session->id, from, clients,
+            plural(clients), session->in, session->out, why);
     }
     session_release(session);
 }
@@ -503,16 +500,14 @@ static void server_announce(LPServer server)
     getsockname(server->listen_sock, (struct sockaddr *)&addr, &length);
     address_text(&addr, text, sizeof text);
     printf("%s server listening on %s (Ctrl+C stops it)\n", server->handler->name, text);
-    if (!server->options.quiet)
-        printf("try: telnet %s %d\n", host, ntohs(((SOCKADDR_IN *)&addr)->sin_port));
+    if (!server->options.quiet) printf("try: telnet %s %d\n", host, ntohs(((SOCKADDR_IN *)&addr)->sin_port));
     fflush(stdout);
 }
 
 /* Frees what server_start() made, as far as it came. The Proactors have been told to stop. */
 static void server_free(LPServer server)
 {
-    for (int i = 0; i < server->windows; i++)
-        proactor_close(&server->proactors[i]);
+    for (int i = 0; i < server->windows; i++) proactor_close(&server->proactors[i]);
     free(server->proactors);
     free(server->e_arr);
     free(server->s_arr);
@@ -574,7 +569,7 @@ void server_stop(LPServer server)
     server_free(server);
     printf("stopped: %lu client%s served, %d at once, %llu bytes in, %llu bytes out, %d Proactor "
            "thread%s\n",
-           server->served, plural((int)server->served), server->peak, server->in, server->out,
-           server->windows, plural(server->windows));
+           server->served, plural((int)server->served), server->peak, server->in, server->out, server->windows,
+           plural(server->windows));
     fflush(stdout);
 }
