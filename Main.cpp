@@ -6,6 +6,57 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* ---- accepting ---- */
+
+/* Out of handles or buffers is said once and waited out: clients that leave give them back. */
+static void accept_failed(int error, int *last_error)
+{
+    if (error == WSAECONNRESET) return; /* that client is gone again, the next may be here already */
+    if (error != *last_error) complain(error, "accept failed, trying again");
+    *last_error = error;
+    Sleep(ACCEPT_PAUSE_MS);
+}
+
+static void client_welcome(LPServer server, SOCKET sock, const SOCKADDR_STORAGE *caddr)
+{
+    LPSession session = session_create(server, sock, caddr);
+
+    if (session && !proactor_add(server, session)) {
+        session_close(session, "no Proactor for it", 0);
+        session_free(session);
+    }
+}
+
+static void accept_clients(LPServer server)
+{
+    int last_error = 0;
+
+    while (!server_interrupted()) {
+        SOCKADDR_STORAGE caddr;
+        int length = sizeof caddr;
+        SOCKET sock = accept(server->listen_sock, (struct sockaddr *)&caddr, &length);
+
+        if (sock != INVALID_SOCKET) {
+            last_error = 0;
+            client_welcome(server, sock, &caddr);
+        } else if (!server_interrupted()) {
+            accept_failed(WSAGetLastError(), &last_error);
+        }
+    }
+}
+
+int main(int argc, char *argv[])
+{
+    static Server server;
+
+    options_read(&server.options, argc, argv);
+    server.handler = server.options.chat ? &chat_handler : &echo_handler;
+    if (!server_start(&server)) return 1;
+    accept_clients(&server);
+    server_stop(&server);
+    return 0;
+}
+
 /* ---- echo: what comes goes back ----
  *
  * One operation at a time: the next receive is posted when the send is complete. A client that does
@@ -92,11 +143,6 @@ enum {
     PATIENCE_MS = 500                        /* how long the room waits, all in all, for one that falls behind */
 };
 
-typedef struct Text {
-    char *buf;
-    ULONG len, size;
-} Text;
-
 typedef enum TelnetState { DATA, COMMAND, OPTION, SUBNEGOTIATION, SUB_COMMAND } TelnetState;
 typedef enum EscapeState { PLAIN, ESCAPE, CSI, STRING, STRING_ESCAPE } EscapeState;
 
@@ -113,10 +159,11 @@ typedef struct Member {
     TelnetState telnet;
     unsigned char verb; /* of the telnet option that is coming: DO, DONT, WILL, WONT */
     EscapeState escape;
-    bool cr;                /* the last byte was CR: a LF or NUL belongs to it */
-    bool echo;              /* the server shows what is typed */
-    const char *why;        /* it is leaving, or NULL */
-    Text reply, sent_reply; /* private: being written, being sent */
+    bool cr;         /* the last byte was CR: a LF or NUL belongs to it */
+    bool echo;       /* the server shows what is typed */
+    const char *why; /* it is leaving, or NULL */
+    char *reply;     /* for this client alone: reply_len bytes, or being sent */
+    ULONG reply_len, reply_size;
 } Member;
 
 typedef struct Record {
@@ -305,20 +352,21 @@ static void room_heard(LPSession session)
 
 /* ---- sending: replies and news in one WSASend ---- */
 
-static void text_add(LPSession session, Text *text, const char *bytes, ULONG length)
+/* Adds to what is said to this client alone. chat_digest() sees to it that it is not being sent just now. */
+static void reply_add(LPSession session, const char *bytes, ULONG length)
 {
-    ULONG size = text->size ? text->size : 64;
+    Member *member = member_of(session);
+    ULONG size = member->reply_size ? member->reply_size : 64;
 
-    while (size < text->len + length) size *= 2;
-    if (size > text->size && !buffer_resize(&text->buf, &text->size, size)) {
+    while (size < member->reply_len + length) size *= 2;
+    if (size > member->reply_size && !buffer_resize(&member->reply, &member->reply_size, size)) {
         session_close(session, "out of memory", 0);
         return;
     }
-    memcpy(text->buf + text->len, bytes, length);
-    text->len += length;
+    memcpy(member->reply + member->reply_len, bytes, length);
+    member->reply_len += length;
 }
 
-/* Says a line to this member alone. */
 static void reply(LPSession session, const char *format, ...)
 {
     char text[TEXT_BYTES];
@@ -328,7 +376,7 @@ static void reply(LPSession session, const char *format, ...)
     vsnprintf(text, sizeof text - 2, format, args);
     va_end(args);
     strcat(text, "\r\n");
-    text_add(session, &member_of(session)->reply, text, (ULONG)strlen(text));
+    reply_add(session, text, (ULONG)strlen(text));
 }
 
 /* Copies what is new into sbuf. A line that is being typed is wiped, and drawn again below. Returns
@@ -338,7 +386,7 @@ static ULONG news_take(LPSession session, unsigned long long behind)
     static const char wipe[] = "\r\033[K";
     Member *member = member_of(session);
     ULONG typed = member->echo ? member->line : 0, before = typed ? sizeof wipe - 1 : 0;
-    ULONG news = behind < (ULONG)SBUF_MAX ? (ULONG)behind : (ULONG)SBUF_MAX, size = SBUF_KEPT, used;
+    ULONG news = behind < (ULONG)SBUF_MAX ? (ULONG)behind : (ULONG)SBUF_MAX, size = SBUF_KEPT, used = 0;
 
     while (size < before + news + typed) size *= 2;
     if (size > session->ssize && !buffer_resize(&session->sbuf, &session->ssize, size)) {
@@ -346,7 +394,9 @@ static ULONG news_take(LPSession session, unsigned long long behind)
         return 0;
     }
     EnterCriticalSection(&session->server->cs);
-    used = log_take(member, session->id, session->sbuf + before, session->ssize - before - typed);
+    if (room.head - member->cursor <= LOG_BYTES) {
+        used = log_take(member, session->id, session->sbuf + before, session->ssize - before - typed);
+    }
     LeaveCriticalSection(&session->server->cs);
     if (used == 0) return 0;
     memcpy(session->sbuf, wipe, before);
@@ -354,21 +404,16 @@ static ULONG news_take(LPSession session, unsigned long long behind)
     return before + used + typed;
 }
 
-/* Gathers the replies and `news` bytes of sbuf into one WSASend. False if there is nothing to send.
- */
+/* Gathers the replies and `news` bytes of sbuf into one WSASend. False if there is nothing to send. */
 static bool chat_send(LPSession session, ULONG news)
 {
     Member *member = member_of(session);
-    Text written = member->reply;
 
-    member->reply = member->sent_reply; /* used in turn: what is being sent must not be touched */
-    member->reply.len = 0;
-    member->sent_reply = written;
-    session->swsa[0].buf = written.buf;
-    session->swsa[0].len = written.len;
+    if (member->reply_len + news == 0) return false;
+    session->swsa[0].buf = member->reply;
+    session->swsa[0].len = member->reply_len;
     session->swsa[1].buf = session->sbuf;
     session->swsa[1].len = news;
-    if (written.len + news == 0) return false;
     session_send(session);
     return true;
 }
@@ -376,16 +421,14 @@ static bool chat_send(LPSession session, ULONG news)
 /* The log has lapped the member's cursor: it is told, if anything can still be sent to it. */
 static void chat_cut_off(LPSession session, unsigned long long behind)
 {
-    static const char why[] = "cut off: too slow";
-
     say("#%lu %s is cut off: %llu bytes behind the room", session->id, member_of(session)->nick, behind);
     if (session->sending) {
-        session_close(session, why, 0);
-        return;
+        session_close(session, "too slow", 0);
+    } else {
+        reply(session, "! you are too slow: %llu bytes behind the room. Good-bye.", behind);
+        chat_send(session, 0);
+        session_finish(session, "too slow");
     }
-    reply(session, "! you are too slow: %llu bytes behind the room. Good-bye.", behind);
-    chat_send(session, 0);
-    session_finish(session, why);
 }
 
 /* When the server stops, everybody leaves once all were heard, or half of the time is over. */
@@ -418,70 +461,30 @@ static void chat_pump(LPSession session)
 
 /* ---- names ---- */
 
-/* Decodes one UTF-8 character. Returns its bytes, 0 if it is none. */
-static int utf8_decode(const unsigned char *text, unsigned long *code)
-{
-    static const unsigned long least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-    int length = *text < 0x80 ? 1 : *text >= 0xF0 ? 4 : *text >= 0xE0 ? 3 : 2;
-
-    *code = length == 1 ? *text : *text & (0xFFu >> (length + 1));
-    for (int i = 1; i < length; i++) {
-        if ((text[i] & 0xC0) != 0x80) return 0;
-        *code = *code << 6 | (text[i] & 0x3F);
-    }
-    if (*text >= 0x80 && *text < 0xC0) return 0;
-    if (*code < least[length] || *code > 0x10FFFF || (*code >= 0xD800 && *code < 0xE000)) return 0;
-    return length;
-}
-
-/* Spaces, and what takes no place or turns the line around on the screen. */
-static bool visible(unsigned long code)
-{
-    static const unsigned long hidden[][2] = { { 0, 0x20 },         { 0x7F, 0xA0 },     { 0xAD, 0xAD },
-                                               { 0x115F, 0x1160 },  { 0x1680, 0x1680 }, { 0x180B, 0x180F },
-                                               { 0x2000, 0x200F },  { 0x2028, 0x202F }, { 0x205F, 0x206F },
-                                               { 0x3000, 0x3000 },  { 0x3164, 0x3164 }, { 0xFE00, 0xFE0F },
-                                               { 0xFEFF, 0xFEFF },  { 0xFFA0, 0xFFA0 }, { 0xFFF0, 0xFFFB },
-                                               { 0xE0000, 0xE0FFF } };
-
-    for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++) {
-        if (code >= hidden[i][0] && code <= hidden[i][1]) return false;
-    }
-    return true;
-}
-
+/* 1 to NICK_CHARS characters of UTF-8; none is a space, takes no place on the screen or turns the line around. */
 static bool nick_valid(const char *nick)
 {
-    const unsigned char *at = (const unsigned char *)nick;
-    int characters = 0;
+    static const WCHAR hidden[][2] = { { 0, 0x20 },        { 0x7F, 0xA0 },     { 0xAD, 0xAD },     { 0x115F, 0x1160 },
+                                       { 0x180B, 0x180F }, { 0x2000, 0x200F }, { 0x2028, 0x202F }, { 0x205F, 0x206F },
+                                       { 0x3000, 0x3000 }, { 0x3164, 0x3164 }, { 0xFE00, 0xFE0F }, { 0xFEFF, 0xFEFF },
+                                       { 0xFFA0, 0xFFA0 }, { 0xFFF0, 0xFFFB } };
+    WCHAR wide[2 * NICK_CHARS + 1];
+    int size = (int)(sizeof wide / sizeof *wide), characters = 0;
+    int units = MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, nick, -1, wide, size);
 
-    while (*at) {
-        unsigned long code;
-        int length = utf8_decode(at, &code);
-        if (length == 0 || !visible(code) || ++characters > NICK_CHARS) return false;
-        at += length;
+    for (int i = 0; i + 1 < units; i++) {
+        for (size_t k = 0; k < sizeof hidden / sizeof *hidden; k++) {
+            if (wide[i] >= hidden[k][0] && wide[i] <= hidden[k][1]) return false;
+        }
+        if (wide[i] < 0xDC00 || wide[i] > 0xDFFF) characters++; /* not the second half of a surrogate pair */
     }
-    return characters > 0;
-}
-
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-static bool nick_same(const char *a, const char *b)
-{
-    while (*a && lower(*a) == lower(*b)) a++, b++;
-    return lower(*a) == lower(*b);
+    return characters > 0 && characters <= NICK_CHARS;
 }
 
 /* "guest" and a number are for the server to give. */
 static bool nick_reserved(const char *nick)
 {
-    char start[6] = "";
-
-    memcpy(start, nick, strlen(nick) < 5 ? strlen(nick) : 5);
-    return nick_same(start, "guest") && nick[5] && nick[5 + strspn(nick + 5, "0123456789")] == '\0';
+    return _strnicmp(nick, "guest", 5) == 0 && nick[5] && nick[5 + strspn(nick + 5, "0123456789")] == '\0';
 }
 
 /* Gives the session its name unless somebody else has it. Writes the old one to `old`; returns how
@@ -494,7 +497,7 @@ static int room_rename(LPSession session, const char *nick, char old[NICK_BYTES]
 
     EnterCriticalSection(&session->server->cs);
     for (Member *member = room.members; member && !taken; member = member->next) {
-        taken = member != me && nick_same(member->nick, nick);
+        taken = member != me && _stricmp(member->nick, nick) == 0;
     }
     strcpy(old, me->nick);
     if (!taken) strcpy(me->nick, nick);
@@ -616,7 +619,7 @@ static void line_end(LPSession session)
 
     line[member->line] = '\0';
     member->line = 0;
-    if (member->echo) text_add(session, &member->reply, "\r\n", 2);
+    if (member->echo) reply_add(session, "\r\n", 2);
     if (line[0] == '/' && line[1] != '/') {
         command_run(session, line);
     } else if (line[0]) {
@@ -646,7 +649,7 @@ static void line_put(LPSession session, unsigned char c)
 
     if (member->line == SAY_BYTES) line_piece(session, c);
     session->rbuf[member->line++] = (char)c;
-    if (member->echo) text_add(session, &member->reply, (const char *)&c, 1);
+    if (member->echo) reply_add(session, (const char *)&c, 1);
 }
 
 static void line_erase(LPSession session)
@@ -658,7 +661,7 @@ static void line_erase(LPSession session)
     bytes = last_character(session->rbuf, member->line);
     member->line -= bytes;
     /* Characters of three bytes and more, Hangul among them, are two columns wide. */
-    if (member->echo) text_add(session, &member->reply, bytes > 2 ? "\b\b  \b\b" : "\b \b", bytes > 2 ? 6 : 3);
+    if (member->echo) reply_add(session, bytes > 2 ? "\b\b  \b\b" : "\b \b", bytes > 2 ? 6 : 3);
 }
 
 /* Inside an escape sequence, of which nothing is kept. */
@@ -714,18 +717,6 @@ enum {
     SUPPRESS_GO_AHEAD = 3
 };
 
-/* The client answers our offer, or asks for something, which is refused. */
-static void telnet_option(LPSession session, unsigned char verb, unsigned char option)
-{
-    Member *member = member_of(session);
-    bool offered = option == ECHO_OPTION || option == SUPPRESS_GO_AHEAD;
-    char answer[3] = { (char)IAC, (char)(verb == DO ? WONT : DONT), (char)option };
-
-    if (!session->server->options.telnet) return;
-    if (verb == DONT && option == ECHO_OPTION) member->echo = false;
-    if ((verb == DO && !offered) || verb == WILL) text_add(session, &member->reply, answer, sizeof answer);
-}
-
 /* A byte from the wire: telnet commands are taken out, wherever they were cut. */
 static void telnet_byte(LPSession session, unsigned char c)
 {
@@ -751,21 +742,24 @@ static void telnet_byte(LPSession session, unsigned char c)
             member->telnet = OPTION;
         }
         break;
-    case OPTION: telnet_option(session, member->verb, c); break;
+    case OPTION:
+        if (member->verb == DONT && c == ECHO_OPTION) member->echo = false;
+        break;
     case SUBNEGOTIATION: member->telnet = c == IAC ? SUB_COMMAND : SUBNEGOTIATION; break;
     case SUB_COMMAND: member->telnet = c == SE ? DATA : SUBNEGOTIATION; break;
     }
 }
 
-/* Goes through what was received, as far as the room and the client's own reading allow. */
+/* Goes through what was received. A client that does not read its replies, or floods the room, waits: sent() or
+ * woken() goes on here, and meanwhile its own TCP connection holds it back. */
 static void chat_digest(LPSession session)
 {
     Member *member = member_of(session);
 
     while (member->raw < member->raw_end && !member->why && session->phase == OPEN) {
-        if (member->reply.len >= REPLY_FULL) return; /* sent() goes on */
+        if (member->reply_len >= REPLY_FULL || (session->sending && member->reply_len)) return;
         if (member->line == 0 && room_crowded(session->server)) {
-            session->due = GetTickCount64() + HOLD_MS; /* woken() goes on */
+            session->due = GetTickCount64() + HOLD_MS;
             return;
         }
         telnet_byte(session, (unsigned char)session->rbuf[member->raw++]);
@@ -788,7 +782,7 @@ static void chat_opened(LPSession session)
     session->state = member;
     here = room_enter(session);
     member->echo = session->server->options.telnet;
-    if (member->echo) text_add(session, &member->reply, offer, sizeof offer);
+    if (member->echo) reply_add(session, offer, sizeof offer);
     reply(session, "* welcome, you are %s (%d here)", member->nick, here);
     reply(session, "* /nick NAME, /who, /me ACTION, /quit, /help are the commands; all else is "
                    "said to the room");
@@ -815,6 +809,7 @@ static void chat_sent(LPSession session)
 {
     Member *member = member_of(session);
 
+    member->reply_len = 0;
     if (session->ssize > SBUF_KEPT && room_behind(session) == 0)
         buffer_resize(&session->sbuf, &session->ssize, SBUF_KEPT);
     if (member->raw < member->raw_end) chat_digest(session);
@@ -844,60 +839,8 @@ static void chat_closed(LPSession session)
         if (!session->proactor->stopping) room_tell(session, "left", here);
     }
     room_heard(session);
-    free(member->reply.buf);
-    free(member->sent_reply.buf);
+    free(member->reply);
     free(member);
 }
 
 const Handler chat_handler = { "chat", chat_opened, chat_received, chat_sent, chat_woken, chat_closed };
-
-/* ---- accepting ---- */
-
-/* Out of handles or buffers is said once and waited out: clients that leave give them back. */
-static void accept_failed(int error, int *last_error)
-{
-    if (error == WSAECONNRESET) return; /* that client is gone again, the next may be here already */
-    if (error != *last_error) complain(error, "accept failed, trying again");
-    *last_error = error;
-    Sleep(ACCEPT_PAUSE_MS);
-}
-
-static void client_welcome(LPServer server, SOCKET sock, const SOCKADDR_STORAGE *caddr)
-{
-    LPSession session = session_create(server, sock, caddr);
-
-    if (session && !proactor_add(server, session)) {
-        session_close(session, "no Proactor for it", 0);
-        session_free(session);
-    }
-}
-
-static void accept_clients(LPServer server)
-{
-    int last_error = 0;
-
-    while (!server_interrupted()) {
-        SOCKADDR_STORAGE caddr;
-        int length = sizeof caddr;
-        SOCKET sock = accept(server->listen_sock, (struct sockaddr *)&caddr, &length);
-
-        if (sock != INVALID_SOCKET) {
-            last_error = 0;
-            client_welcome(server, sock, &caddr);
-        } else if (!server_interrupted()) {
-            accept_failed(WSAGetLastError(), &last_error);
-        }
-    }
-}
-
-int main(int argc, char *argv[])
-{
-    static Server server;
-
-    options_read(&server.options, argc, argv);
-    server.handler = server.options.chat ? &chat_handler : &echo_handler;
-    if (!server_start(&server)) return 1;
-    accept_clients(&server);
-    server_stop(&server);
-    return 0;
-}

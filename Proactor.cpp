@@ -199,8 +199,10 @@ static void session_expire(LPSession session)
     }
 }
 
-/* Serves one session: at most one finished receive and one finished send, so that nobody is served
- * twice before all others were served once. Returns true when there was anything to do. */
+/* Serves one session: at most one finished send and one finished receive, so that nobody is served twice before all
+ * others were served once. The send comes first: a sweep that takes receives so sends all answers before the next one
+ * posts all receives, and by then many a client has written again and its receive finishes at once, without a wait.
+ * Returns true when there was anything to do. */
 static bool session_serve(LPSession session, bool woken, ULONGLONG now)
 {
     bool busy = false;
@@ -210,12 +212,12 @@ static bool session_serve(LPSession session, bool woken, ULONGLONG now)
         busy = true;
     }
     /* HasOverlappedIoCompleted is a look into the OVERLAPPED, not a system call. */
-    if (session->receiving && HasOverlappedIoCompleted(&session->over)) {
-        session_received(session);
-        busy = true;
-    }
     if (session->sending && HasOverlappedIoCompleted(&session->sover)) {
         session_sent(session);
+        busy = true;
+    }
+    if (session->receiving && HasOverlappedIoCompleted(&session->over)) {
+        session_received(session);
         busy = true;
     }
     if (session->due && now >= session->due) {
