@@ -34,8 +34,11 @@ static void accept_clients(LPServer server)
     while (!server_interrupted()) {
         SOCKADDR_STORAGE caddr;
         int length = sizeof caddr;
-        SOCKET sock = accept(server->listen_sock, (struct sockaddr *)&caddr, &length);
+        SOCKET sock;
 
+        TRACE(WAIT_BEGIN, NULL, NULL, "accept() ...");
+        sock = accept(server->listen_sock, (struct sockaddr *)&caddr, &length);
+        TRACE(WAIT_END, NULL, NULL, sock != INVALID_SOCKET ? "-> a client's socket" : "-> INVALID_SOCKET");
         if (sock != INVALID_SOCKET) {
             last_error = 0;
             client_welcome(server, sock, &caddr);

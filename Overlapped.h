@@ -138,7 +138,8 @@ typedef struct Options {
     const char *bind; /* a numeric address; NULL: every address, IPv4 and IPv6 */
     const char *mode; /* "--echo" or "--chat" as given; NULL: none was */
     int max_clients;
-    bool chat, telnet, quiet;
+    bool chat, telnet, quiet, trace;
+    const char *trace_file; /* NULL: none */
 } Options;
 
 struct Server {
@@ -257,5 +258,45 @@ void say(const char *format, ...);
 /* Prints "server: ..." and, for an error that is not 0, its name and number, as one line on stderr.
  * Any thread. */
 void complain(int error, const char *format, ...);
+
+/* ---- util.cpp: the trace, which shows the model at work ---- */
+
+/* What a step begins or ends: the bars of the timeline. Bars of one thread or one session never overlap. */
+typedef enum TraceStep {
+    STEP, /* no bar */
+    WAIT_BEGIN,
+    WAIT_END,
+    SWEEP_BEGIN,
+    SWEEP_END,
+    HANDLER_BEGIN,
+    HANDLER_END,
+    RECV_PENDING, /* posted, and it stays pending */
+    RECV_AT_ONCE, /* posted, and it is finished already */
+    RECV_END,     /* the completion was taken */
+    SEND_PENDING,
+    SEND_AT_ONCE,
+    SEND_END
+} TraceStep;
+
+enum { PREVIEW_BYTES = 64 };
+
+extern bool trace_on;
+
+/* With tracing off a step costs one branch. */
+#define TRACE(...)                                                                                                     \
+    do {                                                                                                               \
+        if (trace_on) trace(__VA_ARGS__);                                                                              \
+    } while (0)
+
+/* Tells one step: with --trace as a line on stdout (unless `format` is NULL), with --trace-file as an event of the
+ * timeline. `proactor` is the calling thread, NULL for Main; `session` may be NULL for steps that have none. Any
+ * thread, cs not held. */
+void trace(TraceStep step, LPProactor proactor, LPSession session, const char *format, ...);
+
+/* Names the lane of a new thread, or of a new session, in the timeline. With tracing on, any thread, cs not held. */
+void trace_lane(LPProactor proactor, LPSession session);
+
+/* Writes the first `bytes` of `data` to `text`, short and printable, in quotes. Returns `text`. */
+const char *trace_preview(char text[PREVIEW_BYTES], const char *data, ULONG bytes);
 
 #endif

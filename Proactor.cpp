@@ -12,6 +12,7 @@
 
 enum {
     PROACTOR_STACK = 256 * 1024, /* bytes reserved; the default of 1 MiB would cost 10,000 clients 160 MiB */
+    FAILED_PAUSE_MS = 10,        /* after a wait that failed */
     SMALL_RUN = 8                /* so many small receives in a row, and rbuf shrinks again */
 };
 
@@ -31,9 +32,16 @@ static void rbuf_fit(LPSession session, ULONG kept)
     session->filled = false;
 }
 
+/* What WSARecv and WSASend answer: 0, or SOCKET_ERROR with WSA_IO_PENDING, are both good news. */
+static const char *posted(int error, const char *pending)
+{
+    return error == 0 ? "0: finished at once" : error == WSA_IO_PENDING ? pending : error_name(error);
+}
+
 static void recv_post(LPSession session, ULONG kept)
 {
     DWORD flags = 0;
+    int error = 0;
 
     rbuf_fit(session, kept);
     ZeroMemory(&session->over, sizeof session->over);
@@ -41,34 +49,45 @@ static void recv_post(LPSession session, ULONG kept)
     session->rwsa.buf = session->rbuf + kept;
     session->rwsa.len = session->rsize - 1 - kept; /* one byte is left for a NUL */
 
-    /* The byte count is asked for later, of WSAGetOverlappedResult; "WSARecv function" advises NULL
-     * here. */
+    /* The byte count is asked for later, of WSAGetOverlappedResult; "WSARecv function" advises NULL here. */
     if (WSARecv(session->sock, &session->rwsa, 1, NULL, &flags, &session->over, NULL) == SOCKET_ERROR) {
-        int error = WSAGetLastError();
-        if (error != WSA_IO_PENDING) {
-            session_close(session, "WSARecv", error);
-            return;
-        }
+        error = WSAGetLastError();
     }
-    session->receiving = true;
+    TRACE(error == 0                ? RECV_AT_ONCE
+          : error == WSA_IO_PENDING ? RECV_PENDING
+                                    : STEP,
+          session->proactor, session, "WSARecv(len=%lu) -> %s", session->rwsa.len,
+          posted(error, "WSA_IO_PENDING (997): returned at once, nothing received yet"));
+    if (error == 0 || error == WSA_IO_PENDING) {
+        session->receiving = true;
+    } else {
+        session_close(session, "WSARecv", error);
+    }
 }
 
 /* Posts what is left of swsa. */
 static void send_post(LPSession session)
 {
     DWORD first = session->swsa[0].len == 0, count = 2 - first - (session->swsa[1].len == 0);
+    int error = 0;
 
     ZeroMemory(&session->sover, sizeof session->sover);
     session->sover.hEvent = session->server->e_arr[session->proactor->first + SLOT_SEND];
     if (WSASend(session->sock, &session->swsa[first], count, NULL, 0, &session->sover, NULL) == SOCKET_ERROR) {
-        int error = WSAGetLastError();
-        if (error != WSA_IO_PENDING) {
-            session_close(session, "WSASend", error);
-            return;
-        }
+        error = WSAGetLastError();
     }
-    session->sending = true;
-    session->proactor->sends++;
+    TRACE(error == 0                ? SEND_AT_ONCE
+          : error == WSA_IO_PENDING ? SEND_PENDING
+                                    : STEP,
+          session->proactor, session, "WSASend(%lu bytes in %lu WSABUF%s) -> %s",
+          session->swsa[0].len + session->swsa[1].len, count, count == 1 ? "" : "s",
+          posted(error, "WSA_IO_PENDING (997): the client is slow to read"));
+    if (error == 0 || error == WSA_IO_PENDING) {
+        session->sending = true;
+        session->proactor->sends++;
+    } else {
+        session_close(session, "WSASend", error);
+    }
 }
 
 void session_recv(LPSession session, ULONG kept)
@@ -93,6 +112,8 @@ void session_close(LPSession session, const char *why, int error)
     session->phase = CLOSED;
     session->due = 0;
     closesocket(session->sock);
+    TRACE(STEP, session->proactor, session, "closesocket() -> %s",
+          session->receiving || session->sending ? "what is pending is cancelled" : "0");
 }
 
 void session_finish(LPSession session, const char *why)
@@ -113,6 +134,7 @@ static bool session_wind_down(LPSession session)
             session_close(session, "shutdown", WSAGetLastError());
             return true;
         }
+        TRACE(STEP, session->proactor, session, "shutdown(SD_SEND) -> 0: half-closed, the client sees the end");
         session->phase = LINGERING;
         if (!session->receiving && !session->eof) recv_post(session, 0);
         return true;
@@ -126,24 +148,47 @@ static bool session_wind_down(LPSession session)
 
 /* ---- completions ---- */
 
+/* Takes the result of a finished operation. False if the session is over, or is now. */
+static bool session_result(LPSession session, LPWSAOVERLAPPED overlapped, const char *call, DWORD *bytes)
+{
+    TraceStep end = overlapped == &session->over ? RECV_END : SEND_END;
+    DWORD flags = 0;
+
+    if (session->phase == CLOSED) { /* its socket is gone, and cannot be asked any more */
+        TRACE(end, session->proactor, session, "%s: cancelled, and complete at last", call);
+        return false;
+    }
+    if (!WSAGetOverlappedResult(session->sock, overlapped, bytes, FALSE, &flags)) {
+        int error = WSAGetLastError();
+        TRACE(end, session->proactor, session, "WSAGetOverlappedResult -> FALSE, %s (%d)", error_name(error), error);
+        session_close(session, call, error);
+        return false;
+    }
+    TRACE(end, session->proactor, session, "WSAGetOverlappedResult -> TRUE, %lu bytes %s", *bytes,
+          end == SEND_END ? "sent"
+          : *bytes        ? "received"
+                          : "received: the client half-closed");
+    return true;
+}
+
 static void session_received(LPSession session)
 {
-    DWORD bytes = 0, flags = 0;
+    char preview[PREVIEW_BYTES];
+    DWORD bytes = 0;
 
     session->receiving = false;
     session->signalled = true;
-    if (session->phase == CLOSED) return;
-    if (!WSAGetOverlappedResult(session->sock, &session->over, &bytes, FALSE, &flags)) {
-        session_close(session, "WSARecv", WSAGetLastError());
-        return;
-    }
+    if (!session_result(session, &session->over, "WSARecv", &bytes)) return;
     session->eof = bytes == 0;
     if (session->phase == OPEN) {
         session->in += bytes;
         session->filled = bytes == session->rwsa.len;
         session->small = (unsigned char)(bytes < RBUF_MIN && session->small < SMALL_RUN ? session->small + 1 : 0);
         session->rwsa.buf[bytes] = '\0';
+        TRACE(HANDLER_BEGIN, session->proactor, session, "%s received(%lu bytes) %s", session->handler->name, bytes,
+              trace_preview(preview, session->rwsa.buf, bytes));
         session->handler->received(session, bytes);
+        TRACE(HANDLER_END, session->proactor, session, NULL);
     } else if (session->phase == LINGERING && !session->eof) {
         recv_post(session, 0);
     }
@@ -162,21 +207,19 @@ static void swsa_advance(WSABUF swsa[2], ULONG bytes)
 
 static void session_sent(LPSession session)
 {
-    DWORD bytes = 0, flags = 0;
+    DWORD bytes = 0;
 
     session->sending = false;
     session->proactor->sends--;
-    if (session->phase == CLOSED) return;
-    if (!WSAGetOverlappedResult(session->sock, &session->sover, &bytes, FALSE, &flags)) {
-        session_close(session, "WSASend", WSAGetLastError());
-        return;
-    }
+    if (!session_result(session, &session->sover, "WSASend", &bytes)) return;
     session->out += bytes;
     swsa_advance(session->swsa, bytes);
     if (session->swsa[0].len || session->swsa[1].len) {
         send_post(session); /* a short send goes on until all is out */
     } else if (session->phase == OPEN) {
+        TRACE(HANDLER_BEGIN, session->proactor, session, "%s sent()", session->handler->name);
         session->handler->sent(session);
+        TRACE(HANDLER_END, session->proactor, session, NULL);
     }
 }
 
@@ -185,7 +228,16 @@ static void session_sent(LPSession session)
 static void session_open(LPSession session)
 {
     session->phase = OPEN;
+    TRACE(HANDLER_BEGIN, session->proactor, session, "%s opened()", session->handler->name);
     session->handler->opened(session);
+    TRACE(HANDLER_END, session->proactor, session, NULL);
+}
+
+static void session_wake(LPSession session)
+{
+    TRACE(HANDLER_BEGIN, session->proactor, session, "%s woken()", session->handler->name);
+    session->handler->woken(session);
+    TRACE(HANDLER_END, session->proactor, session, NULL);
 }
 
 /* The time the session asked for, or was given to finish, has come. */
@@ -195,7 +247,7 @@ static void session_expire(LPSession session)
     if (session->phase != OPEN) {
         session_close(session, NULL, 0);
     } else {
-        session->handler->woken(session);
+        session_wake(session);
     }
 }
 
@@ -226,7 +278,7 @@ static bool session_serve(LPSession session, bool woken, ULONGLONG now)
     }
     if (woken && !busy && session->phase == OPEN) {
         bool receiving = session->receiving, sending = session->sending;
-        session->handler->woken(session);
+        session_wake(session);
         busy = session->sending != sending || session->receiving != receiving;
     }
     if (session_wind_down(session)) busy = true;
@@ -251,6 +303,7 @@ static bool proactor_sweep(LPProactor proactor)
     ULONGLONG now = proactor->due ? GetTickCount64() : 0;
     bool late = proactor->deadline && now >= proactor->deadline;
 
+    TRACE(SWEEP_BEGIN, proactor, NULL, NULL);
     if (late) proactor->deadline = 0;
     proactor->news = false;
     proactor->due = proactor->deadline;
@@ -268,6 +321,7 @@ static bool proactor_sweep(LPProactor proactor)
             slot++;
         }
     }
+    TRACE(SWEEP_END, proactor, NULL, NULL);
     return busy || late || proactor->news;
 }
 
@@ -281,6 +335,8 @@ static void proactor_remove(LPProactor proactor, int slot)
     int last;
 
     session->handler->closed(session);
+    TRACE(STEP, proactor, session, "nothing is pending: the session is freed, slot %d of window %d too", slot,
+          proactor->number - 1);
     EnterCriticalSection(&server->cs);
     last = SLOT_FIRST + --proactor->noc;
     server->s_arr[proactor->first + slot] = server->s_arr[proactor->first + last];
@@ -319,29 +375,42 @@ static DWORD wait_timeout(LPProactor proactor)
     return now < proactor->due ? (DWORD)(proactor->due - now) : 0;
 }
 
-/* Sleeps until something is finished. Slot 0 belongs to the wait only while a send is pending:
- * nearly all sends finish at once, and so cost neither a wait nor a reset. */
+/* The lowest signalled slot was returned. A session's slot needs nothing here: the sweep finds it and all others. The
+ * window's own events are reset before the sweep looks, so that what comes after the look sets them again. */
+static void proactor_woken(LPProactor proactor, int slot, DWORD result)
+{
+    WSAEVENT *events = &proactor->server->e_arr[proactor->first];
+    LPSession session = slot < SLOT_FIRST ? NULL : proactor->server->s_arr[proactor->first + slot];
+
+    TRACE(WAIT_END, proactor, session, "-> WSA_WAIT_EVENT_0+%lu: %s", result - WSA_WAIT_EVENT_0,
+          slot == SLOT_SEND   ? "the send event, a send is complete"
+          : slot == SLOT_WAKE ? "the wake event, there is word for this thread"
+                              : "the session's event, its receive is complete");
+    if (slot < SLOT_FIRST) WSAResetEvent(events[slot]);
+    if (slot == SLOT_WAKE) proactor_answer(proactor);
+}
+
+/* Sleeps until something is finished. Slot 0 belongs to the wait only while a send is pending: nearly all sends finish
+ * at once, and so cost neither a wait nor a reset. */
 static void proactor_wait(LPProactor proactor)
 {
     int start = proactor->sends ? SLOT_SEND : SLOT_WAKE;
-    WSAEVENT *events = &proactor->server->e_arr[proactor->first];
-    DWORD count = (DWORD)(SLOT_FIRST + proactor->seen - start);
-    DWORD result = WSAWaitForMultipleEvents(count, events + start, FALSE, wait_timeout(proactor), FALSE);
+    WSAEVENT *events = &proactor->server->e_arr[proactor->first + start];
+    DWORD count = (DWORD)(SLOT_FIRST + proactor->seen - start), result;
 
-    if (result == WSA_WAIT_FAILED) {
-        complain(WSAGetLastError(), "WSAWaitForMultipleEvents failed in window %d", proactor->number);
-        Sleep(10); /* the sweep looks at every OVERLAPPED, so the window is still served */
+    TRACE(WAIT_BEGIN, proactor, NULL, "WSAWaitForMultipleEvents(%lu events) ...", count);
+    result = WSAWaitForMultipleEvents(count, events, FALSE, wait_timeout(proactor), FALSE);
+    if (result == WSA_WAIT_TIMEOUT) {
+        TRACE(WAIT_END, proactor, NULL, "-> WSA_WAIT_TIMEOUT");
+    } else if (result == WSA_WAIT_FAILED) {
+        int error = WSAGetLastError();
+        TRACE(WAIT_END, proactor, NULL, "-> WSA_WAIT_FAILED, %s (%d)", error_name(error), error);
+        complain(error, "WSAWaitForMultipleEvents failed in window %d", proactor->number - 1);
+        Sleep(FAILED_PAUSE_MS); /* the sweep looks at every OVERLAPPED, so the window is served all the same */
         proactor_answer(proactor);
-        return;
+    } else {
+        proactor_woken(proactor, start + (int)(result - WSA_WAIT_EVENT_0), result);
     }
-    if (result == WSA_WAIT_TIMEOUT) return;
-
-    /* The lowest signalled slot is returned. A session's slot needs nothing here: the sweep finds
-     * it and all others. The window's own events are reset before the sweep looks, so what comes
-     * after the look sets them again. */
-    int slot = start + (int)(result - WSA_WAIT_EVENT_0);
-    if (slot < SLOT_FIRST) WSAResetEvent(events[slot]);
-    if (slot == SLOT_WAKE) proactor_answer(proactor);
 }
 
 static unsigned __stdcall proactor_run(void *argument)
@@ -377,6 +446,9 @@ LPProactor proactor_open(LPServer server)
         proactor_close(proactor);
         return NULL;
     }
+    TRACE(STEP, NULL, NULL, "_beginthreadex() -> proactor %d, for window %d: up to %d sessions", proactor->number,
+          proactor->number - 1, WINDOW_SESSIONS);
+    if (trace_on) trace_lane(proactor, NULL);
     EnterCriticalSection(&server->cs);
     server->windows++;
     LeaveCriticalSection(&server->cs);
@@ -415,6 +487,7 @@ static LPProactor proactor_with_room(LPServer server)
 bool proactor_add(LPServer server, LPSession session)
 {
     LPProactor proactor = proactor_with_room(server);
+    unsigned long id = session->id; /* once in the arrays, the session is the owner's, to free it even */
     int index;
 
     if (!proactor) return false;
@@ -424,6 +497,8 @@ bool proactor_add(LPServer server, LPSession session)
     server->s_arr[index] = session;
     server->e_arr[index] = session->hevent;
     LeaveCriticalSection(&server->cs);
+    TRACE(STEP, NULL, NULL, "#%lu: its event is in slot %d of window %d; WSASetEvent(wake) tells proactor %d", id,
+          index - proactor->first, proactor->number - 1, proactor->number);
     proactor_wake(proactor);
     return true;
 }

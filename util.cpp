@@ -117,7 +117,7 @@ static bool console_prepare(LPServer server)
 {
     HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
 
-    console_quiet = server->options.quiet;
+    console_quiet = server->options.quiet || server->options.trace;
     console_listen_sock = server->listen_sock;
     console_codepage = GetConsoleOutputCP();
     SetConsoleOutputCP(CP_UTF8);
@@ -136,11 +136,186 @@ static void console_restore(void)
     if (console_mode) SetConsoleMode(GetStdHandle(STD_INPUT_HANDLE), console_mode | ENABLE_EXTENDED_FLAGS);
 }
 
+/* ---- the trace ---- */
+
+bool trace_on;
+static bool trace_lines, trace_color;
+static FILE *trace_file;
+static CRITICAL_SECTION trace_cs; /* keeps steps in the order in which they happened; cs is never taken inside */
+static LARGE_INTEGER trace_start, trace_frequency;
+
+/* How a TraceStep is shown: its event in the Trace Event Format, the bar's name ("": the step's text), its colour. */
+static const struct {
+    char phase;
+    bool of_session, is_send;
+    const char *bar, *color;
+} trace_looks[] = {
+    { 'i', false, false, "", "" },
+    { 'B', false, false, "waiting", "\033[34m" },
+    { 'E', false, false, "waiting", "\033[34m" },
+    { 'B', false, false, "sweep", "" },
+    { 'E', false, false, "sweep", "" },
+    { 'B', false, false, "", "\033[1m" },
+    { 'E', false, false, "", "" },
+    { 'B', true, false, "WSARecv pending", "\033[33m" },
+    { 'B', true, false, "WSARecv finished at once", "\033[32m" },
+    { 'E', true, false, "WSARecv", "\033[32m" },
+    { 'B', true, true, "WSASend pending", "\033[33m" },
+    { 'B', true, true, "WSASend finished at once", "\033[32m" },
+    { 'E', true, true, "WSASend", "\033[32m" },
+};
+
+const char *trace_preview(char text[PREVIEW_BYTES], const char *data, ULONG bytes)
+{
+    size_t used = 0;
+
+    text[used++] = '"';
+    for (ULONG i = 0; i < bytes && used < PREVIEW_BYTES - 6; i++) {
+        char c = data[i];
+        if (c == '\r' || c == '\n') text[used++] = '\\';
+        text[used++] = c == '\r' ? 'r' : c == '\n' ? 'n' : c >= ' ' && c <= '~' && c != '"' && c != '\\' ? c : '.';
+    }
+    memcpy(text + used, "\"", 2);
+    return text;
+}
+
+static unsigned long long trace_now(void)
+{
+    LARGE_INTEGER now;
+
+    QueryPerformanceCounter(&now);
+    return (unsigned long long)(now.QuadPart - trace_start.QuadPart) * 1000000u
+           / (unsigned long long)trace_frequency.QuadPart;
+}
+
+/* `text` as a JSON string: what is printed is ASCII without control characters. */
+static void trace_quote(const char *text)
+{
+    fputc('"', trace_file);
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\') fputc('\\', trace_file);
+        fputc(*text, trace_file);
+    }
+    fputc('"', trace_file);
+}
+
+/* Threads are lanes of "process" 1, sessions of "process" 2: one for the receive, one for the send. */
+static void trace_event(TraceStep step, unsigned long long now, int thread, unsigned long id, const char *text)
+{
+    bool of_session = trace_looks[step].of_session;
+    unsigned long lane = of_session ? 2 * id + trace_looks[step].is_send : (unsigned long)thread;
+
+    fprintf(trace_file, ",\n{\"ph\":\"%c\",\"ts\":%llu,\"pid\":%d,\"tid\":%lu,\"name\":", trace_looks[step].phase, now,
+            of_session ? 2 : 1, lane);
+    trace_quote(*trace_looks[step].bar ? trace_looks[step].bar : text);
+    if (trace_looks[step].phase == 'i') fputs(",\"s\":\"t\"", trace_file);
+    if (*text) {
+        fputs(",\"args\":{\"what\":", trace_file);
+        trace_quote(text);
+        fputc('}', trace_file);
+    }
+    fputc('}', trace_file);
+}
+
+/* Names a lane, or with `what` "process_name" a group of lanes. */
+static void trace_name(const char *what, int process, unsigned long lane, const char *name)
+{
+    if (!trace_file) return;
+    EnterCriticalSection(&trace_cs);
+    fprintf(trace_file, ",\n{\"ph\":\"M\",\"name\":\"%s\",\"pid\":%d,\"tid\":%lu,\"args\":{\"name\":\"%s\"}}", what,
+            process, lane, name);
+    LeaveCriticalSection(&trace_cs);
+}
+
+void trace_lane(LPProactor proactor, LPSession session)
+{
+    char name[ADDRESS_BYTES + 32], from[ADDRESS_BYTES];
+
+    if (session) {
+        address_text(&session->caddr, from, sizeof from);
+        snprintf(name, sizeof name, "#%lu %s receive", session->id, from);
+        trace_name("thread_name", 2, 2 * session->id, name);
+        snprintf(name, sizeof name, "#%lu %s send", session->id, from);
+        trace_name("thread_name", 2, 2 * session->id + 1, name);
+    } else {
+        snprintf(name, sizeof name, "proactor %d", proactor->number);
+        trace_name("thread_name", 1, (unsigned long)proactor->number, name);
+    }
+}
+
+static void trace_line(TraceStep step, unsigned long long now, int thread, unsigned long id, const char *text)
+{
+    char line[LINE_BYTES], who[16] = "main", client[16] = "";
+    bool color = trace_color && *trace_looks[step].color;
+
+    if (thread) snprintf(who, sizeof who, "proactor %d", thread);
+    if (id) snprintf(client, sizeof client, "#%lu", id);
+    snprintf(line, sizeof line, "%9llu %-11s %-5s %s%s%s\n", now, who, client, color ? trace_looks[step].color : "",
+             text, color ? "\033[0m" : "");
+    line_print(stdout, line);
+}
+
+void trace(TraceStep step, LPProactor proactor, LPSession session, const char *format, ...)
+{
+    char text[256] = "";
+    int thread = proactor ? proactor->number : 0;
+    unsigned long long now;
+    va_list args;
+
+    if (format) {
+        va_start(args, format);
+        vsnprintf(text, sizeof text, format, args);
+        va_end(args);
+    }
+    EnterCriticalSection(&trace_cs);
+    now = trace_now();
+    if (trace_lines && format) trace_line(step, now, thread, session ? session->id : 0, text);
+    if (trace_file) trace_event(step, now, thread, session ? session->id : 0, text);
+    LeaveCriticalSection(&trace_cs);
+}
+
+/* Returns false, having said why, when the file cannot be written. */
+static bool trace_open(const Options *options)
+{
+    DWORD mode;
+    HANDLE output = GetStdHandle(STD_OUTPUT_HANDLE);
+
+    InitializeCriticalSection(&trace_cs);
+    QueryPerformanceFrequency(&trace_frequency);
+    QueryPerformanceCounter(&trace_start);
+    trace_lines = options->trace;
+    trace_color = !getenv("NO_COLOR") && GetConsoleMode(output, &mode)
+                  && SetConsoleMode(output, mode | ENABLE_VIRTUAL_TERMINAL_PROCESSING);
+    if (options->trace_file) {
+        trace_file = fopen(options->trace_file, "w");
+        if (!trace_file) {
+            complain(0, "cannot write the trace file %s", options->trace_file);
+            return false;
+        }
+        fputs("[\n{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":1,\"args\":{\"name\":\"threads\"}}", trace_file);
+        trace_name("process_name", 2, 0, "sessions");
+        trace_name("thread_name", 1, 0, "main");
+    }
+    trace_on = trace_lines || trace_file;
+    return true;
+}
+
+static void trace_close(void)
+{
+    trace_on = false;
+    if (trace_file) {
+        fputs("\n]\n", trace_file);
+        fclose(trace_file);
+    }
+    trace_file = NULL;
+    DeleteCriticalSection(&trace_cs);
+}
+
 /* ---- options ---- */
 
 static const char usage[] =
     "usage: server.exe [PORT] [--echo|--chat [--telnet]] [--port N] [--bind ADDR] [--max-clients N] "
-    "[--quiet] [--help] [--version]\n";
+    "[--quiet] [--trace] [--trace-file FILE] [--help] [--version]\n";
 
 static const char help[] = "\n"
                            "  --echo           send back what comes (the default)\n"
@@ -150,6 +325,8 @@ static const char help[] = "\n"
                            "  --bind ADDR      listen on this IPv4 or IPv6 address only (default: on all)\n"
                            "  --max-clients N  serve at most N clients, 1 to 10000 (default 1000)\n"
                            "  --quiet          print only the first line, errors and the totals\n"
+                           "  --trace          print every step of the Overlapped I/O, as it happens\n"
+                           "  --trace-file F   write the steps to F, for chrome://tracing or Perfetto\n"
                            "  --help           print this and end\n"
                            "  --version        print the version and end\n";
 
@@ -237,6 +414,10 @@ void options_read(Options *options, int argc, char *argv[])
             options->max_clients = option_number(option, argv[++i], 1, MAX_CLIENTS);
         } else if (strcmp(option, "--telnet") == 0) {
             options->telnet = true;
+        } else if (strcmp(option, "--trace") == 0) {
+            options->trace = true;
+        } else if (strcmp(option, "--trace-file") == 0) {
+            options->trace_file = option_value(option, argv[++i]);
         } else if (strcmp(option, "--quiet") == 0) {
             options->quiet = true;
         } else if (strcmp(option, "--help") == 0) {
@@ -279,6 +460,10 @@ static SOCKET listen_socket(const Options *options, SOCKADDR_STORAGE *addr)
         listen_address(options, addr, false); /* a machine without IPv6 */
         sock = WSASocketW(AF_INET, SOCK_STREAM, IPPROTO_TCP, NULL, 0, WSA_FLAG_OVERLAPPED);
     }
+    if (sock != INVALID_SOCKET) {
+        TRACE(STEP, NULL, NULL, "WSASocketW(%s, WSA_FLAG_OVERLAPPED) -> a socket for overlapped I/O",
+              addr->ss_family == AF_INET6 ? "AF_INET6" : "AF_INET");
+    }
     return sock;
 }
 
@@ -305,6 +490,7 @@ static bool listen_bind(SOCKET sock, const Options *options, const SOCKADDR_STOR
         complain(error, taken ? "port %d is in use" : "cannot listen on port %d", options->port);
         return false;
     }
+    TRACE(STEP, NULL, NULL, "bind(port %d) -> 0", options->port);
     return true;
 }
 
@@ -449,6 +635,9 @@ LPSession session_create(LPServer server, SOCKET sock, const SOCKADDR_STORAGE *c
     session->caddr = *caddr;
     session_tune(sock);
     session_count_in(session);
+    TRACE(STEP, NULL, session, "WSACreateEvent() -> its event; the session is made, its handler is %s",
+          session->handler->name);
+    if (trace_on) trace_lane(NULL, session);
     return session;
 }
 
@@ -513,6 +702,7 @@ static void server_free(LPServer server)
     free(server->s_arr);
     DeleteCriticalSection(&server->cs);
     console_restore();
+    trace_close();
     WSACleanup();
 }
 
@@ -539,6 +729,7 @@ static bool server_open(LPServer server)
         complain(WSAGetLastError(), "listen failed");
         return false;
     }
+    TRACE(STEP, NULL, NULL, "listen(SOMAXCONN) -> 0: clients may come");
     return true;
 }
 
@@ -553,7 +744,7 @@ bool server_start(LPServer server)
     }
     InitializeCriticalSectionAndSpinCount(&server->cs, SPINS);
     server->listen_sock = INVALID_SOCKET;
-    if (!server_open(server)) {
+    if (!trace_open(&server->options) || !server_open(server)) {
         server_tell_stop(server);
         if (server->listen_sock != INVALID_SOCKET) closesocket(server->listen_sock);
         server_free(server);
