@@ -158,6 +158,7 @@ typedef struct Member {
     bool heard;                  /* the server is stopping, and all it said is in the log */
 
     ULONG line;         /* bytes of the unfinished line at the front of rbuf */
+    bool pieces;        /* the front of that line went out already */
     ULONG raw, raw_end; /* what of rbuf was received and not looked at yet */
     TelnetState telnet;
     unsigned char verb; /* of the telnet option that is coming: DO, DONT, WILL, WONT */
@@ -382,11 +383,12 @@ static void reply(LPSession session, const char *format, ...)
     reply_add(session, text, (ULONG)strlen(text));
 }
 
+static const char wipe[] = "\r\033[K"; /* to the first column, and clear the line */
+
 /* Copies what is new into sbuf. A line that is being typed is wiped, and drawn again below. Returns
  * the bytes. */
 static ULONG news_take(LPSession session, unsigned long long behind)
 {
-    static const char wipe[] = "\r\033[K";
     Member *member = member_of(session);
     ULONG typed = member->echo ? member->line : 0, before = typed ? sizeof wipe - 1 : 0;
     ULONG news = behind < (ULONG)SBUF_MAX ? (ULONG)behind : (ULONG)SBUF_MAX, size = SBUF_KEPT, used = 0;
@@ -619,19 +621,20 @@ static void line_end(LPSession session)
 {
     Member *member = member_of(session);
     char *line = session->rbuf;
+    bool whole = !member->pieces;
 
     line[member->line] = '\0';
     member->line = 0;
+    member->pieces = false;
     if (member->echo) reply_add(session, "\r\n", 2);
-    if (line[0] == '/' && line[1] != '/') {
+    if (whole && line[0] == '/' && line[1] != '/') {
         command_run(session, line);
     } else if (line[0]) {
-        room_say(session, "%s: %s", member->nick, line[0] == '/' ? line + 1 : line);
+        room_say(session, "%s: %s", member->nick, whole && line[0] == '/' ? line + 1 : line);
     }
 }
 
-/* The line is too long for one message: what is there of it goes out, but for a character that is
- * still coming. */
+/* The line is too long for one message: what is there of it goes out, but for a character that is still coming. */
 static void line_piece(LPSession session, unsigned char next)
 {
     Member *member = member_of(session);
@@ -639,11 +642,11 @@ static void line_piece(LPSession session, unsigned char next)
     char kept[4];
 
     memcpy(kept, session->rbuf + member->line - rest, rest);
-    member->line -= rest;
-    session->rbuf[member->line] = '\0';
+    session->rbuf[member->line - rest] = '\0';
     room_say(session, "%s: %s", member->nick, session->rbuf);
     memcpy(session->rbuf, kept, rest);
     member->line = rest;
+    member->pieces = true;
 }
 
 static void line_put(LPSession session, unsigned char c)
@@ -663,8 +666,13 @@ static void line_erase(LPSession session)
     if (member->line == 0) return;
     bytes = last_character(session->rbuf, member->line);
     member->line -= bytes;
-    /* Characters of three bytes and more, Hangul among them, are two columns wide. */
-    if (member->echo) reply_add(session, bytes > 2 ? "\b\b  \b\b" : "\b \b", bytes > 2 ? 6 : 3);
+    if (!member->echo) return;
+    if (bytes == 1) {
+        reply_add(session, "\b \b", 3);
+    } else { /* who knows how many columns it took: the whole line is drawn again */
+        reply_add(session, wipe, sizeof wipe - 1);
+        reply_add(session, session->rbuf, member->line);
+    }
 }
 
 /* Inside an escape sequence, of which nothing is kept. */
@@ -761,7 +769,7 @@ static void chat_digest(LPSession session)
 
     while (member->raw < member->raw_end && !member->why && session->phase == OPEN) {
         if (member->reply_len >= REPLY_FULL || (session->sending && member->reply_len)) return;
-        if (member->line == 0 && room_crowded(session->server)) {
+        if ((member->line == 0 || member->line == SAY_BYTES) && room_crowded(session->server)) {
             session->due = GetTickCount64() + HOLD_MS;
             return;
         }
