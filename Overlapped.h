@@ -83,6 +83,10 @@ typedef struct Handler {
  * end. */
 typedef enum SessionPhase { NEW, OPEN, FINISHING, LINGERING, CLOSED } SessionPhase;
 
+/* An operation is not posted; posted, and WSARecv or WSASend said WSA_IO_PENDING; or posted and finished at once. The
+ * last two end alike: with session_result(). */
+typedef enum Operation { IDLE, PENDING, DONE } Operation;
+
 /* One client: the lecture's ACT (Asynchronous Communication Token), all that its I/O needs. Between
  * session_create() and its end only the owner, its Proactor thread, touches it. */
 struct Session {
@@ -102,12 +106,12 @@ struct Session {
     void *state;         /* the handler's own */
 
     SessionPhase phase;
-    bool receiving, sending; /* posted, and the completion not taken yet */
-    bool signalled;          /* hevent may be set though nothing is pending */
-    bool filled;             /* the last receive filled rbuf */
-    bool eof;                /* the client half-closed */
-    unsigned char small;     /* receives in a row that needed little of rbuf */
-    ULONGLONG due;           /* GetTickCount64 time to look after this session; 0: none */
+    Operation receiving, sending; /* other than IDLE until the completion was taken */
+    bool signalled;               /* hevent may be set though nothing is pending */
+    bool filled;                  /* the last receive filled rbuf */
+    bool eof;                     /* the client half-closed */
+    unsigned char small;          /* receives in a row that needed little of rbuf */
+    ULONGLONG due;                /* GetTickCount64 time to look after this session; 0: none */
 
     unsigned long id;           /* counts from 1 */
     unsigned long long in, out; /* bytes */

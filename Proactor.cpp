@@ -32,61 +32,65 @@ static void rbuf_fit(LPSession session, ULONG kept)
     session->filled = false;
 }
 
-/* What WSARecv and WSASend answer: 0, or SOCKET_ERROR with WSA_IO_PENDING, are both good news. */
-static const char *posted(int error, const char *pending)
+/* What became of a WSARecv or WSASend: 0, and SOCKET_ERROR with WSA_IO_PENDING, are both good news. */
+static Operation operation_posted(int result, int *error)
 {
-    return error == 0 ? "0: finished at once" : error == WSA_IO_PENDING ? pending : error_name(error);
+    *error = result == SOCKET_ERROR ? WSAGetLastError() : 0;
+    return *error == 0 ? DONE : *error == WSA_IO_PENDING ? PENDING : IDLE;
+}
+
+/* Is it over? HasOverlappedIoCompleted is a look into the OVERLAPPED, not a system call, and may be used only after
+ * WSA_IO_PENDING ("HasOverlappedIoCompleted macro"). */
+static bool operation_finished(Operation operation, LPWSAOVERLAPPED overlapped)
+{
+    return operation == DONE || (operation == PENDING && HasOverlappedIoCompleted(overlapped));
 }
 
 static void recv_post(LPSession session, ULONG kept)
 {
+    static const TraceStep steps[] = { STEP, RECV_PENDING, RECV_AT_ONCE };
+    static const char *const news[] = { "failed", "WSA_IO_PENDING (997): returned at once, nothing received yet",
+                                        "0: finished at once" };
     DWORD flags = 0;
-    int error = 0;
+    int error;
 
     rbuf_fit(session, kept);
+    if (kept + 1 >= session->rsize) { /* no memory to grow; and receiving 0 bytes would look like the client's end */
+        session_close(session, "out of memory", 0);
+        return;
+    }
     ZeroMemory(&session->over, sizeof session->over);
     session->over.hEvent = session->hevent;
     session->rwsa.buf = session->rbuf + kept;
     session->rwsa.len = session->rsize - 1 - kept; /* one byte is left for a NUL */
 
     /* The byte count is asked for later, of WSAGetOverlappedResult; "WSARecv function" advises NULL here. */
-    if (WSARecv(session->sock, &session->rwsa, 1, NULL, &flags, &session->over, NULL) == SOCKET_ERROR) {
-        error = WSAGetLastError();
-    }
-    TRACE(error == 0                ? RECV_AT_ONCE
-          : error == WSA_IO_PENDING ? RECV_PENDING
-                                    : STEP,
-          session->proactor, session, "WSARecv(len=%lu) -> %s", session->rwsa.len,
-          posted(error, "WSA_IO_PENDING (997): returned at once, nothing received yet"));
-    if (error == 0 || error == WSA_IO_PENDING) {
-        session->receiving = true;
-    } else {
-        session_close(session, "WSARecv", error);
-    }
+    session->receiving =
+        operation_posted(WSARecv(session->sock, &session->rwsa, 1, NULL, &flags, &session->over, NULL), &error);
+    TRACE(steps[session->receiving], session->proactor, session, "WSARecv(len=%lu) -> %s", session->rwsa.len,
+          news[session->receiving]);
+    if (session->receiving == IDLE) session_close(session, "WSARecv", error);
 }
 
 /* Posts what is left of swsa. */
 static void send_post(LPSession session)
 {
+    static const TraceStep steps[] = { STEP, SEND_PENDING, SEND_AT_ONCE };
+    static const char *const news[] = { "failed", "WSA_IO_PENDING (997): the client is slow to read",
+                                        "0: finished at once" };
     DWORD first = session->swsa[0].len == 0, count = 2 - first - (session->swsa[1].len == 0);
-    int error = 0;
+    int error;
 
     ZeroMemory(&session->sover, sizeof session->sover);
     session->sover.hEvent = session->server->e_arr[session->proactor->first + SLOT_SEND];
-    if (WSASend(session->sock, &session->swsa[first], count, NULL, 0, &session->sover, NULL) == SOCKET_ERROR) {
-        error = WSAGetLastError();
-    }
-    TRACE(error == 0                ? SEND_AT_ONCE
-          : error == WSA_IO_PENDING ? SEND_PENDING
-                                    : STEP,
-          session->proactor, session, "WSASend(%lu bytes in %lu WSABUF%s) -> %s",
-          session->swsa[0].len + session->swsa[1].len, count, count == 1 ? "" : "s",
-          posted(error, "WSA_IO_PENDING (997): the client is slow to read"));
-    if (error == 0 || error == WSA_IO_PENDING) {
-        session->sending = true;
-        session->proactor->sends++;
-    } else {
+    session->sending =
+        operation_posted(WSASend(session->sock, &session->swsa[first], count, NULL, 0, &session->sover, NULL), &error);
+    TRACE(steps[session->sending], session->proactor, session, "WSASend(%lu bytes in %lu WSABUF%s) -> %s",
+          session->swsa[0].len + session->swsa[1].len, count, count == 1 ? "" : "s", news[session->sending]);
+    if (session->sending == IDLE) {
         session_close(session, "WSASend", error);
+    } else {
+        session->proactor->sends++;
     }
 }
 
@@ -176,7 +180,7 @@ static void session_received(LPSession session)
     char preview[PREVIEW_BYTES];
     DWORD bytes = 0;
 
-    session->receiving = false;
+    session->receiving = IDLE;
     session->signalled = true;
     if (!session_result(session, &session->over, "WSARecv", &bytes)) return;
     session->eof = bytes == 0;
@@ -209,7 +213,7 @@ static void session_sent(LPSession session)
 {
     DWORD bytes = 0;
 
-    session->sending = false;
+    session->sending = IDLE;
     session->proactor->sends--;
     if (!session_result(session, &session->sover, "WSASend", &bytes)) return;
     session->out += bytes;
@@ -263,12 +267,11 @@ static bool session_serve(LPSession session, bool woken, ULONGLONG now)
         session_open(session);
         busy = true;
     }
-    /* HasOverlappedIoCompleted is a look into the OVERLAPPED, not a system call. */
-    if (session->sending && HasOverlappedIoCompleted(&session->sover)) {
+    if (operation_finished(session->sending, &session->sover)) {
         session_sent(session);
         busy = true;
     }
-    if (session->receiving && HasOverlappedIoCompleted(&session->over)) {
+    if (operation_finished(session->receiving, &session->over)) {
         session_received(session);
         busy = true;
     }
@@ -277,7 +280,7 @@ static bool session_serve(LPSession session, bool woken, ULONGLONG now)
         busy = true;
     }
     if (woken && !busy && session->phase == OPEN) {
-        bool receiving = session->receiving, sending = session->sending;
+        Operation receiving = session->receiving, sending = session->sending;
         session_wake(session);
         busy = session->sending != sending || session->receiving != receiving;
     }
