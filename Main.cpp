@@ -102,14 +102,10 @@ const Handler echo_handler = { "echo", echo_opened, echo_received, echo_sent, ec
 
 static void full_opened(LPSession session)
 {
-    /* Nothing is received before the line is out, so rbuf is free to hold it. */
-    int length = snprintf(session->rbuf, session->rsize, "server full: %d client%s at most\r\n",
-                          session->server->options.max_clients, session->server->options.max_clients == 1 ? "" : "s");
-
-    session->swsa[0].buf = session->rbuf;
-    session->swsa[0].len = (ULONG)length;
+    session->swsa[0].buf = session->rbuf; /* session_create() left the line there */
+    session->swsa[0].len = (ULONG)strlen(session->rbuf);
     session_send(session);
-    session_finish(session, "the server is full");
+    session_finish(session, "refused");
 }
 
 static void full_nothing(LPSession session)
@@ -222,8 +218,8 @@ static unsigned long long log_recent(void)
     return first < room.messages ? room.recent[first % RECENT] : room.head;
 }
 
-/* Copies the messages behind the member's cursor, without its own, to `buf` as far as they fit, and
- * moves the cursor. */
+/* Copies the messages behind the member's cursor, without its own, to `buf` as far as they fit, and moves the cursor.
+ */
 static ULONG log_take(Member *member, unsigned long reader, char *buf, ULONG size)
 {
     ULONG used = 0;
@@ -273,8 +269,7 @@ static void room_tell(LPSession author, const char *what, int here)
     room_say(author, "* %s %s (%d here)", member_of(author)->nick, what, here);
 }
 
-/* Puts a member into the room, with what it may still read of it. Returns how many are here then.
- */
+/* Puts a member into the room, with what it may still read of it. Returns how many are here then. */
 static int room_enter(LPSession session)
 {
     LPServer server = session->server;
@@ -309,8 +304,8 @@ static int room_leave(LPSession session)
     return here;
 }
 
-/* True while the next line would have to wait: somebody is half a log behind, and has not used up
- * our patience. Without this a flooder on a fast line would lap readers who do nothing wrong. */
+/* True while the next line would have to wait: somebody is half a log behind, and has not used up our patience.
+ * Without this a flooder on a fast line would lap readers who do nothing wrong. */
 static bool room_crowded(LPServer server)
 {
     ULONGLONG now = GetTickCount64();
@@ -345,8 +340,8 @@ static unsigned long long room_behind(LPSession session)
     return behind;
 }
 
-/* Called when the server is stopping and all that this member said is in the log. A good-bye is the last line only once
- * that holds for everybody. */
+/* Called when the server is stopping and all that this member said is in the log. A good-bye is the last line only
+ * once that holds for everybody. */
 static void room_heard(LPSession session)
 {
     if (member_of(session)->heard) return;
@@ -385,8 +380,7 @@ static void reply(LPSession session, const char *format, ...)
 
 static const char wipe[] = "\r\033[K"; /* to the first column, and clear the line */
 
-/* Copies what is new into sbuf. A line that is being typed is wiped, and drawn again below. Returns
- * the bytes. */
+/* Copies what is new into sbuf. A line that is being typed is wiped, and drawn again below. Returns the bytes. */
 static ULONG news_take(LPSession session, unsigned long long behind)
 {
     Member *member = member_of(session);
@@ -492,8 +486,8 @@ static bool nick_reserved(const char *nick)
     return _strnicmp(nick, "guest", 5) == 0 && nick[5] && nick[5 + strspn(nick + 5, "0123456789")] == '\0';
 }
 
-/* Gives the session its name unless somebody else has it. Writes the old one to `old`; returns how
- * many are here, 0 if the name is taken. */
+/* Gives the session its name unless somebody else has it. Writes the old one to `old`; returns how many are here, 0
+ * if the name is taken. */
 static int room_rename(LPSession session, const char *nick, char old[NICK_BYTES])
 {
     Member *me = member_of(session);
@@ -605,8 +599,8 @@ static void command_run(LPSession session, char *line)
 
 /* ---- input: bytes become lines, in place at the front of rbuf ---- */
 
-/* Bytes of the last character of `text`, which has `length` > 0: more than one if it is the end of
- * a UTF-8 character. */
+/* Bytes of the last character of `text`, which has `length` > 0: more than one if it is the end of a UTF-8 character.
+ */
 static ULONG last_character(const char *text, ULONG length)
 {
     for (ULONG n = 1; n <= 4 && n <= length; n++) {

@@ -8,8 +8,8 @@ TEST_OBJECTS := $(TESTS:tests/%.c=build/tests-%.o)
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion
 CPPFLAGS := -D__USE_MINGW_ANSI_STDIO=1
-CFLAGS := -O2 -g $(WARNINGS)
-LDFLAGS := -static
+CFLAGS := -O2 -g $(WARNINGS) -fstack-protector-strong
+LDFLAGS := -static -fstack-protector-strong -Wl,--dynamicbase,--nxcompat,--high-entropy-va
 LDLIBS := -lws2_32
 ARGS ?=
 
@@ -31,7 +31,7 @@ else
 endif
 C11 = $(CC) -x c -std=c11 $(CPPFLAGS) $(CFLAGS)
 
-.PHONY: all run client test check clean help tools check-tools check-warnings check-analyzers check-style
+.PHONY: all run client test check clean help tools check-tools check-warnings check-analyzers check-style check-hardening
 all: server.exe
 
 server.exe: $(OBJECTS)
@@ -90,7 +90,7 @@ check-tools:
 CHECKED := $(SOURCES) $(wildcard tests/*.c)
 HEADERS := Overlapped.h $(wildcard tests/*.h)
 
-check: check-warnings check-analyzers check-style
+check: check-warnings check-analyzers check-style check-hardening
 
 # No warning from two compilers, as C11 and as C++17, 64 and 32 bit.
 ifneq ($(OS),Windows_NT)
@@ -118,3 +118,10 @@ check-analyzers: check-tools check-warnings check-analyzers check-style
 check-style: check-tools check-warnings check-analyzers check-style
 	clang-format --dry-run -Werror $(CHECKED) $(HEADERS)
 	@awk -f tests/sizes.awk $(CHECKED) $(HEADERS)
+
+# ASLR, also of the upper half, no execution of data, and a canary on the stack.
+check-hardening: server.exe
+	@for flag in DYNAMIC_BASE HIGH_ENTROPY_VA NX_COMPAT __stack_chk_fail '\.reloc'; do \
+	    { x86_64-w64-mingw32-objdump -ph server.exe; x86_64-w64-mingw32-nm server.exe; } | grep -q "$$flag" \
+	        || { echo "server.exe: no $$flag"; exit 1; }; \
+	done; echo "server.exe: ASLR, high-entropy VA, DEP, stack protector"

@@ -33,8 +33,8 @@ enum {
     DEFAULT_CLIENTS = 1000,
     MAX_CLIENTS = 10000,
 
-    /* WSAWaitForMultipleEvents takes at most 64 events, so s_arr and e_arr are cut into windows of
-     * 64 slots with a Proactor thread each. Two slots of a window are no session's. */
+    /* WSAWaitForMultipleEvents takes at most 64 events, so s_arr and e_arr are cut into windows of 64 slots with a
+     * Proactor thread each. Two slots of a window are no session's. */
     WINDOW_SLOTS = WSA_MAXIMUM_WAIT_EVENTS,
     SLOT_SEND = 0,  /* the event of all sends of the window */
     SLOT_WAKE = 1,  /* set when Main or another window left word */
@@ -45,50 +45,48 @@ enum {
     RBUF_MAX = 64 * 1024,
 
     ACCEPT_PAUSE_MS = 100, /* before the next try when accept is out of handles or buffers */
-    FINISH_MS = 1000       /* how long a session may take for its last sends, and for its good-bye */
+    FINISH_MS = 1000 /* for a session's last sends and its good-bye; at the end as long again before, to hear it out */
 };
 
 typedef struct Session Session, *LPSession;
 typedef struct Proactor Proactor, *LPProactor;
 typedef struct Server Server, *LPServer;
 
-/* What is done with a session's bytes: the lecture's `handler`, which tells receive from send, as
- * one function for each. All run on the session's Proactor thread, without cs, and never block.
- * `echo` and `chat` are two such tables; a third needs no change in Proactor.cpp. */
+/* What is done with a session's bytes: the lecture's `handler`, which tells receive from send, as one function for
+ * each. All run on the session's Proactor thread, without cs, and never block. `echo` and `chat` are two such tables;
+ * a third needs no change in Proactor.cpp. */
 typedef struct Handler {
     const char *name;
 
     /* The session is new: post the first operation. */
     void (*opened)(LPSession session);
 
-    /* A receive is complete: `bytes` more stand in rbuf behind the ones kept, and a NUL behind
-     * them. 0 bytes: the client will send no more (half-close), but may still be reading. */
+    /* A receive is complete: `bytes` more stand in rbuf behind the ones kept, and a NUL behind them. 0 bytes: the
+     * client will send no more (half-close), but may still be reading. */
     void (*received)(LPSession session, ULONG bytes);
 
     /* A send is complete, to its last byte: swsa and what it points to are free again. */
     void (*sent)(LPSession session);
 
-    /* Somebody called server_wake() or proactor_wake(), `due` has come, or the server is stopping, and no operation
-     * was finished since. Called again and again while the server is stopping, until the handler calls
-     * session_finish(). */
+    /* Somebody called server_wake(), `due` has come, or the server is stopping, and no operation was finished since.
+     * Called again and again while the server is stopping, until the handler calls session_finish(). */
     void (*woken)(LPSession session);
 
     /* The last call: nothing is pending, and the session is freed after it. */
     void (*closed)(LPSession session);
 } Handler;
 
-/* A session's way: NEW in the arrays, not seen by its Proactor yet; OPEN, served by its handler;
- * FINISHING, its last sends go out; LINGERING, half-closed by us, received bytes are dropped until
- * the client closes too; CLOSED, closesocket() was called and its pending operations come to their
- * end. */
+/* A session's way: NEW in the arrays, not seen by its Proactor yet; OPEN, served by its handler; FINISHING, its last
+ * sends go out; LINGERING, half-closed by us, received bytes are dropped until the client closes too; CLOSED,
+ * closesocket() was called and its pending operations come to their end. */
 typedef enum SessionPhase { NEW, OPEN, FINISHING, LINGERING, CLOSED } SessionPhase;
 
 /* An operation is not posted; posted, and WSARecv or WSASend said WSA_IO_PENDING; or posted and finished at once. The
  * last two end alike: with session_result(). */
 typedef enum Operation { IDLE, PENDING, DONE } Operation;
 
-/* One client: the lecture's ACT (Asynchronous Communication Token), all that its I/O needs. Between
- * session_create() and its end only the owner, its Proactor thread, touches it. */
+/* One client: the lecture's ACT (Asynchronous Communication Token), all that its I/O needs. Between session_create()
+ * and its end only the owner, its Proactor thread, touches it. */
 struct Session {
     WSAOVERLAPPED over;  /* of the receive */
     WSAOVERLAPPED sover; /* of the send: a chat session sends while a receive is pending */
@@ -142,18 +140,18 @@ typedef struct Options {
     const char *bind; /* a numeric address; NULL: every address, IPv4 and IPv6 */
     const char *mode; /* "--echo" or "--chat" as given; NULL: none was */
     int max_clients;
+    int max_per_ip; /* 0: no limit */
     bool chat, telnet, quiet, trace;
     const char *trace_file; /* NULL: none */
 } Options;
 
 struct Server {
-    SOCKET listen_sock; /* the lecture's gate socket */
-    LPSession *s_arr;   /* windows of WINDOW_SLOTS: the session ... */
-    WSAEVENT *e_arr;    /* ... and its event, at the same index */
-    CRITICAL_SECTION
-    cs;            /* guards arrays, counts and the chat room; never held across a call that blocks */
-    int noc;       /* clients being served (event objects, without those of refused clients) */
-    bool stopping; /* no more clients come, the rest is finished; guarded by cs */
+    SOCKET listen_sock;  /* the lecture's gate socket */
+    LPSession *s_arr;    /* windows of WINDOW_SLOTS: the session ... */
+    WSAEVENT *e_arr;     /* ... and its event, at the same index */
+    CRITICAL_SECTION cs; /* guards arrays, counts and the chat room; not held across calls that block */
+    int noc;             /* clients being served; each has an event object */
+    bool stopping;       /* no more clients come, the rest is finished; guarded by cs */
 
     Proactor *proactors; /* room for max_windows */
     int windows;         /* windows opened; written by Main alone, under cs */
@@ -176,91 +174,78 @@ extern const Handler full_handler; /* says that the server is full, then good-by
 
 /* ---- Proactor.cpp: posting, waiting, dispatch ---- */
 
-/* Opens the next window: its two events and its thread, which sleeps until woken.
- * Main only, cs not held. Returns NULL, having said why, when there is no memory, event or thread.
- */
+/* Opens the next window: its two events and its thread, which sleeps until woken. Main only, cs not held. Returns
+ * NULL, having said why, when there is no memory, event or thread. */
 LPProactor proactor_open(LPServer server);
 
-/* Waits for the window's thread to end, and closes its events. Main only, after the thread was told
- * that the server is stopping, or when it was never made. */
+/* Waits for the window's thread to end, and closes its events. Main only, after the thread was told that the server
+ * is stopping, or when it was never made. */
 void proactor_close(LPProactor proactor);
 
-/* Puts the session and its event into the arrays, opening a window if all are full, and wakes the
- * owner, whose the session is from then on. Main only, cs not held. Returns false, having said why,
- * when no window can be had. */
+/* Puts the session and its event into the arrays, opening a window if all are full, and wakes the owner, whose the
+ * session is from then on. Main only, cs not held. Returns false, having said why, when no window can be had. */
 bool proactor_add(LPServer server, LPSession session);
 
-/* Makes the window's thread look for new sessions, news and the end. Any thread, cs not held.
- * Cannot fail; costs a kernel call only when the last word was answered already. */
-void proactor_wake(LPProactor proactor);
-
-/* Leaves word to every window: woken() of every idle session is called. Any thread, cs not held.
- * `self` is the caller's own window, which is awake and needs no event; NULL on another thread. */
+/* Leaves word to every window: woken() of every idle session is called. Any thread, cs not held. `self` is the
+ * caller's own window, which is awake and needs no event; NULL on another thread. */
 void server_wake(LPServer server, LPProactor self);
 
-/* The rest is for handlers: owner thread only, cs not held. Failures end the session, not the
- * caller: the handler goes on as if nothing was and is told by closed(). */
+/* The rest is for handlers: owner thread only, cs not held. Failures end the session, not the caller: the handler
+ * goes on as if nothing was and is told by closed(). */
 
-/* Posts WSARecv for up to rsize - 1 - `kept` bytes, behind the `kept` bytes at the front of rbuf
- * (fewer than rsize - 1). Does nothing if a receive is pending or the session is not OPEN. May move
- * rbuf. */
+/* Posts WSARecv for up to rsize - 1 - `kept` bytes, behind the `kept` bytes at the front of rbuf (fewer than rsize -
+ * 1). Does nothing if a receive is pending or the session is not OPEN. May move rbuf. */
 void session_recv(LPSession session, ULONG kept);
 
-/* Posts one WSASend for swsa[0] and swsa[1] (either may be empty, not both), which the handler set
- * and may not touch, nor what they point to, until sent(). No send may be pending. */
+/* Posts one WSASend for swsa[0] and swsa[1] (either may be empty, not both), which the handler set and may not touch,
+ * nor what they point to, until sent(). No send may be pending. */
 void session_send(LPSession session);
 
-/* No more will be said: when the pending send is out, half-closes, waits for the client's end and
- * closes, all within FINISH_MS. `why` is a string constant for the console, "closed by the client".
- */
+/* No more will be said: when the pending send is out, half-closes, waits for the client's end and closes, all within
+ * FINISH_MS. `why` is a string constant for the console, "closed by the client". */
 void session_finish(LPSession session, const char *why);
 
-/* Ends the session now: pending operations are cancelled. `why` as above, or with `error` (from
- * WSAGetLastError) the name of the call that failed. */
+/* Ends the session now: pending operations are cancelled. `why` as above, or with `error` (from WSAGetLastError) the
+ * name of the call that failed. */
 void session_close(LPSession session, const char *why, int error);
 
 /* ---- util.cpp: start-up and tear-down ---- */
 
-/* Fills `options` from the command line. On bad options prints one line and the usage on stderr and
- * ends the process with 2; after --help and --version ends it with 0. Main only, first of all. */
+/* Fills `options` from the command line. On bad options prints one line and the usage on stderr and ends the process
+ * with 2; after --help and --version ends it with 0. Main only, first of all. */
 void options_read(Options *options, int argc, char *argv[]);
 
-/* Starts Winsock, makes the arrays, the listening socket and the first Proactor, listens, prints
- * the first line. Main only. Returns false, having said why on stderr, when any of it fails. */
+/* Starts Winsock, makes the arrays, the listening socket and the first Proactor, listens, prints the first line. Main
+ * only. Returns false, having said why on stderr, when any of it fails. */
 bool server_start(LPServer server);
 
-/* Ends every session (pending sends first, 2 * FINISH_MS at the most), joins the Proactor threads,
- * frees all, prints the totals. Main only, once the accept loop has ended. */
+/* Ends every session (pending sends first, 2 * FINISH_MS at the most), joins the Proactor threads, frees all, prints
+ * the totals. Main only, once the accept loop has ended. */
 void server_stop(LPServer server);
 
 /* True once the user asked for the end (Ctrl+C and the like). Any thread. */
 bool server_interrupted(void);
 
-/* Makes a session for an accepted socket, which is the session's from now on, and counts it in;
- * above max_clients the handler is full_handler. Main only, cs not held. Returns NULL, having said
- * why and closed the socket, when there is no event or memory for it. */
+/* Makes a session for an accepted socket, which is the session's from now on, and counts it in; above max_clients the
+ * handler is full_handler. Main only, cs not held. Returns NULL, having said why and closed the socket, when there is
+ * no event or memory for it. */
 LPSession session_create(LPServer server, SOCKET sock, const SOCKADDR_STORAGE *caddr);
 
-/* Counts the session out, prints why it ended, and frees it. Its socket is closed and nothing is
- * pending. Any thread, cs not held. */
+/* Counts the session out, prints why it ended, and frees it. Its socket is closed and nothing is pending. Any thread,
+ * cs not held. */
 void session_free(LPSession session);
 
 /* Gives `*buf` `size` bytes, keeping what is in it. False and unchanged when there is no memory. */
 bool buffer_resize(char **buf, ULONG *bufsize, ULONG size);
 
-/* Writes "ADDRESS:PORT" (IPv6 in brackets) of `addr` to `text`, at most `size` bytes with the NUL.
- */
-void address_text(const SOCKADDR_STORAGE *addr, char *text, size_t size);
-
 /* "WSAECONNRESET" for 10054, and so on; "error" for one it does not know. Never NULL. */
 const char *error_name(int error);
 
-/* Prints one line on stdout, with the time of day in front, and flushes. Any thread; blocks as long
- * as whoever reads stdout makes it. Silent with --quiet. */
+/* Prints one line on stdout, with the time of day in front, and flushes. Any thread; blocks as long as whoever reads
+ * stdout makes it. Silent with --quiet. */
 void say(const char *format, ...);
 
-/* Prints "server: ..." and, for an error that is not 0, its name and number, as one line on stderr.
- * Any thread. */
+/* Prints "server: ..." and, for an error that is not 0, its name and number, as one line on stderr. Any thread. */
 void complain(int error, const char *format, ...);
 
 /* ---- util.cpp: the trace, which shows the model at work ---- */

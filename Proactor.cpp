@@ -18,9 +18,8 @@ enum {
 
 /* ---- posting operations ---- */
 
-/* rbuf doubles while receives fill it and goes back to its first size when traffic is small again,
- * so that bulk is fast and 10,000 quiet sessions are cheap. Without memory to grow it stays as it
- * is. */
+/* rbuf doubles while receives fill it and goes back to its first size when traffic is small again, so that bulk is
+ * fast and 10,000 quiet sessions are cheap. Without memory to grow it stays as it is. */
 static void rbuf_fit(LPSession session, ULONG kept)
 {
     if (session->filled && session->rsize < RBUF_MAX) {
@@ -128,9 +127,8 @@ void session_finish(LPSession session, const char *why)
     session->due = GetTickCount64() + FINISH_MS;
 }
 
-/* Closing while received bytes lie unread would make Windows reset the connection, and the reset
- * can destroy what the client has not read yet. So: half-close, read until the client has closed
- * too, then close. */
+/* Closing while received bytes lie unread would make Windows reset the connection, and the reset can destroy what the
+ * client has not read yet. So: half-close, read until the client has closed too, then close. */
 static bool session_wind_down(LPSession session)
 {
     if (session->phase == FINISHING && !session->sending) {
@@ -286,9 +284,8 @@ static bool session_serve(LPSession session, bool woken, ULONGLONG now)
     }
     if (session_wind_down(session)) busy = true;
 
-    /* An operation that stays pending has reset its event ("Overlapped Operations"), so a session
-     * that keeps receiving needs no WSAResetEvent. One that took a receive and posted no other
-     * does, or the wait would spin. */
+    /* An operation that stays pending has reset its event ("Overlapped Operations"), so a session that keeps
+     * receiving needs no WSAResetEvent. One that took a receive and posted no other does, or the wait would spin. */
     if (!busy && !session->receiving && session->signalled) {
         WSAResetEvent(session->hevent);
         session->signalled = false;
@@ -298,8 +295,7 @@ static bool session_serve(LPSession session, bool woken, ULONGLONG now)
 
 static void proactor_remove(LPProactor proactor, int slot);
 
-/* Goes once over the window's sessions. Returns true when anything was done: then there may be more
- * to do. */
+/* Goes once over the window's sessions. Returns true when anything was done: then there may be more to do. */
 static bool proactor_sweep(LPProactor proactor)
 {
     bool busy = false, woken = proactor->news || proactor->stopping;
@@ -316,8 +312,7 @@ static bool proactor_sweep(LPProactor proactor)
         if (late) session_finish(session, "the server is stopping");
         if (session->due && (!proactor->due || session->due < proactor->due)) proactor->due = session->due;
 
-        /* Freed only now: until both operations are complete, Windows may write to the OVERLAPPEDs
-         * and to rbuf. */
+        /* Freed only now: until both operations are complete, Windows may write to the OVERLAPPEDs and to rbuf. */
         if (session->phase == CLOSED && !session->receiving && !session->sending) {
             proactor_remove(proactor, slot); /* moves the last session into this slot */
         } else {
@@ -393,8 +388,8 @@ static void proactor_woken(LPProactor proactor, int slot, DWORD result)
     if (slot == SLOT_WAKE) proactor_answer(proactor);
 }
 
-/* Sleeps until something is finished. Slot 0 belongs to the wait only while a send is pending: nearly all sends finish
- * at once, and so cost neither a wait nor a reset. */
+/* Sleeps until something is finished. Slot 0 belongs to the wait only while a send is pending: nearly all sends
+ * finish at once, and so cost neither a wait nor a reset. */
 static void proactor_wait(LPProactor proactor)
 {
     int start = proactor->sends ? SLOT_SEND : SLOT_WAKE;
@@ -473,8 +468,15 @@ void proactor_close(LPProactor proactor)
     proactor->thread = NULL;
 }
 
-/* The first window with a free slot, or a new one. Only Main adds, so a free slot stays free until
- * it does. */
+/* Sets wake, unless the last word was not answered yet: a burst of news costs one kernel call. */
+static void proactor_wake(LPProactor proactor)
+{
+    if (InterlockedExchange(&proactor->word, 1) == 0) {
+        WSASetEvent(proactor->server->e_arr[proactor->first + SLOT_WAKE]);
+    }
+}
+
+/* The first window with a free slot, or a new one. Only Main adds, so a free slot stays free until it does. */
 static LPProactor proactor_with_room(LPServer server)
 {
     LPProactor found = NULL;
@@ -504,13 +506,6 @@ bool proactor_add(LPServer server, LPSession session)
           index - proactor->first, proactor->number - 1, proactor->number);
     proactor_wake(proactor);
     return true;
-}
-
-void proactor_wake(LPProactor proactor)
-{
-    if (InterlockedExchange(&proactor->word, 1) == 0) {
-        WSASetEvent(proactor->server->e_arr[proactor->first + SLOT_WAKE]);
-    }
 }
 
 void server_wake(LPServer server, LPProactor self)

@@ -1,5 +1,4 @@
-/* util.cpp - start-up and tear-down: options, Winsock, the listening socket, sessions, the console,
- * errors. */
+/* util.cpp - start-up and tear-down: options, Winsock, the listening socket, sessions, the console, errors. */
 #include "Overlapped.h"
 
 #include <stdarg.h>
@@ -92,16 +91,15 @@ const char *error_name(int error)
     }
 }
 
-/* Runs on a thread that Windows makes for it. The first time it closes the listening socket, which
- * ends Main's accept; the second time it leaves the matter to Windows, which ends the process at
- * once. */
+/* Runs on a thread that Windows makes for it. The first time it closes the listening socket, which ends Main's
+ * accept; the second time it leaves the matter to Windows, which ends the process at once. */
 static BOOL WINAPI console_event(DWORD type)
 {
     if (InterlockedIncrement(&console_interrupts) > 1) return FALSE;
     closesocket(console_listen_sock);
 
-    /* When the window is closed, Windows ends the process as soon as this returns ("HandlerRoutine
-     * callback function"). Main's return from main() ends this wait. */
+    /* When the window is closed, Windows ends the process as soon as this returns ("HandlerRoutine callback
+     * function"). Main's return from main() ends this wait. */
     if (type != CTRL_C_EVENT && type != CTRL_BREAK_EVENT) Sleep(INFINITE);
     return TRUE;
 }
@@ -111,8 +109,7 @@ bool server_interrupted(void)
     return InterlockedCompareExchange(&console_interrupts, 0, 0) != 0;
 }
 
-/* UTF-8 out, Ctrl+C to us, and no QuickEdit: a selection in the window would block whoever prints.
- */
+/* UTF-8 out, Ctrl+C to us, and no QuickEdit: a selection in the window would block whoever prints. */
 static bool console_prepare(LPServer server)
 {
     HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
@@ -134,6 +131,20 @@ static void console_restore(void)
 {
     if (console_codepage) SetConsoleOutputCP(console_codepage);
     if (console_mode) SetConsoleMode(GetStdHandle(STD_INPUT_HANDLE), console_mode | ENABLE_EXTENDED_FLAGS);
+}
+
+/* Writes "ADDRESS:PORT", IPv6 in brackets; an IPv4 client on the dual-stack socket is shown as IPv4. */
+static void address_text(const SOCKADDR_STORAGE *addr, char *text, size_t size)
+{
+    const SOCKADDR_IN *in4 = (const SOCKADDR_IN *)addr;
+    const SOCKADDR_IN6 *in6 = (const SOCKADDR_IN6 *)addr;
+    char host[INET6_ADDRSTRLEN] = "?";
+    bool mapped = addr->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr);
+    const void *ip = addr->ss_family == AF_INET ? (const void *)&in4->sin_addr : (const void *)&in6->sin6_addr;
+
+    if (mapped) ip = &in6->sin6_addr.s6_addr[12];
+    inet_ntop(mapped ? AF_INET : addr->ss_family, ip, host, sizeof host);
+    snprintf(text, size, strchr(host, ':') ? "[%s]:%d" : "%s:%d", host, ntohs(in4->sin_port));
 }
 
 /* ---- the trace ---- */
@@ -314,7 +325,7 @@ static void trace_close(void)
 /* ---- options ---- */
 
 static const char usage[] =
-    "usage: server.exe [PORT] [--echo|--chat [--telnet]] [--port N] [--bind ADDR] [--max-clients N] "
+    "usage: server.exe [PORT] [--echo|--chat [--telnet]] [--port N] [--bind ADDR] [--max-clients N] [--max-per-ip N] "
     "[--quiet] [--trace] [--trace-file FILE] [--help] [--version]\n";
 
 static const char help[] = "\n"
@@ -324,6 +335,7 @@ static const char help[] = "\n"
                            "  --port N         listen on port N, 0 to 65535 (default 9000; 0: a free one)\n"
                            "  --bind ADDR      listen on this IPv4 or IPv6 address only (default: on all)\n"
                            "  --max-clients N  serve at most N clients, 1 to 10000 (default 1000)\n"
+                           "  --max-per-ip N   at most N of them from one address (default: no such limit)\n"
                            "  --quiet          print only the first line, errors and the totals\n"
                            "  --trace          print every step of the Overlapped I/O, as it happens\n"
                            "  --trace-file F   write the steps to F, for chrome://tracing or Perfetto\n"
@@ -412,6 +424,8 @@ void options_read(Options *options, int argc, char *argv[])
             option_bind(options, option, argv[++i]);
         } else if (strcmp(option, "--max-clients") == 0) {
             options->max_clients = option_number(option, argv[++i], 1, MAX_CLIENTS);
+        } else if (strcmp(option, "--max-per-ip") == 0) {
+            options->max_per_ip = option_number(option, argv[++i], 1, MAX_CLIENTS);
         } else if (strcmp(option, "--telnet") == 0) {
             options->telnet = true;
         } else if (strcmp(option, "--trace") == 0) {
@@ -471,15 +485,13 @@ static bool listen_bind(SOCKET sock, const Options *options, const SOCKADDR_STOR
 {
     DWORD off = 0, on = 1;
 
-    /* Dual stack: IPv4 clients arrive at the IPv6 socket too, as ::ffff:a.b.c.d ("Dual-Stack
-     * Sockets"). */
+    /* Dual stack: IPv4 clients arrive at the IPv6 socket too, as ::ffff:a.b.c.d ("Dual-Stack Sockets"). */
     if (addr->ss_family == AF_INET6 && !options->bind
         && setsockopt(sock, IPPROTO_IPV6, IPV6_V6ONLY, (const char *)&off, sizeof off) == SOCKET_ERROR) {
         complain(WSAGetLastError(), "cannot make the socket dual-stack");
         return false;
     }
-    /* Without this another program could take the port over ("Using SO_REUSEADDR and
-     * SO_EXCLUSIVEADDRUSE"). */
+    /* Without this another program could take the port over ("Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE"). */
     if (setsockopt(sock, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (const char *)&on, sizeof on) == SOCKET_ERROR) {
         complain(WSAGetLastError(), "cannot claim the port");
         return false;
@@ -509,19 +521,6 @@ static SOCKET listen_open(const Options *options)
     return sock;
 }
 
-void address_text(const SOCKADDR_STORAGE *addr, char *text, size_t size)
-{
-    const SOCKADDR_IN *in4 = (const SOCKADDR_IN *)addr;
-    const SOCKADDR_IN6 *in6 = (const SOCKADDR_IN6 *)addr;
-    char host[INET6_ADDRSTRLEN] = "?";
-    bool mapped = addr->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr);
-    const void *ip = addr->ss_family == AF_INET ? (const void *)&in4->sin_addr : (const void *)&in6->sin6_addr;
-
-    if (mapped) ip = &in6->sin6_addr.s6_addr[12];
-    inet_ntop(mapped ? AF_INET : addr->ss_family, ip, host, sizeof host);
-    snprintf(text, size, strchr(host, ':') ? "[%s]:%d" : "%s:%d", host, ntohs(in4->sin_port));
-}
-
 /* ---- sessions ---- */
 
 bool buffer_resize(char **buf, ULONG *bufsize, ULONG size)
@@ -545,18 +544,60 @@ static void session_tune(SOCKET sock)
     }
 }
 
+static bool address_same(const SOCKADDR_STORAGE *a, const SOCKADDR_STORAGE *b)
+{
+    if (a->ss_family == AF_INET) {
+        return memcmp(&((const SOCKADDR_IN *)a)->sin_addr, &((const SOCKADDR_IN *)b)->sin_addr, sizeof(IN_ADDR)) == 0;
+    }
+    return memcmp(&((const SOCKADDR_IN6 *)a)->sin6_addr, &((const SOCKADDR_IN6 *)b)->sin6_addr, sizeof(IN6_ADDR)) == 0;
+}
+
+/* How many clients from the session's address are being served. cs is held. */
+static int session_neighbours(LPSession session)
+{
+    LPServer server = session->server;
+    int same = 0;
+
+    for (int i = 0; i < server->windows; i++) {
+        const Proactor *proactor = &server->proactors[i];
+        for (int slot = SLOT_FIRST; slot < SLOT_FIRST + proactor->noc; slot++) {
+            LPSession other = server->s_arr[proactor->first + slot];
+            if (other->handler != &full_handler && address_same(&other->caddr, &session->caddr)) same++;
+        }
+    }
+    return same;
+}
+
+/* Why the session is refused, as the line that its client gets in rbuf; or false. cs is held. */
+static bool session_refused(LPSession session)
+{
+    const Options *options = &session->server->options;
+
+    if (session->server->noc >= options->max_clients) {
+        snprintf(session->rbuf, session->rsize, "server full: %d client%s at most\r\n", options->max_clients,
+                 plural(options->max_clients));
+        return true;
+    }
+    if (options->max_per_ip && session_neighbours(session) >= options->max_per_ip) {
+        snprintf(session->rbuf, session->rsize, "your address is full: %d client%s at most\r\n", options->max_per_ip,
+                 plural(options->max_per_ip));
+        return true;
+    }
+    return false;
+}
+
 /* Counts the session in and says so. */
 static void session_count_in(LPSession session)
 {
     LPServer server = session->server;
     char from[ADDRESS_BYTES];
+    bool refused;
     int clients;
-    bool full;
 
     EnterCriticalSection(&server->cs);
     session->id = ++server->ids;
-    full = server->noc >= server->options.max_clients;
-    if (full) {
+    refused = session_refused(session);
+    if (refused) {
         server->refused++;
         session->handler = &full_handler;
     } else {
@@ -567,7 +608,7 @@ static void session_count_in(LPSession session)
     clients = server->noc;
     LeaveCriticalSection(&server->cs);
     address_text(&session->caddr, from, sizeof from);
-    say("#%lu %s %s (%d client%s)", session->id, from, full ? "refused" : "connected", clients, plural(clients));
+    say("#%lu %s %s (%d client%s)", session->id, from, refused ? "refused" : "connected", clients, plural(clients));
 }
 
 static int session_count_out(LPSession session)
