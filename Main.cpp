@@ -35,15 +35,17 @@ static void accept_clients(LPServer server)
         SOCKADDR_STORAGE caddr;
         int length = sizeof caddr;
         SOCKET sock;
+        int error;
 
         TRACE(WAIT_BEGIN, NULL, NULL, "accept() ...");
         sock = accept(server->listen_sock, (struct sockaddr *)&caddr, &length);
-        TRACE(WAIT_END, NULL, NULL, sock != INVALID_SOCKET ? "-> a client's socket" : "-> INVALID_SOCKET");
-        if (sock != INVALID_SOCKET) {
+        error = sock == INVALID_SOCKET ? WSAGetLastError() : 0;
+        TRACE(WAIT_END, NULL, NULL, error ? "-> INVALID_SOCKET" : "-> a client's socket");
+        if (!error) {
             last_error = 0;
             client_welcome(server, sock, &caddr);
         } else if (!server_interrupted()) {
-            accept_failed(WSAGetLastError(), &last_error);
+            accept_failed(error, &last_error);
         }
     }
 }

@@ -433,8 +433,8 @@ LPProactor proactor_open(LPServer server)
     proactor->number = server->windows + 1;
     proactor->first = first;
     events[SLOT_SEND] = WSACreateEvent();
-    events[SLOT_WAKE] = WSACreateEvent();
-    if (events[SLOT_SEND] != WSA_INVALID_EVENT && events[SLOT_WAKE] != WSA_INVALID_EVENT) {
+    if (events[SLOT_SEND] != WSA_INVALID_EVENT) events[SLOT_WAKE] = WSACreateEvent();
+    if (events[SLOT_WAKE] != WSA_INVALID_EVENT) {
         /* Not CreateThread: the thread uses the C library ("_beginthread, _beginthreadex"). */
         proactor->thread = (HANDLE)_beginthreadex(NULL, PROACTOR_STACK, proactor_run, proactor,
                                                   STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);

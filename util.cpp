@@ -18,8 +18,9 @@ enum {
 
 static bool console_quiet;
 static volatile LONG console_interrupts; /* how often the user asked for the end */
-static SOCKET console_listen_sock;
-static UINT console_codepage; /* as they were, for console_restore() */
+static SOCKET listen_sock_open;
+static volatile LONG listen_is_open; /* whoever sets it back closes the socket */
+static UINT console_codepage;        /* as they were, for console_restore() */
 static DWORD console_mode;
 
 static const char *plural(int n)
@@ -91,15 +92,20 @@ const char *error_name(int error)
     }
 }
 
-/* Runs on a thread that Windows makes for it. The first time it closes the listening socket, which ends Main's
- * accept; the second time it leaves the matter to Windows, which ends the process at once. */
+static void listen_close(void)
+{
+    if (InterlockedExchange(&listen_is_open, 0)) closesocket(listen_sock_open);
+}
+
+/* Runs on a thread that Windows makes for it. The first time it closes the listening socket, which ends Main's accept;
+ * the second time it leaves the matter to Windows, which ends the process at once. */
 static BOOL WINAPI console_event(DWORD type)
 {
     if (InterlockedIncrement(&console_interrupts) > 1) return FALSE;
-    closesocket(console_listen_sock);
+    listen_close();
 
-    /* When the window is closed, Windows ends the process as soon as this returns ("HandlerRoutine callback
-     * function"). Main's return from main() ends this wait. */
+    /* When the window is closed, Windows ends the process as soon as this returns ("HandlerRoutine callback function").
+     * Main's return from main() ends this wait. */
     if (type != CTRL_C_EVENT && type != CTRL_BREAK_EVENT) Sleep(INFINITE);
     return TRUE;
 }
@@ -115,7 +121,6 @@ static bool console_prepare(LPServer server)
     HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
 
     console_quiet = server->options.quiet || server->options.trace;
-    console_listen_sock = server->listen_sock;
     console_codepage = GetConsoleOutputCP();
     SetConsoleOutputCP(CP_UTF8);
     if (GetConsoleMode(input, &console_mode)) {
@@ -737,6 +742,7 @@ static void server_announce(LPServer server)
 /* Frees what server_start() made, as far as it came. The Proactors have been told to stop. */
 static void server_free(LPServer server)
 {
+    listen_close();
     for (int i = 0; i < server->windows; i++) proactor_close(&server->proactors[i]);
     free(server->proactors);
     free(server->e_arr);
@@ -761,12 +767,14 @@ static bool server_open(LPServer server)
     if (!server_arrays(server)) return false;
     server->listen_sock = listen_open(&server->options);
     if (server->listen_sock == INVALID_SOCKET) return false;
+    listen_sock_open = server->listen_sock;
+    InterlockedExchange(&listen_is_open, 1);
     if (!proactor_open(server)) return false;
     if (!console_prepare(server)) {
         complain((int)GetLastError(), "SetConsoleCtrlHandler failed");
         return false;
     }
-    if (listen(server->listen_sock, SOMAXCONN) == SOCKET_ERROR) {
+    if (listen(server->listen_sock, SOMAXCONN) == SOCKET_ERROR && !server_interrupted()) {
         complain(WSAGetLastError(), "listen failed");
         return false;
     }
@@ -787,7 +795,6 @@ bool server_start(LPServer server)
     server->listen_sock = INVALID_SOCKET;
     if (!trace_open(&server->options) || !server_open(server)) {
         server_tell_stop(server);
-        if (server->listen_sock != INVALID_SOCKET) closesocket(server->listen_sock);
         server_free(server);
         return false;
     }
