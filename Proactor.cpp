@@ -440,7 +440,8 @@ LPProactor proactor_open(LPServer server)
                                                   STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
     }
     if (!proactor->thread) {
-        complain(WSAGetLastError(), "no event or thread for Proactor %d", proactor->number);
+        complain(events[SLOT_WAKE] == WSA_INVALID_EVENT ? WSAGetLastError() : 0, "no event or thread for Proactor %d",
+                 proactor->number);
         proactor_close(proactor);
         return NULL;
     }
