@@ -12,6 +12,7 @@
 static void accept_failed(int error, int *last_error)
 {
     if (error == WSAECONNRESET) return; /* that client is gone again, the next may be here already */
+    if (error == WSAENOTCONN) return;   /* the same, as Wine puts it */
     if (error != *last_error) complain(error, "accept failed, trying again");
     *last_error = error;
     Sleep(ACCEPT_PAUSE_MS);
@@ -40,7 +41,7 @@ static void accept_clients(LPServer server)
         TRACE(WAIT_BEGIN, NULL, NULL, "accept() ...");
         sock = accept(server->listen_sock, (struct sockaddr *)&caddr, &length);
         error = sock == INVALID_SOCKET ? WSAGetLastError() : 0;
-        TRACE(WAIT_END, NULL, NULL, error ? "-> INVALID_SOCKET" : "-> a client's socket");
+        TRACE(WAIT_END, NULL, NULL, error ? "-> INVALID_SOCKET: no client" : "-> a client's socket");
         if (!error) {
             last_error = 0;
             client_welcome(server, sock, &caddr);

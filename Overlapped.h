@@ -45,7 +45,7 @@ enum {
     RBUF_MAX = 64 * 1024,
 
     ACCEPT_PAUSE_MS = 100, /* before the next try when accept is out of handles or buffers */
-    FINISH_MS = 1000 /* for a session's last sends and its good-bye; at the end as long again before, to hear it out */
+    FINISH_MS = 800 /* for a session's last sends and its good-bye; at the end as long again before, to hear it out */
 };
 
 typedef struct Session Session, *LPSession;
@@ -178,8 +178,10 @@ extern const Handler full_handler; /* says that the server is full, then good-by
  * NULL, having said why, when there is no memory, event or thread. */
 LPProactor proactor_open(LPServer server);
 
-/* Waits for the window's thread to end, and closes its events. Main only, after the thread was told that the server
- * is stopping, or when it was never made. */
+/* Waits for the window's thread to end. Main only, once the threads were told that the server is stopping. */
+void proactor_join(LPProactor proactor);
+
+/* Closes the window's events. Main only, when every window's thread has ended: until then they wake each other. */
 void proactor_close(LPProactor proactor);
 
 /* Puts the session and its event into the arrays, opening a window if all are full, and wakes the owner, whose the
@@ -267,7 +269,7 @@ typedef enum TraceStep {
     SEND_END
 } TraceStep;
 
-enum { PREVIEW_BYTES = 64 };
+enum { PREVIEW_BYTES = 40 };
 
 extern bool trace_on;
 
@@ -285,7 +287,8 @@ void trace(TraceStep step, LPProactor proactor, LPSession session, const char *f
 /* Names the lane of a new thread, or of a new session, in the timeline. With tracing on, any thread, cs not held. */
 void trace_lane(LPProactor proactor, LPSession session);
 
-/* Writes the first `bytes` of `data` to `text`, short and printable, in quotes. Returns `text`. */
+/* Writes the first of `bytes` bytes of `data` to `text`, printable, in quotes, after a space; nothing for 0 bytes.
+ * Returns `text`. */
 const char *trace_preview(char text[PREVIEW_BYTES], const char *data, ULONG bytes);
 
 #endif

@@ -48,8 +48,8 @@ static bool operation_finished(Operation operation, LPWSAOVERLAPPED overlapped)
 static void recv_post(LPSession session, ULONG kept)
 {
     static const TraceStep steps[] = { STEP, RECV_PENDING, RECV_AT_ONCE };
-    static const char *const news[] = { "failed", "WSA_IO_PENDING (997): returned at once, nothing received yet",
-                                        "0: finished at once" };
+    static const char *const news[] = { "failed", "WSA_IO_PENDING (997): returned at once, nothing yet",
+                                        "0: finished at once, something was waiting" };
     DWORD flags = 0;
     int error;
 
@@ -75,8 +75,8 @@ static void recv_post(LPSession session, ULONG kept)
 static void send_post(LPSession session)
 {
     static const TraceStep steps[] = { STEP, SEND_PENDING, SEND_AT_ONCE };
-    static const char *const news[] = { "failed", "WSA_IO_PENDING (997): the client is slow to read",
-                                        "0: finished at once" };
+    static const char *const news[] = { "failed", "WSA_IO_PENDING (997): no room yet",
+                                        "0: finished at once, into the send buffer" };
     DWORD first = session->swsa[0].len == 0, count = 2 - first - (session->swsa[1].len == 0);
     int error;
 
@@ -114,6 +114,8 @@ void session_close(LPSession session, const char *why, int error)
     }
     session->phase = CLOSED;
     session->due = 0;
+    /* Windows cancels what is pending when the socket is closed; Wine may leave a send pending for ever. */
+    if (session->receiving || session->sending) CancelIoEx((HANDLE)session->sock, NULL);
     closesocket(session->sock);
     TRACE(STEP, session->proactor, session, "closesocket() -> %s",
           session->receiving || session->sending ? "what is pending is cancelled" : "0");
@@ -166,10 +168,10 @@ static bool session_result(LPSession session, LPWSAOVERLAPPED overlapped, const 
         session_close(session, call, error);
         return false;
     }
-    TRACE(end, session->proactor, session, "WSAGetOverlappedResult -> TRUE, %lu bytes %s", *bytes,
-          end == SEND_END ? "sent"
-          : *bytes        ? "received"
-                          : "received: the client half-closed");
+    TRACE(end, session->proactor, session, "WSAGetOverlappedResult -> TRUE, %lu bytes%s", *bytes,
+          end == SEND_END ? " sent"
+          : *bytes        ? " received"
+                          : ": the client will send no more");
     return true;
 }
 
@@ -187,7 +189,7 @@ static void session_received(LPSession session)
         session->filled = bytes == session->rwsa.len;
         session->small = (unsigned char)(bytes < RBUF_MIN && session->small < SMALL_RUN ? session->small + 1 : 0);
         session->rwsa.buf[bytes] = '\0';
-        TRACE(HANDLER_BEGIN, session->proactor, session, "%s received(%lu bytes) %s", session->handler->name, bytes,
+        TRACE(HANDLER_BEGIN, session->proactor, session, "%s_received(%lu bytes)%s", session->handler->name, bytes,
               trace_preview(preview, session->rwsa.buf, bytes));
         session->handler->received(session, bytes);
         TRACE(HANDLER_END, session->proactor, session, NULL);
@@ -219,7 +221,7 @@ static void session_sent(LPSession session)
     if (session->swsa[0].len || session->swsa[1].len) {
         send_post(session); /* a short send goes on until all is out */
     } else if (session->phase == OPEN) {
-        TRACE(HANDLER_BEGIN, session->proactor, session, "%s sent()", session->handler->name);
+        TRACE(HANDLER_BEGIN, session->proactor, session, "%s_sent()", session->handler->name);
         session->handler->sent(session);
         TRACE(HANDLER_END, session->proactor, session, NULL);
     }
@@ -230,15 +232,8 @@ static void session_sent(LPSession session)
 static void session_open(LPSession session)
 {
     session->phase = OPEN;
-    TRACE(HANDLER_BEGIN, session->proactor, session, "%s opened()", session->handler->name);
+    TRACE(HANDLER_BEGIN, session->proactor, session, "%s_opened()", session->handler->name);
     session->handler->opened(session);
-    TRACE(HANDLER_END, session->proactor, session, NULL);
-}
-
-static void session_wake(LPSession session)
-{
-    TRACE(HANDLER_BEGIN, session->proactor, session, "%s woken()", session->handler->name);
-    session->handler->woken(session);
     TRACE(HANDLER_END, session->proactor, session, NULL);
 }
 
@@ -249,7 +244,7 @@ static void session_expire(LPSession session)
     if (session->phase != OPEN) {
         session_close(session, NULL, 0);
     } else {
-        session_wake(session);
+        session->handler->woken(session);
     }
 }
 
@@ -279,7 +274,7 @@ static bool session_serve(LPSession session, bool woken, ULONGLONG now)
     }
     if (woken && !busy && session->phase == OPEN) {
         Operation receiving = session->receiving, sending = session->sending;
-        session_wake(session);
+        session->handler->woken(session);
         busy = session->sending != sending || session->receiving != receiving;
     }
     if (session_wind_down(session)) busy = true;
@@ -289,6 +284,7 @@ static bool session_serve(LPSession session, bool woken, ULONGLONG now)
     if (!busy && !session->receiving && session->signalled) {
         WSAResetEvent(session->hevent);
         session->signalled = false;
+        TRACE(STEP, session->proactor, session, "WSAResetEvent(): its receive was taken, and no other posted yet");
     }
     return busy;
 }
@@ -333,7 +329,7 @@ static void proactor_remove(LPProactor proactor, int slot)
     int last;
 
     session->handler->closed(session);
-    TRACE(STEP, proactor, session, "nothing is pending: the session is freed, slot %d of window %d too", slot,
+    TRACE(STEP, proactor, session, "WSACloseEvent(), the session is freed: slot %d of window %d too", slot,
           proactor->number - 1);
     EnterCriticalSection(&server->cs);
     last = SLOT_FIRST + --proactor->noc;
@@ -344,13 +340,12 @@ static void proactor_remove(LPProactor proactor, int slot)
     session_free(session);
 }
 
-/* Wake was set: new sessions, news, or the end. */
+/* There is word for this window: new sessions, news, or the end. */
 static void proactor_answer(LPProactor proactor)
 {
     LPServer server = proactor->server;
     bool stopping;
 
-    InterlockedExchange(&proactor->word, 0);
     EnterCriticalSection(&server->cs);
     proactor->seen = proactor->noc;
     stopping = server->stopping;
@@ -380,12 +375,14 @@ static void proactor_woken(LPProactor proactor, int slot, DWORD result)
     WSAEVENT *events = &proactor->server->e_arr[proactor->first];
     LPSession session = slot < SLOT_FIRST ? NULL : proactor->server->s_arr[proactor->first + slot];
 
-    TRACE(WAIT_END, proactor, session, "-> WSA_WAIT_EVENT_0+%lu: %s", result - WSA_WAIT_EVENT_0,
-          slot == SLOT_SEND   ? "the send event, a send is complete"
-          : slot == SLOT_WAKE ? "the wake event, there is word for this thread"
-                              : "the session's event, its receive is complete");
-    if (slot < SLOT_FIRST) WSAResetEvent(events[slot]);
-    if (slot == SLOT_WAKE) proactor_answer(proactor);
+    TRACE(WAIT_END, proactor, session, "-> WSA_WAIT_EVENT_0+%lu, slot %d: %s", result - WSA_WAIT_EVENT_0, slot,
+          slot == SLOT_SEND   ? "the send event, a send is done"
+          : slot == SLOT_WAKE ? "the wake event, something is new"
+                              : "the session's event, its receive is done");
+    if (slot < SLOT_FIRST) {
+        WSAResetEvent(events[slot]);
+        TRACE(STEP, proactor, NULL, "WSAResetEvent(%s): first reset, then look", slot == SLOT_SEND ? "send" : "wake");
+    }
 }
 
 /* Sleeps until something is finished. Slot 0 belongs to the wait only while a send is pending: nearly all sends
@@ -396,7 +393,8 @@ static void proactor_wait(LPProactor proactor)
     WSAEVENT *events = &proactor->server->e_arr[proactor->first + start];
     DWORD count = (DWORD)(SLOT_FIRST + proactor->seen - start), result;
 
-    TRACE(WAIT_BEGIN, proactor, NULL, "WSAWaitForMultipleEvents(%lu events) ...", count);
+    TRACE(WAIT_BEGIN, proactor, NULL, "WSAWaitForMultipleEvents(%lu events: %swake + %d session%s) ...", count,
+          start == SLOT_SEND ? "send + " : "", proactor->seen, proactor->seen == 1 ? "" : "s");
     result = WSAWaitForMultipleEvents(count, events, FALSE, wait_timeout(proactor), FALSE);
     if (result == WSA_WAIT_TIMEOUT) {
         TRACE(WAIT_END, proactor, NULL, "-> WSA_WAIT_TIMEOUT");
@@ -405,7 +403,6 @@ static void proactor_wait(LPProactor proactor)
         TRACE(WAIT_END, proactor, NULL, "-> WSA_WAIT_FAILED, %s (%d)", error_name(error), error);
         complain(error, "WSAWaitForMultipleEvents failed in window %d", proactor->number - 1);
         Sleep(FAILED_PAUSE_MS); /* the sweep looks at every OVERLAPPED, so the window is served all the same */
-        proactor_answer(proactor);
     } else {
         proactor_woken(proactor, start + (int)(result - WSA_WAIT_EVENT_0), result);
     }
@@ -417,8 +414,9 @@ static unsigned __stdcall proactor_run(void *argument)
 
     while (!proactor->stopping || proactor->seen > 0) {
         proactor_wait(proactor);
-        while (proactor_sweep(proactor)) {
-        }
+        do {
+            if (InterlockedExchange(&proactor->word, 0)) proactor_answer(proactor);
+        } while (proactor_sweep(proactor));
     }
     return 0;
 }
@@ -445,8 +443,8 @@ LPProactor proactor_open(LPServer server)
         proactor_close(proactor);
         return NULL;
     }
-    TRACE(STEP, NULL, NULL, "_beginthreadex() -> proactor %d, for window %d: up to %d sessions", proactor->number,
-          proactor->number - 1, WINDOW_SESSIONS);
+    TRACE(STEP, NULL, NULL, "_beginthreadex() -> proactor %d: waits for the 64 slots of window %d", proactor->number,
+          proactor->number - 1);
     if (trace_on) trace_lane(proactor, NULL);
     EnterCriticalSection(&server->cs);
     server->windows++;
@@ -454,19 +452,21 @@ LPProactor proactor_open(LPServer server)
     return proactor;
 }
 
+void proactor_join(LPProactor proactor)
+{
+    WaitForSingleObject(proactor->thread, INFINITE);
+    CloseHandle(proactor->thread);
+    TRACE(STEP, NULL, NULL, "WaitForSingleObject() -> proactor %d has ended", proactor->number);
+}
+
 void proactor_close(LPProactor proactor)
 {
     WSAEVENT *events = &proactor->server->e_arr[proactor->first];
 
-    if (proactor->thread) {
-        WaitForSingleObject(proactor->thread, INFINITE);
-        CloseHandle(proactor->thread);
-    }
     for (int slot = SLOT_SEND; slot <= SLOT_WAKE; slot++) {
         if (events[slot] != WSA_INVALID_EVENT) WSACloseEvent(events[slot]);
         events[slot] = WSA_INVALID_EVENT;
     }
-    proactor->thread = NULL;
 }
 
 /* Sets wake, unless the last word was not answered yet: a burst of news costs one kernel call. */
@@ -503,8 +503,8 @@ bool proactor_add(LPServer server, LPSession session)
     server->s_arr[index] = session;
     server->e_arr[index] = session->hevent;
     LeaveCriticalSection(&server->cs);
-    TRACE(STEP, NULL, NULL, "#%lu: its event is in slot %d of window %d; WSASetEvent(wake) tells proactor %d", id,
-          index - proactor->first, proactor->number - 1, proactor->number);
+    TRACE(STEP, NULL, NULL, "#%lu: its event is in slot %d of window %d; WSASetEvent(wake)", id,
+          index - proactor->first, proactor->number - 1);
     proactor_wake(proactor);
     return true;
 }

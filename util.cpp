@@ -97,15 +97,15 @@ static void listen_close(void)
     if (InterlockedExchange(&listen_is_open, 0)) closesocket(listen_sock_open);
 }
 
-/* Runs on a thread that Windows makes for it. The first time it closes the listening socket, which ends Main's accept;
- * the second time it leaves the matter to Windows, which ends the process at once. */
+/* Runs on a thread that Windows makes for it. The first time it closes the listening socket, which ends Main's
+ * accept; the second time it leaves the matter to Windows, which ends the process at once. */
 static BOOL WINAPI console_event(DWORD type)
 {
     if (InterlockedIncrement(&console_interrupts) > 1) return FALSE;
     listen_close();
 
-    /* When the window is closed, Windows ends the process as soon as this returns ("HandlerRoutine callback function").
-     * Main's return from main() ends this wait. */
+    /* When the window is closed, Windows ends the process as soon as this returns ("HandlerRoutine callback
+     * function"). Main's return from main() ends this wait. */
     if (type != CTRL_C_EVENT && type != CTRL_BREAK_EVENT) Sleep(INFINITE);
     return TRUE;
 }
@@ -160,38 +160,40 @@ static FILE *trace_file;
 static CRITICAL_SECTION trace_cs; /* keeps steps in the order in which they happened; cs is never taken inside */
 static LARGE_INTEGER trace_start, trace_frequency;
 
-/* How a TraceStep is shown: its event in the Trace Event Format, the bar's name ("": the step's text), its colour. */
+/* How a TraceStep is shown: its event in the Trace Event Format, which lane it is in, the bar's name ("": the text up
+ * to its arguments), its colour in the viewer and on the terminal. */
 static const struct {
     char phase;
     bool of_session, is_send;
-    const char *bar, *color;
+    const char *bar, *cname, *color;
 } trace_looks[] = {
-    { 'i', false, false, "", "" },
-    { 'B', false, false, "waiting", "\033[34m" },
-    { 'E', false, false, "waiting", "\033[34m" },
-    { 'B', false, false, "sweep", "" },
-    { 'E', false, false, "sweep", "" },
-    { 'B', false, false, "", "\033[1m" },
-    { 'E', false, false, "", "" },
-    { 'B', true, false, "WSARecv pending", "\033[33m" },
-    { 'B', true, false, "WSARecv finished at once", "\033[32m" },
-    { 'E', true, false, "WSARecv", "\033[32m" },
-    { 'B', true, true, "WSASend pending", "\033[33m" },
-    { 'B', true, true, "WSASend finished at once", "\033[32m" },
-    { 'E', true, true, "WSASend", "\033[32m" },
+    { 'i', false, false, "", "", "" },
+    { 'B', false, false, "", "grey", "\033[34m" },
+    { 'E', false, false, "", "", "\033[34m" },
+    { 'B', false, false, "sweep", "thread_state_runnable", "" },
+    { 'E', false, false, "", "", "" },
+    { 'B', false, false, "", "rail_response", "\033[1m" },
+    { 'E', false, false, "", "", "" },
+    { 'B', true, false, "WSARecv pending", "cq_build_running", "\033[33m" },
+    { 'B', true, false, "WSARecv finished at once", "cq_build_passed", "\033[32m" },
+    { 'E', true, false, "", "", "\033[32m" },
+    { 'B', true, true, "WSASend pending", "thread_state_iowait", "\033[33m" },
+    { 'B', true, true, "WSASend finished at once", "cq_build_passed", "\033[32m" },
+    { 'E', true, true, "", "", "\033[32m" },
 };
 
 const char *trace_preview(char text[PREVIEW_BYTES], const char *data, ULONG bytes)
 {
-    size_t used = 0;
+    size_t used = 2;
+    ULONG i;
 
-    text[used++] = '"';
-    for (ULONG i = 0; i < bytes && used < PREVIEW_BYTES - 6; i++) {
+    strcpy(text, bytes ? " \"" : "");
+    for (i = 0; i < bytes && used < PREVIEW_BYTES - 7; i++) {
         char c = data[i];
         if (c == '\r' || c == '\n') text[used++] = '\\';
         text[used++] = c == '\r' ? 'r' : c == '\n' ? 'n' : c >= ' ' && c <= '~' && c != '"' && c != '\\' ? c : '.';
     }
-    memcpy(text + used, "\"", 2);
+    if (bytes) strcpy(text + used, i < bytes ? "\"..." : "\"");
     return text;
 }
 
@@ -204,11 +206,11 @@ static unsigned long long trace_now(void)
            / (unsigned long long)trace_frequency.QuadPart;
 }
 
-/* `text` as a JSON string: what is printed is ASCII without control characters. */
-static void trace_quote(const char *text)
+/* The first `length` bytes of `text` as a JSON string: all is ASCII without control characters. */
+static void trace_quote(const char *text, size_t length)
 {
     fputc('"', trace_file);
-    for (; *text; text++) {
+    for (; *text && length > 0; text++, length--) {
         if (*text == '"' || *text == '\\') fputc('\\', trace_file);
         fputc(*text, trace_file);
     }
@@ -218,28 +220,38 @@ static void trace_quote(const char *text)
 /* Threads are lanes of "process" 1, sessions of "process" 2: one for the receive, one for the send. */
 static void trace_event(TraceStep step, unsigned long long now, int thread, unsigned long id, const char *text)
 {
+    char phase = trace_looks[step].phase;
     bool of_session = trace_looks[step].of_session;
-    unsigned long lane = of_session ? 2 * id + trace_looks[step].is_send : (unsigned long)thread;
+    const char *bar = trace_looks[step].bar;
 
-    fprintf(trace_file, ",\n{\"ph\":\"%c\",\"ts\":%llu,\"pid\":%d,\"tid\":%lu,\"name\":", trace_looks[step].phase, now,
-            of_session ? 2 : 1, lane);
-    trace_quote(*trace_looks[step].bar ? trace_looks[step].bar : text);
-    if (trace_looks[step].phase == 'i') fputs(",\"s\":\"t\"", trace_file);
+    fprintf(trace_file, ",\n{\"ph\":\"%c\",\"ts\":%llu,\"pid\":%d,\"tid\":%lu", phase, now, of_session ? 2 : 1,
+            of_session ? 2 * id + trace_looks[step].is_send : (unsigned long)thread);
+    if (phase != 'E') {
+        fputs(",\"name\":", trace_file);
+        trace_quote(*bar ? bar : text, *bar ? strlen(bar) : strcspn(text, "("));
+    }
+    if (phase == 'B') fprintf(trace_file, ",\"cname\":\"%s\"", trace_looks[step].cname);
+    if (phase == 'i') fputs(",\"s\":\"t\"", trace_file);
     if (*text) {
-        fputs(",\"args\":{\"what\":", trace_file);
-        trace_quote(text);
+        fprintf(trace_file, ",\"args\":{\"%s\":", phase == 'E' ? "result" : "call");
+        trace_quote(text, strlen(text));
         fputc('}', trace_file);
     }
     fputc('}', trace_file);
 }
 
-/* Names a lane, or with `what` "process_name" a group of lanes. */
+/* Names a lane, or as "process" a group of lanes, and gives it its place. */
 static void trace_name(const char *what, int process, unsigned long lane, const char *name)
 {
+    unsigned long place = strcmp(what, "process") == 0 ? (unsigned long)process : lane;
+
     if (!trace_file) return;
     EnterCriticalSection(&trace_cs);
-    fprintf(trace_file, ",\n{\"ph\":\"M\",\"name\":\"%s\",\"pid\":%d,\"tid\":%lu,\"args\":{\"name\":\"%s\"}}", what,
-            process, lane, name);
+    fprintf(trace_file, ",\n{\"ph\":\"M\",\"name\":\"%s_name\",\"pid\":%d,\"tid\":%lu,\"args\":{\"name\":\"%s\"}}",
+            what, process, lane, name);
+    fprintf(trace_file,
+            ",\n{\"ph\":\"M\",\"name\":\"%s_sort_index\",\"pid\":%d,\"tid\":%lu,\"args\":{\"sort_index\":%lu}}", what,
+            process, lane, place);
     LeaveCriticalSection(&trace_cs);
 }
 
@@ -250,12 +262,12 @@ void trace_lane(LPProactor proactor, LPSession session)
     if (session) {
         address_text(&session->caddr, from, sizeof from);
         snprintf(name, sizeof name, "#%lu %s receive", session->id, from);
-        trace_name("thread_name", 2, 2 * session->id, name);
+        trace_name("thread", 2, 2 * session->id, name);
         snprintf(name, sizeof name, "#%lu %s send", session->id, from);
-        trace_name("thread_name", 2, 2 * session->id + 1, name);
+        trace_name("thread", 2, 2 * session->id + 1, name);
     } else {
         snprintf(name, sizeof name, "proactor %d", proactor->number);
-        trace_name("thread_name", 1, (unsigned long)proactor->number, name);
+        trace_name("thread", 1, (unsigned long)proactor->number, name);
     }
 }
 
@@ -266,8 +278,8 @@ static void trace_line(TraceStep step, unsigned long long now, int thread, unsig
 
     if (thread) snprintf(who, sizeof who, "proactor %d", thread);
     if (id) snprintf(client, sizeof client, "#%lu", id);
-    snprintf(line, sizeof line, "%9llu %-11s %-5s %s%s%s\n", now, who, client, color ? trace_looks[step].color : "",
-             text, color ? "\033[0m" : "");
+    snprintf(line, sizeof line, "%9llu %-11s %-5s %s%s%s%s\n", now, who, client, color ? trace_looks[step].color : "",
+             step == HANDLER_BEGIN ? "handler: " : "", text, color ? "\033[0m" : "");
     line_print(stdout, line);
 }
 
@@ -308,10 +320,12 @@ static bool trace_open(const Options *options)
             complain(0, "cannot write the trace file %s", options->trace_file);
             return false;
         }
-        fputs("[\n{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":1,\"args\":{\"name\":\"threads\"}}", trace_file);
-        trace_name("process_name", 2, 0, "sessions");
-        trace_name("thread_name", 1, 0, "main");
+        fputs("[\n{\"ph\":\"M\",\"name\":\"trace\",\"pid\":1}", trace_file); /* first, and without a comma */
+        trace_name("process", 1, 0, "threads");
+        trace_name("process", 2, 0, "sessions: what is pending");
+        trace_name("thread", 1, 0, "main");
     }
+    if (trace_lines) line_print(stdout, "       us thread      client what happens\n");
     trace_on = trace_lines || trace_file;
     return true;
 }
@@ -503,8 +517,12 @@ static bool listen_bind(SOCKET sock, const Options *options, const SOCKADDR_STOR
     }
     if (bind(sock, (const struct sockaddr *)addr, sizeof *addr) == SOCKET_ERROR) {
         int error = WSAGetLastError();
-        bool taken = error == WSAEADDRINUSE || error == WSAEACCES;
-        complain(error, taken ? "port %d is in use" : "cannot listen on port %d", options->port);
+        if (error == WSAEADDRINUSE || error == WSAEACCES) {
+            complain(error, "port %d is in use", options->port);
+        } else {
+            complain(error, "cannot listen on %s, port %d", options->bind ? options->bind : "all addresses",
+                     options->port);
+        }
         return false;
     }
     TRACE(STEP, NULL, NULL, "bind(port %d) -> 0", options->port);
@@ -613,6 +631,7 @@ static void session_count_in(LPSession session)
     clients = server->noc;
     LeaveCriticalSection(&server->cs);
     address_text(&session->caddr, from, sizeof from);
+    TRACE(STEP, NULL, session, "WSACreateEvent() -> its event; a session for %s, %s", from, session->handler->name);
     say("#%lu %s %s (%d client%s)", session->id, from, refused ? "refused" : "connected", clients, plural(clients));
 }
 
@@ -681,8 +700,6 @@ LPSession session_create(LPServer server, SOCKET sock, const SOCKADDR_STORAGE *c
     session->caddr = *caddr;
     session_tune(sock);
     session_count_in(session);
-    TRACE(STEP, NULL, session, "WSACreateEvent() -> its event; the session is made, its handler is %s",
-          session->handler->name);
     if (trace_on) trace_lane(NULL, session);
     return session;
 }
@@ -743,6 +760,7 @@ static void server_announce(LPServer server)
 static void server_free(LPServer server)
 {
     listen_close();
+    for (int i = 0; i < server->windows; i++) proactor_join(&server->proactors[i]);
     for (int i = 0; i < server->windows; i++) proactor_close(&server->proactors[i]);
     free(server->proactors);
     free(server->e_arr);
@@ -758,6 +776,7 @@ static void server_tell_stop(LPServer server)
     EnterCriticalSection(&server->cs);
     server->stopping = true;
     LeaveCriticalSection(&server->cs);
+    TRACE(STEP, NULL, NULL, "stopping: WSASetEvent(wake) for every proactor");
     server_wake(server, NULL);
 }
 
