@@ -154,6 +154,7 @@ typedef struct Member {
     char nick[NICK_BYTES];       /* guarded by cs; the owner may read it without */
     unsigned long long cursor;   /* guarded by cs: the log before it was sent, or is being sent */
     ULONGLONG late;              /* guarded by cs: since when it is half a log behind; 0: it is not */
+    bool inside;                 /* in the list */
     bool heard;                  /* the server is stopping, and all it said is in the log */
 
     ULONG line;         /* bytes of the unfinished line at the front of rbuf */
@@ -289,6 +290,7 @@ static int room_enter(LPSession session)
     here = ++room.here;
     LeaveCriticalSection(&server->cs);
     InterlockedIncrement(&room.unheard);
+    member->inside = true;
     return here;
 }
 
@@ -301,9 +303,9 @@ static int room_leave(LPSession session)
     EnterCriticalSection(&server->cs);
     *member->link = member->next;
     if (member->next) member->next->link = member->link;
-    member->link = NULL;
     here = --room.here;
     LeaveCriticalSection(&server->cs);
+    member->inside = false;
     return here;
 }
 
@@ -842,7 +844,7 @@ static void chat_closed(LPSession session)
     Member *member = member_of(session);
 
     if (!member) return;
-    if (member->link) {
+    if (member->inside) {
         int here = room_leave(session);
         if (!session->proactor->stopping) room_tell(session, "left", here);
     }

@@ -96,7 +96,7 @@ check: check-warnings check-analyzers check-style check-hardening
 ifneq ($(OS),Windows_NT)
 COMPILERS := x86_64-w64-mingw32-gcc i686-w64-mingw32-gcc \
              'clang --target=x86_64-w64-mingw32' 'clang --target=i686-w64-mingw32'
-check-warnings: check-tools check-warnings check-analyzers check-style
+check-warnings: check-tools
 	@for compiler in $(COMPILERS); do for language in 'c -std=c11' 'c++ -std=c++17'; do \
 	    echo "$$compiler -x $$language: $(words $(CHECKED)) files"; \
 	    for file in $(CHECKED); do \
@@ -109,13 +109,13 @@ check-warnings: build
 	$(CC) -x c++ -std=c++17 $(CPPFLAGS) -O2 $(WARNINGS) -Werror -fsyntax-only $(CHECKED)
 endif
 
-check-analyzers: check-tools check-warnings check-analyzers check-style
+check-analyzers: check-tools
 	@for file in $(CHECKED); do echo "gcc -fanalyzer: $$file"; \
 	    $(C11) -fanalyzer -Werror -c $$file -o /dev/null || exit 1; done
 	cppcheck --quiet --language=c --std=c11 --platform=win64 --enable=warning,performance,portability \
 	    --inline-suppr --suppress=missingIncludeSystem --error-exitcode=1 $(CHECKED)
 
-check-style: check-tools check-warnings check-analyzers check-style
+check-style: check-tools
 	clang-format --dry-run -Werror $(CHECKED) $(HEADERS)
 	@awk -f tests/sizes.awk $(CHECKED) $(HEADERS)
 

@@ -284,8 +284,8 @@ extern bool trace_on;
  * thread, cs not held. */
 void trace(TraceStep step, LPProactor proactor, LPSession session, const char *format, ...);
 
-/* Names the lane of a new thread, or of a new session, in the timeline. With tracing on, any thread, cs not held. */
-void trace_lane(LPProactor proactor, LPSession session);
+/* Names the lane of a new Proactor thread in the timeline. With tracing on, Main only. */
+void trace_thread(LPProactor proactor);
 
 /* Writes the first of `bytes` bytes of `data` to `text`, printable, in quotes, after a space; nothing for 0 bytes.
  * Returns `text`. */

@@ -445,7 +445,7 @@ LPProactor proactor_open(LPServer server)
     }
     TRACE(STEP, NULL, NULL, "_beginthreadex() -> proactor %d: waits for the 64 slots of window %d", proactor->number,
           proactor->number - 1);
-    if (trace_on) trace_lane(proactor, NULL);
+    if (trace_on) trace_thread(proactor);
     EnterCriticalSection(&server->cs);
     server->windows++;
     LeaveCriticalSection(&server->cs);

@@ -255,20 +255,24 @@ static void trace_name(const char *what, int process, unsigned long lane, const 
     LeaveCriticalSection(&trace_cs);
 }
 
-void trace_lane(LPProactor proactor, LPSession session)
+void trace_thread(LPProactor proactor)
+{
+    char name[32];
+
+    snprintf(name, sizeof name, "proactor %d", proactor->number);
+    trace_name("thread", 1, (unsigned long)proactor->number, name);
+}
+
+/* A session has two lanes, for its receives and for its sends. */
+static void trace_session(LPSession session)
 {
     char name[ADDRESS_BYTES + 32], from[ADDRESS_BYTES];
 
-    if (session) {
-        address_text(&session->caddr, from, sizeof from);
-        snprintf(name, sizeof name, "#%lu %s receive", session->id, from);
-        trace_name("thread", 2, 2 * session->id, name);
-        snprintf(name, sizeof name, "#%lu %s send", session->id, from);
-        trace_name("thread", 2, 2 * session->id + 1, name);
-    } else {
-        snprintf(name, sizeof name, "proactor %d", proactor->number);
-        trace_name("thread", 1, (unsigned long)proactor->number, name);
-    }
+    address_text(&session->caddr, from, sizeof from);
+    snprintf(name, sizeof name, "#%lu %s receive", session->id, from);
+    trace_name("thread", 2, 2 * session->id, name);
+    snprintf(name, sizeof name, "#%lu %s send", session->id, from);
+    trace_name("thread", 2, 2 * session->id + 1, name);
 }
 
 static void trace_line(TraceStep step, unsigned long long now, int thread, unsigned long id, const char *text)
@@ -700,7 +704,7 @@ LPSession session_create(LPServer server, SOCKET sock, const SOCKADDR_STORAGE *c
     session->caddr = *caddr;
     session_tune(sock);
     session_count_in(session);
-    if (trace_on) trace_lane(NULL, session);
+    if (trace_on) trace_session(session);
     return session;
 }
 
