@@ -150,12 +150,12 @@ typedef enum EscapeState { PLAIN, ESCAPE, CSI, STRING, STRING_ESCAPE } EscapeSta
 
 /* What chat knows of a session. All but the fields marked so is the owner's alone. */
 typedef struct Member {
-    struct Member *next, **link; /* the room's list; guarded by cs */
-    char nick[NICK_BYTES];       /* guarded by cs; the owner may read it without */
-    unsigned long long cursor;   /* guarded by cs: the log before it was sent, or is being sent */
-    ULONGLONG late;              /* guarded by cs: since when it is half a log behind; 0: it is not */
-    bool inside;                 /* in the list */
-    bool heard;                  /* the server is stopping, and all it said is in the log */
+    struct Member *next;       /* in the room's list; guarded by cs */
+    char nick[NICK_BYTES];     /* guarded by cs; the owner may read it without */
+    unsigned long long cursor; /* guarded by cs: the log before it was sent, or is being sent */
+    ULONGLONG late;            /* guarded by cs: since when it is half a log behind; 0: it is not */
+    bool inside;               /* in the list */
+    bool heard;                /* the server is stopping, and all it said is in the log */
 
     ULONG line;         /* bytes of the unfinished line at the front of rbuf */
     bool pieces;        /* the front of that line went out already */
@@ -222,8 +222,8 @@ static unsigned long long log_recent(void)
     return first < room.messages ? room.recent[first % RECENT] : room.head;
 }
 
-/* Copies the messages behind the member's cursor, without its own, to `buf` as far as they fit, and moves the cursor.
- */
+/* Copies the messages behind the member's cursor, without its own, to `buf` as far as they fit, and moves the
+ * cursor. */
 static ULONG log_take(Member *member, unsigned long reader, char *buf, ULONG size)
 {
     ULONG used = 0;
@@ -284,8 +284,6 @@ static int room_enter(LPSession session)
     snprintf(member->nick, sizeof member->nick, "guest%lu", session->id);
     member->cursor = log_recent();
     member->next = room.members;
-    member->link = &room.members;
-    if (member->next) member->next->link = &member->next;
     room.members = member;
     here = ++room.here;
     LeaveCriticalSection(&server->cs);
@@ -297,12 +295,12 @@ static int room_enter(LPSession session)
 static int room_leave(LPSession session)
 {
     LPServer server = session->server;
-    Member *member = member_of(session);
+    Member *member = member_of(session), **at = &room.members;
     int here;
 
     EnterCriticalSection(&server->cs);
-    *member->link = member->next;
-    if (member->next) member->next->link = member->link;
+    while (*at != member) at = &(*at)->next;
+    *at = member->next;
     here = --room.here;
     LeaveCriticalSection(&server->cs);
     member->inside = false;
@@ -604,8 +602,8 @@ static void command_run(LPSession session, char *line)
 
 /* ---- input: bytes become lines, in place at the front of rbuf ---- */
 
-/* Bytes of the last character of `text`, which has `length` > 0: more than one if it is the end of a UTF-8 character.
- */
+/* Bytes of the last character of `text`, which has `length` > 0: more than one if it is the end of a UTF-8
+ * character. */
 static ULONG last_character(const char *text, ULONG length)
 {
     for (ULONG n = 1; n <= 4 && n <= length; n++) {

@@ -53,8 +53,8 @@ typedef struct Proactor Proactor, *LPProactor;
 typedef struct Server Server, *LPServer;
 
 /* What is done with a session's bytes: the lecture's `handler`, which tells receive from send, as one function for
- * each. All run on the session's Proactor thread, without cs, and never block. `echo` and `chat` are two such tables;
- * a third needs no change in Proactor.cpp. */
+ * each. All run on the session's Proactor thread, without cs, and never block. `echo` and `chat` are two such
+ * tables; a third needs no change in Proactor.cpp. */
 typedef struct Handler {
     const char *name;
 
@@ -81,8 +81,8 @@ typedef struct Handler {
  * closesocket() was called and its pending operations come to their end. */
 typedef enum SessionPhase { NEW, OPEN, FINISHING, LINGERING, CLOSED } SessionPhase;
 
-/* An operation is not posted; posted, and WSARecv or WSASend said WSA_IO_PENDING; or posted and finished at once. The
- * last two end alike: with session_result(). */
+/* An operation is not posted; posted, and WSARecv or WSASend said WSA_IO_PENDING; or posted and finished at once.
+ * The last two end alike: with session_result(). */
 typedef enum Operation { IDLE, PENDING, DONE } Operation;
 
 /* One client: the lecture's ACT (Asynchronous Communication Token), all that its I/O needs. Between session_create()
@@ -199,8 +199,8 @@ void server_wake(LPServer server, LPProactor self);
  * 1). Does nothing if a receive is pending or the session is not OPEN. May move rbuf. */
 void session_recv(LPSession session, ULONG kept);
 
-/* Posts one WSASend for swsa[0] and swsa[1] (either may be empty, not both), which the handler set and may not touch,
- * nor what they point to, until sent(). No send may be pending. */
+/* Posts one WSASend for swsa[0] and swsa[1] (either may be empty, not both), which the handler set and may not
+ * touch, nor what they point to, until sent(). No send may be pending. */
 void session_send(LPSession session);
 
 /* No more will be said: when the pending send is out, half-closes, waits for the client's end and closes, all within
@@ -217,8 +217,8 @@ void session_close(LPSession session, const char *why, int error);
  * with 2; after --help and --version ends it with 0. Main only, first of all. */
 void options_read(Options *options, int argc, char *argv[]);
 
-/* Starts Winsock, makes the arrays, the listening socket and the first Proactor, listens, prints the first line. Main
- * only. Returns false, having said why on stderr, when any of it fails. */
+/* Starts Winsock, makes the arrays, the listening socket and the first Proactor, listens, prints the first line.
+ * Main only. Returns false, having said why on stderr, when any of it fails. */
 bool server_start(LPServer server);
 
 /* Ends every session (pending sends first, 2 * FINISH_MS at the most), joins the Proactor threads, frees all, prints
@@ -228,13 +228,13 @@ void server_stop(LPServer server);
 /* True once the user asked for the end (Ctrl+C and the like). Any thread. */
 bool server_interrupted(void);
 
-/* Makes a session for an accepted socket, which is the session's from now on, and counts it in; above max_clients the
- * handler is full_handler. Main only, cs not held. Returns NULL, having said why and closed the socket, when there is
- * no event or memory for it. */
+/* Makes a session for an accepted socket, which is the session's from now on, and counts it in; above max_clients
+ * the handler is full_handler. Main only, cs not held. Returns NULL, having said why and closed the socket, when
+ * there is no event or memory for it. */
 LPSession session_create(LPServer server, SOCKET sock, const SOCKADDR_STORAGE *caddr);
 
-/* Counts the session out, prints why it ended, and frees it. Its socket is closed and nothing is pending. Any thread,
- * cs not held. */
+/* Counts the session out, prints why it ended, and frees it. Its socket is closed and nothing is pending. Any
+ * thread, cs not held. */
 void session_free(LPSession session);
 
 /* Gives `*buf` `size` bytes, keeping what is in it. False and unchanged when there is no memory. */

@@ -129,8 +129,8 @@ void session_finish(LPSession session, const char *why)
     session->due = GetTickCount64() + FINISH_MS;
 }
 
-/* Closing while received bytes lie unread would make Windows reset the connection, and the reset can destroy what the
- * client has not read yet. So: half-close, read until the client has closed too, then close. */
+/* Closing while received bytes lie unread would make Windows reset the connection, and the reset can destroy what
+ * the client has not read yet. So: half-close, read until the client has closed too, then close. */
 static bool session_wind_down(LPSession session)
 {
     if (session->phase == FINISHING && !session->sending) {
@@ -249,9 +249,9 @@ static void session_expire(LPSession session)
 }
 
 /* Serves one session: at most one finished send and one finished receive, so that nobody is served twice before all
- * others were served once. The send comes first: a sweep that takes receives so sends all answers before the next one
- * posts all receives, and by then many a client has written again and its receive finishes at once, without a wait.
- * Returns true when there was anything to do. */
+ * others were served once. The send comes first: a sweep that takes receives so sends all answers before the next
+ * one posts all receives, and by then many a client has written again and its receive finishes at once, without a
+ * wait. Returns true when there was anything to do. */
 static bool session_serve(LPSession session, bool woken, ULONGLONG now)
 {
     bool busy = false;
@@ -368,8 +368,8 @@ static DWORD wait_timeout(LPProactor proactor)
     return now < proactor->due ? (DWORD)(proactor->due - now) : 0;
 }
 
-/* The lowest signalled slot was returned. A session's slot needs nothing here: the sweep finds it and all others. The
- * window's own events are reset before the sweep looks, so that what comes after the look sets them again. */
+/* The lowest signalled slot was returned. A session's slot needs nothing here: the sweep finds it and all others.
+ * The window's own events are reset before the sweep looks, so that what comes after the look sets them again. */
 static void proactor_woken(LPProactor proactor, int slot, DWORD result)
 {
     WSAEVENT *events = &proactor->server->e_arr[proactor->first];

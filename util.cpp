@@ -160,8 +160,8 @@ static FILE *trace_file;
 static CRITICAL_SECTION trace_cs; /* keeps steps in the order in which they happened; cs is never taken inside */
 static LARGE_INTEGER trace_start, trace_frequency;
 
-/* How a TraceStep is shown: its event in the Trace Event Format, which lane it is in, the bar's name ("": the text up
- * to its arguments), its colour in the viewer and on the terminal. */
+/* How a TraceStep is shown: its event in the Trace Event Format, which lane it is in, the bar's name ("": the text
+ * up to its arguments), its colour in the viewer and on the terminal. */
 static const struct {
     char phase;
     bool of_session, is_send;
