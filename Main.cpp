@@ -136,13 +136,13 @@ enum {
     RECENT = 20, /* lines that a newcomer is shown */
     NICK_CHARS = 20,
     NICK_BYTES = 4 * NICK_CHARS + 1,
-    SAY_BYTES = 4095,                        /* a longer line goes out in pieces of this size */
-    TEXT_BYTES = SAY_BYTES + NICK_BYTES + 8, /* a whole message: name, text, line end */
-    SBUF_KEPT = 2 * 1024,                    /* sbuf in quiet times ... */
-    SBUF_MAX = 16 * 1024,                    /* ... and in a burst */
-    REPLY_FULL = 2 * 1024,                   /* with so many bytes for the client unsent, its next line waits */
-    HOLD_MS = 10,                            /* a flooder's next line waits, and is tried again after this time */
-    PATIENCE_MS = 500                        /* how long the room waits, all in all, for one that falls behind */
+    SAY_BYTES = 4095,                         /* a longer line goes out in pieces of this size */
+    TEXT_BYTES = SAY_BYTES + NICK_BYTES + 32, /* a whole message: name, text, line end */
+    SBUF_KEPT = 2 * 1024,                     /* sbuf in quiet times ... */
+    SBUF_MAX = 16 * 1024,                     /* ... and in a burst */
+    REPLY_FULL = 2 * 1024,                    /* with so many bytes for the client unsent, its next line waits */
+    HOLD_MS = 10,                             /* a flooder's next line waits, and is tried again after this time */
+    PATIENCE_MS = 500                         /* how long the room waits, all in all, for one that falls behind */
 };
 
 typedef enum TelnetState { DATA, COMMAND, OPTION, SUBNEGOTIATION, SUB_COMMAND } TelnetState;
@@ -166,8 +166,9 @@ typedef struct Member {
     bool cr;         /* the last byte was CR: a LF or NUL belongs to it */
     bool echo;       /* the server shows what is typed */
     const char *why; /* it is leaving, or NULL */
-    char *reply;     /* for this client alone: reply_len bytes, or being sent */
+    char *reply;     /* what is said to this client alone */
     ULONG reply_len, reply_size;
+    ULONG reply_out; /* bytes of it that are being sent: until then it must stay as it is */
 } Member;
 
 typedef struct Record {
@@ -413,7 +414,7 @@ static bool chat_send(LPSession session, ULONG news)
 
     if (member->reply_len + news == 0) return false;
     session->swsa[0].buf = member->reply;
-    session->swsa[0].len = member->reply_len;
+    session->swsa[0].len = member->reply_out = member->reply_len;
     session->swsa[1].buf = session->sbuf;
     session->swsa[1].len = news;
     session_send(session);
@@ -765,14 +766,19 @@ static void chat_digest(LPSession session)
     Member *member = member_of(session);
 
     while (member->raw < member->raw_end && !member->why && session->phase == OPEN) {
-        if (member->reply_len >= REPLY_FULL || (session->sending && member->reply_len)) return;
+        if (member->reply_len >= REPLY_FULL || (session->sending && member->reply_out)) return;
         if ((member->line == 0 || member->line == SAY_BYTES) && room_crowded(session->server)) {
             session->due = GetTickCount64() + HOLD_MS;
             return;
         }
         telnet_byte(session, (unsigned char)session->rbuf[member->raw++]);
     }
-    if (!member->why && !session->eof) session_recv(session, member->line);
+    if (member->why) return;
+    if (session->eof) {
+        member->why = "closed by the client";
+    } else {
+        session_recv(session, member->line);
+    }
 }
 
 /* ---- the handler ---- */
@@ -805,9 +811,9 @@ static void chat_received(LPSession session, ULONG bytes)
 
     member->raw = member->line;
     member->raw_end = member->line + bytes;
-    if (bytes == 0) {
-        if (member->line) line_end(session);
-        member->why = "closed by the client";
+    if (bytes == 0 && member->line) { /* the end of all ends the last line too */
+        member->telnet = DATA;
+        session->rbuf[member->raw_end++] = '\n';
     }
     chat_digest(session);
     chat_pump(session);
@@ -817,7 +823,7 @@ static void chat_sent(LPSession session)
 {
     Member *member = member_of(session);
 
-    member->reply_len = 0;
+    if (member->reply_out) member->reply_len = member->reply_out = 0;
     if (session->ssize > SBUF_KEPT && room_behind(session) == 0)
         buffer_resize(&session->sbuf, &session->ssize, SBUF_KEPT);
     if (member->raw < member->raw_end) chat_digest(session);
