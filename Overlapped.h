@@ -128,7 +128,7 @@ struct Proactor {
 
     /* The owner's alone. */
     int seen;           /* noc when the owner last looked: the wait covers these */
-    int sends;          /* sessions with `sending` */
+    bool sending;       /* some send was pending in the last sweep */
     bool news;          /* call the handlers' woken() in the next sweep */
     bool stopping;      /* server->stopping when the owner last looked */
     ULONGLONG deadline; /* then: when sessions that are still OPEN are finished; 0: none */
@@ -184,7 +184,7 @@ void proactor_join(LPProactor proactor);
 /* Closes the window's events. Main only, when every window's thread has ended: until then they wake each other. */
 void proactor_close(LPProactor proactor);
 
-/* Puts the session and its event into the arrays, opening a window if all are full, and wakes the owner, whose the
+/* Puts the session and its event into the arrays, opening a window if it takes one, and wakes the owner, whose the
  * session is from then on. Main only, cs not held. Returns false, having said why, when no window can be had. */
 bool proactor_add(LPServer server, LPSession session);
 

@@ -12,6 +12,8 @@
 
 enum {
     PROACTOR_STACK = 256 * 1024, /* bytes reserved; the default of 1 MiB would cost 10,000 clients 160 MiB */
+    EARLY_WINDOWS = 9,           /* up to here the next window is opened ... */
+    EARLY_SESSIONS = 8,          /* ... as soon as all have so many sessions, and not only when all are full */
     FAILED_PAUSE_MS = 10,        /* after a wait that failed */
     SMALL_RUN = 8                /* so many small receives in a row, and rbuf shrinks again */
 };
@@ -86,11 +88,7 @@ static void send_post(LPSession session)
         operation_posted(WSASend(session->sock, &session->swsa[first], count, NULL, 0, &session->sover, NULL), &error);
     TRACE(steps[session->sending], session->proactor, session, "WSASend(%lu bytes in %lu WSABUF%s) -> %s",
           session->swsa[0].len + session->swsa[1].len, count, count == 1 ? "" : "s", news[session->sending]);
-    if (session->sending == IDLE) {
-        session_close(session, "WSASend", error);
-    } else {
-        session->proactor->sends++;
-    }
+    if (session->sending == IDLE) session_close(session, "WSASend", error);
 }
 
 void session_recv(LPSession session, ULONG kept)
@@ -118,7 +116,7 @@ void session_close(LPSession session, const char *why, int error)
     if (session->receiving || session->sending) CancelIoEx((HANDLE)session->sock, NULL);
     closesocket(session->sock);
     TRACE(STEP, session->proactor, session, "closesocket() -> %s",
-          session->receiving || session->sending ? "what is pending is cancelled" : "0");
+          session->receiving || session->sending ? "what is pending is cancelled" : "0: the client sees the end");
 }
 
 void session_finish(LPSession session, const char *why)
@@ -133,21 +131,20 @@ void session_finish(LPSession session, const char *why)
  * the client has not read yet. So: half-close, read until the client has closed too, then close. */
 static bool session_wind_down(LPSession session)
 {
-    if (session->phase == FINISHING && !session->sending) {
-        if (shutdown(session->sock, SD_SEND) == SOCKET_ERROR) {
-            session_close(session, "shutdown", WSAGetLastError());
-            return true;
-        }
-        TRACE(STEP, session->proactor, session, "shutdown(SD_SEND) -> 0: half-closed, the client sees the end");
-        session->phase = LINGERING;
-        if (!session->receiving && !session->eof) recv_post(session, 0);
-        return true;
-    }
-    if (session->phase == LINGERING && session->eof) {
+    if ((session->phase != FINISHING && session->phase != LINGERING) || session->sending) return false;
+    if (session->eof) {
         session_close(session, NULL, 0);
         return true;
     }
-    return false;
+    if (session->phase == LINGERING) return false;
+    if (shutdown(session->sock, SD_SEND) == SOCKET_ERROR) {
+        session_close(session, "shutdown", WSAGetLastError());
+        return true;
+    }
+    TRACE(STEP, session->proactor, session, "shutdown(SD_SEND) -> 0: half-closed, the client sees the end");
+    session->phase = LINGERING;
+    if (!session->receiving) recv_post(session, 0);
+    return true;
 }
 
 /* ---- completions ---- */
@@ -214,7 +211,6 @@ static void session_sent(LPSession session)
     DWORD bytes = 0;
 
     session->sending = IDLE;
-    session->proactor->sends--;
     if (!session_result(session, &session->sover, "WSASend", &bytes)) return;
     session->out += bytes;
     swsa_advance(session->swsa, bytes);
@@ -302,11 +298,13 @@ static bool proactor_sweep(LPProactor proactor)
     if (late) proactor->deadline = 0;
     proactor->news = false;
     proactor->due = proactor->deadline;
+    proactor->sending = false;
     for (int slot = SLOT_FIRST; slot < SLOT_FIRST + proactor->seen;) {
         LPSession session = proactor->server->s_arr[proactor->first + slot];
         if (session_serve(session, woken, now)) busy = true;
         if (late) session_finish(session, "the server is stopping");
         if (session->due && (!proactor->due || session->due < proactor->due)) proactor->due = session->due;
+        if (session->sending) proactor->sending = true;
 
         /* Freed only now: until both operations are complete, Windows may write to the OVERLAPPEDs and to rbuf. */
         if (session->phase == CLOSED && !session->receiving && !session->sending) {
@@ -389,7 +387,7 @@ static void proactor_woken(LPProactor proactor, int slot, DWORD result)
  * finish at once, and so cost neither a wait nor a reset. */
 static void proactor_wait(LPProactor proactor)
 {
-    int start = proactor->sends ? SLOT_SEND : SLOT_WAKE;
+    int start = proactor->sending ? SLOT_SEND : SLOT_WAKE;
     WSAEVENT *events = &proactor->server->e_arr[proactor->first + start];
     DWORD count = (DWORD)(SLOT_FIRST + proactor->seen - start), result;
 
@@ -477,17 +475,22 @@ static void proactor_wake(LPProactor proactor)
     }
 }
 
-/* The first window with a free slot, or a new one. Only Main adds, so a free slot stays free until it does. */
+/* The window for a newcomer. The first is filled before there is a second; after that the emptiest is taken, and the
+ * next ones are opened early, because each thread gets the same share of the processors, however many clients share
+ * it. Only Main adds, so a slot that is free now stays so until it does. */
 static LPProactor proactor_with_room(LPServer server)
 {
-    LPProactor found = NULL;
+    LPProactor emptiest = server->proactors;
+    bool open;
 
     EnterCriticalSection(&server->cs);
-    for (int i = 0; i < server->windows && !found; i++) {
-        if (server->proactors[i].noc < WINDOW_SESSIONS) found = &server->proactors[i];
+    for (int i = 1; i < server->windows; i++) {
+        if (server->proactors[i].noc < emptiest->noc) emptiest = &server->proactors[i];
     }
+    open = emptiest->noc == WINDOW_SESSIONS
+           || (server->windows > 1 && server->windows < EARLY_WINDOWS && emptiest->noc >= EARLY_SESSIONS);
     LeaveCriticalSection(&server->cs);
-    return found ? found : proactor_open(server);
+    return open ? proactor_open(server) : emptiest;
 }
 
 bool proactor_add(LPServer server, LPSession session)
