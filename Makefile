@@ -31,7 +31,8 @@ else
 endif
 C11 = $(CC) -x c -std=c11 $(CPPFLAGS) $(CFLAGS)
 
-.PHONY: all run client test check clean help tools check-tools check-warnings check-analyzers check-style check-hardening
+.PHONY: all run client test textbook demo bench bench-quick sim sim-quick sim-coverage sim-planted fuzz soak check clean \
+        help tools check-tools check-warnings check-analyzers check-style check-hardening
 all: server.exe
 
 server.exe: $(OBJECTS)
@@ -63,6 +64,36 @@ ifneq ($(OS),Windows_NT)
 endif
 	@$(RUN)build/tests.exe server.exe $(ARGS)
 
+# The textbook's server, for the lessons: starts on the port that ARGS names.
+textbook: build/textbook.exe
+build/textbook.exe: tests/bench/textbook.c Makefile | build
+	$(C11) $< -o $@ -x none $(LDFLAGS) $(LDLIBS)
+
+demo: server.exe client.exe
+	@sh tests/demo.sh
+
+# ---- longer runs: speed, faults, hours ----
+
+bench: server.exe
+	@sh tests/bench/bench.sh
+bench-quick: server.exe
+	@sh tests/bench/bench.sh --quick
+
+sim:
+	@sh tests/sim/run.sh $(if $(SEED),seed $(or $(MODE),echo) $(SEED),full)
+sim-quick:
+	@sh tests/sim/run.sh quick
+sim-coverage:
+	@sh tests/sim/run.sh coverage
+sim-planted:
+	@sh tests/sim/planted.sh
+fuzz:
+	@sh tests/sim/run.sh fuzz $(SECONDS)
+
+SECONDS ?= 60
+build/soak.exe: tests/soak/soak.c tests/harness.c tests/net.c tests/test.h Makefile | build
+	$(C11) -Itests tests/soak/soak.c tests/harness.c tests/net.c -o $@ -x none $(LDFLAGS) $(LDLIBS)
+
 clean:
 	-@$(CLEAN)
 
@@ -71,6 +102,11 @@ help:
 	$(info make run      builds and starts it; ARGS="--chat 9001" are its options)\
 	$(info make client   builds client.exe, a test client: client.exe HOST PORT)\
 	$(info make test     builds all and runs every test; ARGS="name" only those with that name)\
+	$(info make demo     a lesson in ten seconds: the server tells what it does while clients talk)\
+	$(info make bench    measures it beside other servers; make bench-quick does so in two minutes)\
+	$(info make sim      runs it on a simulated Winsock, with faults and sanitizers; SEED=n replays one)\
+	$(info make fuzz     fuzzes the chat for SECONDS=60 seconds)\
+	$(info make soak     clients come, talk, stall, reset and vanish for SECONDS=60 seconds)\
 	$(info make check    all static checks: warnings, analyzers, format, sizes)\
 	$(info make clean    removes what was built)
 

@@ -1,0 +1,343 @@
+#!/bin/sh
+# bench.sh [--quick] [SERVER.EXE]: measures the server beside other echo and chat servers and prints one table; writes
+# build/bench.json. Everything runs on 127.0.0.1 and in bounded time. Peers: the textbook server (textbook.c) and, where
+# apt is, the echo and chat servers among the examples of Asio, compiled from where the packages put them.
+#
+# The servers take turns, A B C A B C ..., so that what else the machine does meets all alike; ratios are taken within a
+# turn. On Windows run it from the sh of MSYS2 or Git, with gcc in the PATH: sh tests/bench/bench.sh
+# There the textbook server is the only peer, and what is counted from Wine's log is left out.
+#
+# On Linux each process has its processor: the server the first, Wine's kernel the second, the load generator the third
+# if there is one. Otherwise the scheduler decides by the way whether server and kernel share a processor, and that makes
+# more of a difference than the server does. The rows ping-1-near and ping-32-near have them share one.
+#
+# Environment: WINE and WINESERVER, the commands; WINEPREFIX, the prefix to start from (build/wine); HOST_CC; PIN=no to let the
+# scheduler decide; ONLY="ROW ..." for some of the rows.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+top=$(cd "$here/../.." && pwd)
+build=$top/build work=$top/build/bench
+load=$work/load.exe figures=$work/figures.txt
+quick='' server_exe=$top/server.exe
+for argument in "$@"; do
+    case $argument in
+    --quick) quick=yes ;;
+    *) server_exe=$(cd "$(dirname "$argument")" && pwd)/$(basename "$argument") ;;
+    esac
+done
+case $(uname -s) in
+MINGW* | MSYS* | CYGWIN*) windows=yes ;;
+*) windows= ;;
+esac
+
+if [ "$quick" ]; then
+    turns=3 slow_turns=2 short=0.3 long=0.6 cap=1.5 lines=30 calls=320
+else
+    turns=7 slow_turns=5 short=0.8 long=2.5 cap=3 lines=100 calls=3200
+fi
+started=' ' # the processes to end with this script
+failed=0
+
+say() { echo "bench: $*" >&2; }
+
+end() {
+    kill $1 2>/dev/null
+    wait $1 2>/dev/null
+    started=$(echo "$started" | sed "s/ $1 / /")
+}
+
+end_all() {
+    for process in $started; do end "$process"; done
+}
+trap end_all EXIT
+trap 'exit 130' INT TERM
+
+wanted() { # wanted ROW: is it among those in ONLY, if any?
+    case " ${ONLY:-$1} " in *" $1 "*) ;; *) return 1 ;; esac
+}
+
+# ---- processors ----
+
+on_server='' on_kernel='' on_load=''
+processors_choose() {
+    [ "$windows" ] || [ "${PIN:-yes}" = no ] || ! command -v taskset >/dev/null && return
+    if taskset -c 2 true 2>/dev/null; then on_load="taskset -c 2"; else on_load="taskset -c 1"; fi
+    if ! $on_load true 2>/dev/null; then
+        on_load=''
+        return
+    fi
+    on_server="taskset -c 0" on_kernel="taskset -c 1"
+}
+
+# kernel_to PROCESSOR: moves Wine's kernel.
+kernel_to() {
+    [ -z "$on_kernel" ] || taskset -a -p -c "$1" "$kernel" >/dev/null
+}
+
+# ---- building ----
+
+build_all() {
+    cc=${HOST_CC:-cc} cross=x86_64-w64-mingw32-gcc libraries=
+    flags="-std=c11 -O2 -D__USE_MINGW_ANSI_STDIO=1"
+    [ "$windows" ] && cc=${HOST_CC:-gcc} cross=${HOST_CC:-gcc} libraries="-static -lws2_32"
+    mkdir -p "$work"
+    [ "$windows" ] || sh "$top/tests/need.sh" "$cc=gcc,libc6-dev" $cross=gcc-mingw-w64-x86-64 wine=wine,wine64 || exit 1
+    "$cc" $flags -o "$load" "$here/load.c" "$here/echo.c" "$here/chat.c" "$here/net.c" $libraries || exit 1
+    $cross $flags -o "$work/textbook.exe" "$here/textbook.c" -static -lws2_32 || exit 1
+    chat_servers="server"
+    if build_asio; then chat_servers="server asio"; fi
+    large_servers=$chat_servers # those that take more than 63 clients
+    crowd_servers=$large_servers
+    [ "$quick" ] && crowd_servers=server # it takes long to gather
+    echo_servers="$large_servers textbook"
+}
+
+# The headers are reached through links: /usr/include itself would bring Linux' headers in.
+build_asio() {
+    [ -z "$windows" ] && command -v apt-get >/dev/null || return 1
+    example_echo=$(find_example echo/async_tcp_echo_server.cpp)
+    if [ ! -f /usr/include/asio.hpp ] || [ -z "$example_echo" ] || ! command -v x86_64-w64-mingw32-g++ >/dev/null; then
+        sh "$top/tests/need.sh" asio-headers=libasio-dev,libasio-doc,g++-mingw-w64-x86-64
+    fi
+    example_echo=$(find_example echo/async_tcp_echo_server.cpp)
+    example_chat=$(find_example chat/chat_server.cpp)
+    if [ -z "$example_echo" ] || [ -z "$example_chat" ]; then
+        say "Asio's examples are not to be had; going on without them"
+        return 1
+    fi
+    mkdir -p "$work/include"
+    ln -sfn /usr/include/asio "$work/include/asio"
+    ln -sfn /usr/include/asio.hpp "$work/include/asio.hpp"
+    asio_compile "$example_echo" "$work/asio-echo.exe" && asio_compile "$example_chat" "$work/asio-chat.exe"
+}
+
+find_example() {
+    find /usr/share/doc/libasio-dev /usr/share/doc/libasio-doc -path "*/cpp11/$1" 2>/dev/null | head -n 1
+}
+
+asio_compile() {
+    [ "$2" -nt "$1" ] && return
+    say "compiling Asio's $(basename "$1")"
+    x86_64-w64-mingw32-g++ -std=c++17 -O2 -DASIO_STANDALONE -D_WIN32_WINNT=0x0601 -I"$work/include" \
+        -o "$2" "$1" -static -lws2_32 -lmswsock
+}
+
+# ---- Wine ----
+
+wine=${WINE:-wine} wineserver=${WINESERVER:-wineserver} kernel=
+template=${WINEPREFIX:-$build/wine}
+
+# Two prefixes, each with a Wine kernel of its own: one for all comparisons, one for the crowd and for the log. They
+# share the files of the prefix to start from and have their own registry.
+wine_prepare() {
+    [ "$windows" ] && return
+    export WINEDEBUG=-all WINEDLLOVERRIDES="mscoree,mshtml,winemenubuilder.exe="
+    unset DISPLAY WAYLAND_DISPLAY
+    if [ ! -f "$template/system.reg" ]; then
+        say "preparing Wine in $template (once, some seconds)"
+        mkdir -p "$template"
+        WINEPREFIX=$template $wine wineboot --init >"$work/wineboot.log" 2>&1 </dev/null
+        WINEPREFIX=$template $wineserver -w
+        [ ! -f "$template/system.reg" ] || : >"$template/ready" # as tests/wine.sh leaves it
+    fi
+    for clone in "$work/wine-1" "$work/wine-2"; do
+        rm -rf "$clone"
+        mkdir -p "$clone/dosdevices"
+        cp "$template"/*.reg "$template/.update-timestamp" "$clone/" || exit 1
+        ln -s "$template/drive_c" "$clone/drive_c"
+        ln -s ../drive_c "$clone/dosdevices/c:"
+        ln -s / "$clone/dosdevices/z:"
+    done
+    ulimit -n "$(ulimit -H -n)"
+}
+
+# kernel_start PREFIX [OPTION...]: starts its Wine kernel, whose number is in $kernel then.
+kernel_start() {
+    [ "$windows" ] && return
+    export WINEPREFIX=$work/$1
+    shift
+    $on_kernel $wineserver "$@" -f -p 2>>"$work/kernel.log" >/dev/null &
+    kernel=$!
+    started="$started$kernel "
+    sleep 0.3
+}
+
+kernel_end() {
+    [ "$windows" ] && return
+    $wineserver -k
+    end "$kernel"
+}
+
+# ---- servers ----
+
+# start NAME MODE: starts server, asio or textbook as an echo or chat server; sets $port, $process and $pids.
+start() {
+    output=$work/$1-$2.txt port=
+    case $1 in
+    server) set -- "$1" "$2" "$server_exe" "--$2" --port 0 --quiet --max-clients 10000 ;;
+    textbook) set -- "$1" "$2" "$work/textbook.exe" 0 ;;
+    asio)
+        port=$("$load" free-port)
+        set -- "$1" "$2" "$work/asio-$2.exe" "$port"
+        ;;
+    esac
+    name=$1
+    shift 2
+    [ "$windows" ] || set -- $on_server $wine "$@"
+    "$@" >"$output" 2>"$work/$name.err" &
+    process=$!
+    started="$started$process "
+    if [ "$windows" ]; then pids=$(cat "/proc/$process/winpid" 2>/dev/null); else pids=$process,$kernel; fi
+    tries=0
+    while [ -z "$port" ] && [ $tries -lt 100 ]; do
+        sleep 0.1
+        tries=$((tries + 1))
+        port=$(sed -n -e 's/\r//' -e 's/.*listening on port //p' -e 's/.*listening on .*:\([0-9]*\) (.*/\1/p' "$output")
+    done
+    "$load" await --port "${port:-1}" --seconds 20 && return
+    say "$name does not start: $(cat "$work/$name.err")"
+    exit 1
+}
+
+# ---- measuring ----
+
+# measure ROW NAME SCENARIO [OPTION...]: plays the scenario and notes its figures as lines "ROW NAME FIGURE VALUE".
+measure() {
+    row=$1 name=$2
+    shift 2
+    if $on_load "$load" "$@" >"$work/load.txt"; then
+        sed "s/^/$row $name /" "$work/load.txt" >>"$figures"
+    else
+        say "$row: the run against $name failed"
+        failed=1
+    fi
+}
+
+# in_turn ROW "NAME..." SCENARIO [OPTION...]: the echo servers, which are running, take turns.
+in_turn() {
+    row=$1 names=$2
+    shift 2
+    wanted "$row" || return
+    say "$row"
+    for turn in $(seq $turns); do
+        for each in $names; do
+            eval "port=\$port_$each pids=\$pids_$each"
+            measure "$row" "$each" "$@" --port "$port" --pids "$pids"
+        done
+    done
+}
+
+# in_turn_chat ROW SCENARIO [OPTION...]: chat servers remember, so each run has a new one.
+in_turn_chat() {
+    row=$1
+    shift
+    wanted "$row" || return
+    say "$row"
+    for turn in $(seq $slow_turns); do
+        for each in $chat_servers; do
+            framed=''
+            [ "$each" = asio ] && framed=--framed
+            start "$each" chat
+            measure "$row" "$each" "$@" --port "$port" --pids "$pids" $framed
+            end "$process"
+        done
+    done
+}
+
+echo_rows() {
+    processes=
+    for each in $echo_servers; do
+        start "$each" echo
+        eval "port_$each=$port pids_$each=$pids"
+        processes="$processes $process"
+    done
+    in_turn ping-1 "$echo_servers" pingpong --clients 1 --seconds $short
+    in_turn ping-32 "$echo_servers" pingpong --clients 32 --seconds $short
+    if [ "$on_kernel" ]; then
+        kernel_to 0
+        in_turn ping-1-near "$echo_servers" pingpong --clients 1 --seconds $short
+        in_turn ping-32-near "$echo_servers" pingpong --clients 32 --seconds $short
+        kernel_to 1
+    fi
+    in_turn ping-500 "$large_servers" pingpong --clients 500 --seconds $long
+    in_turn bulk "$echo_servers" bulk --seconds $short
+    in_turn connect "$echo_servers" connect --seconds $short
+    for each in $processes; do end "$each"; done
+}
+
+chat_rows() {
+    in_turn_chat burst-50 burst --clients 50 --lines 1000 --seconds $cap
+    in_turn_chat burst-1000 burst --clients 1000 --lines 1000 --seconds $cap
+    in_turn_chat paced paced --clients 50 --lines $lines --pace 0.02
+}
+
+# The same server twice, each under its own Wine kernel: one with the crowd, one without.
+crowd_rows() {
+    wanted crowd || return
+    for each in $crowd_servers; do
+        say "crowd: 10,000 clients of $each"
+        start "$each" echo
+        alone_port=$port alone_pids=$pids alone_process=$process alone_kernel=$kernel
+        kernel_start wine-2
+        start "$each" echo
+        measure crowd "$each" crowd --clients 10000 --busy 32 --pairs $slow_turns --seconds $short \
+            --port "$port" --pids "$pids" --alone-port "$alone_port" --alone-pids "$alone_pids"
+        end "$process"
+        kernel_end
+        kernel=$alone_kernel WINEPREFIX=$work/wine-1
+        end "$alone_process"
+    done
+}
+
+# Wine's kernel logs every call twice: "NNNN: name( arguments )" and "NNNN: name() = result".
+calls_rows() {
+    wanted calls || return
+    [ "$windows" ] && return
+    say "kernel calls"
+    kernel_start wine-2 -d
+    for each in $echo_servers; do
+        start "$each" echo
+        calls_of calls-1 lockstep --clients 1 --lines $calls
+        calls_of calls-quiet lockstep --clients 1 --lines $((calls / 10)) --pace 0.003
+        calls_of calls-32 lockstep --clients 32 --lines $((calls / 32))
+        calls_of calls-connect connect --lines $((calls / 10))
+        end "$process"
+    done
+    kernel_end
+}
+
+calls_of() { # calls_of ROW SCENARIO [OPTION...]
+    row=$1
+    shift
+    : >"$work/kernel.log"
+    $on_load "$load" "$@" --port "$port" --log "$work/kernel.log" >"$work/load.txt" || failed=1
+    awk -v row="$row $each" -v messages="$(sed -n 's/messages //p' "$work/load.txt")" -f "$here/calls.awk" \
+        "$work/kernel.log" >>"$figures" || failed=1
+}
+
+machine() {
+    if [ "$windows" ]; then
+        echo "$(uname -s), $(nproc) processors"
+    else
+        echo "$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1), $(nproc) processors," \
+            "$(uname -s) $(uname -r | sed 's/-.*//'), $($wine --version 2>/dev/null)"
+    fi
+}
+
+[ -f "$server_exe" ] || { say "no $server_exe; run make first"; exit 1; }
+begun=$(date +%s)
+processors_choose
+build_all
+wine_prepare
+: >"$figures"
+: >"$work/kernel.log"
+kernel_start wine-1
+echo_rows
+chat_rows
+crowd_rows
+kernel_end
+calls_rows
+awk -v json="$build/bench.json" -v machine="$(machine)" -v date="$(date -u +%Y-%m-%dT%H:%M:%SZ)" \
+    -v command="make bench${quick:+-quick}" -v turns="$slow_turns" -v more_turns="$turns" -v seconds=$(($(date +%s) - begun)) \
+    -v pinned="$on_kernel" -f "$here/report.awk" "$figures"
+exit $failed
