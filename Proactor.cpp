@@ -481,16 +481,19 @@ static void proactor_wake(LPProactor proactor)
 static LPProactor proactor_with_room(LPServer server)
 {
     LPProactor emptiest = server->proactors;
-    bool open;
+    LPProactor opened;
+    bool full, early;
 
     EnterCriticalSection(&server->cs);
     for (int i = 1; i < server->windows; i++) {
         if (server->proactors[i].noc < emptiest->noc) emptiest = &server->proactors[i];
     }
-    open = emptiest->noc == WINDOW_SESSIONS
-           || (server->windows > 1 && server->windows < EARLY_WINDOWS && emptiest->noc >= EARLY_SESSIONS);
+    full = emptiest->noc == WINDOW_SESSIONS;
+    early = emptiest->noc >= EARLY_SESSIONS && server->windows > 1 && server->windows < EARLY_WINDOWS
+            && server->windows < server->max_windows;
     LeaveCriticalSection(&server->cs);
-    return open ? proactor_open(server) : emptiest;
+    opened = full || early ? proactor_open(server) : NULL;
+    return opened || full ? opened : emptiest;
 }
 
 bool proactor_add(LPServer server, LPSession session)

@@ -366,6 +366,7 @@ static bool host_interrupt(Server *server)
     snprintf(command, sizeof command, "/bin/sh -c \"kill -INT %ld\"", server->host_pid);
     ZeroMemory(&startup, sizeof startup);
     startup.cb = sizeof startup;
+    ZeroMemory(&process, sizeof process); /* Wine leaves it as it is for a program of the host */
     if (!CreateProcessA(NULL, command, NULL, NULL, FALSE, 0, NULL, NULL, &startup, &process)) return false;
     CloseHandle(process.hThread);
     CloseHandle(process.hProcess);
