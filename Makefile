@@ -48,7 +48,7 @@ client.exe: tests/client.c Makefile | build
 build/tests.exe: $(TEST_OBJECTS)
 	$(CC) $(LDFLAGS) -o $@ $(TEST_OBJECTS) $(LDLIBS)
 
-build/tests-%.o: tests/%.c tests/test.h Makefile | build
+build/tests-%.o: tests/%.c $(wildcard tests/*.h) Makefile | build
 	$(C11) -c $< -o $@
 
 build: | tools
@@ -57,7 +57,7 @@ build: | tools
 run: server.exe
 	@$(RUN)server.exe $(ARGS)
 
-test: server.exe build/tests.exe
+test: server.exe client.exe build/tests.exe
 ifneq ($(OS),Windows_NT)
 	@sh tests/need.sh telnet=telnet expect=expect
 	@sh tests/telnet.sh ./server.exe

@@ -71,3 +71,5 @@ code=$?
 pid=
 [ $code -eq 0 ] || fail "Ctrl+C: exit code $code"
 must_print '^stopped: 1 client served, 1 at once, 45 bytes in, 45 bytes out' "totals after Ctrl+C"
+
+expect "$here/chat.exp" "$server" || exit 1

@@ -56,6 +56,12 @@ extern const TestCase cli_tests[];
 extern const TestCase echo_tests[];
 extern const TestCase crowd_tests[];
 extern const TestCase stop_tests[];
+extern const TestCase chat_tests[];
+extern const TestCase names_tests[];
+extern const TestCase keys_tests[];
+extern const TestCase room_tests[];
+extern const TestCase flood_tests[];
+extern const TestCase client_tests[];
 extern const TestCase trace_tests[];
 
 /* For the test function itself; helpers and workers return what they found instead. */
