@@ -106,19 +106,6 @@ static bool console_await_key(void)
     return false;
 }
 
-/* Waits for the first key of a line. Only then may ReadConsole begin: while it is at work, what is written to the
- * console does not move the place where the line is shown (seen under Wine). */
-static void console_wait_for_key(void)
-{
-    INPUT_RECORD record;
-    DWORD count;
-
-    while (WaitForSingleObject(input, INFINITE) == WAIT_OBJECT_0 && PeekConsoleInputW(input, &record, 1, &count)
-           && !(count == 1 && record.EventType == KEY_EVENT && record.Event.KeyEvent.bKeyDown)) {
-        if (count == 1) ReadConsoleInputW(input, &record, 1, &count);
-    }
-}
-
 /* Reads a line of the console as UTF-16, the only way to get every character, and makes UTF-8 of it. Returns the bytes,
  * 0 at the end. */
 static int console_read(char data[INPUT_BYTES])
@@ -129,7 +116,6 @@ static int console_read(char data[INPUT_BYTES])
     DWORD count = 0, half;
 
     if (last == '\n' && !console_await_key()) return 0;
-    console_wait_for_key();
     if (!ReadConsoleW(input, wide + kept, TYPED_CHARS - kept, &count, NULL)) return 0;
     if (count == 0 && GetLastError() == ERROR_OPERATION_ABORTED) Sleep(INFINITE); /* Ctrl+C: console_event() ends us */
     if (count == 0) return 0;
