@@ -41,7 +41,10 @@ static void accept_clients(LPServer server)
         TRACE(WAIT_BEGIN, NULL, NULL, "accept() ...");
         sock = accept(server->listen_sock, (struct sockaddr *)&caddr, &length);
         error = sock == INVALID_SOCKET ? WSAGetLastError() : 0;
-        TRACE(WAIT_END, NULL, NULL, error ? "-> INVALID_SOCKET: no client" : "-> a client's socket");
+        TRACE(WAIT_END, NULL, NULL,
+              !error                 ? "-> a client's socket"
+              : server_interrupted() ? "-> INVALID_SOCKET: the listening socket was closed"
+                                     : "-> INVALID_SOCKET");
         if (!error) {
             last_error = 0;
             client_welcome(server, sock, &caddr);

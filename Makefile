@@ -15,16 +15,21 @@ ARGS ?=
 
 ifneq ($(OS),Windows_NT)
     CC := x86_64-w64-mingw32-gcc
+    HOST_CC := cc
     RUN := sh tests/wine.sh ./
     MKDIR := mkdir -p build
     CLEAN := sh tests/wine.sh --end; rm -rf build server.exe client.exe
 else ifeq ($(SHELL),sh.exe) # how GNU make says that there is no sh, only cmd
     CC := gcc
+    HOST_CC := gcc
+    HOST_LIBS := -lws2_32
     RUN := .\\
     MKDIR := if not exist build mkdir build
     CLEAN := rmdir /s /q build & del /q server.exe client.exe
 else
     CC := gcc
+    HOST_CC := gcc
+    HOST_LIBS := -lws2_32
     RUN := ./
     MKDIR := mkdir -p build
     CLEAN := rm -rf build server.exe client.exe
@@ -64,8 +69,11 @@ ifneq ($(OS),Windows_NT)
 endif
 	@$(RUN)build/tests.exe server.exe $(ARGS)
 
-# The textbook's server, for the lessons: starts on the port that ARGS names.
-textbook: build/textbook.exe
+# For the lessons: the textbook's server, on the port that ARGS names, and the load generator.
+textbook: build/textbook.exe build/load
+	@$(RUN)build/textbook.exe $(ARGS)
+build/load: $(wildcard tests/bench/*.c tests/bench/*.h) | build
+	$(HOST_CC) -std=c11 -O2 -o $@ $(addprefix tests/bench/,load.c echo.c chat.c net.c) $(HOST_LIBS)
 build/textbook.exe: tests/bench/textbook.c Makefile | build
 	$(C11) $< -o $@ -x none $(LDFLAGS) $(LDLIBS)
 

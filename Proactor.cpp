@@ -51,7 +51,7 @@ static void recv_post(LPSession session, ULONG kept)
 {
     static const TraceStep steps[] = { STEP, RECV_PENDING, RECV_AT_ONCE };
     static const char *const news[] = { "failed", "WSA_IO_PENDING (997): returned at once, nothing yet",
-                                        "0: finished at once, something was waiting" };
+                                        "0: finished at once" };
     DWORD flags = 0;
     int error;
 
@@ -78,7 +78,7 @@ static void send_post(LPSession session)
 {
     static const TraceStep steps[] = { STEP, SEND_PENDING, SEND_AT_ONCE };
     static const char *const news[] = { "failed", "WSA_IO_PENDING (997): no room yet",
-                                        "0: finished at once, into the send buffer" };
+                                        "0: finished at once, it is buffered" };
     DWORD first = session->swsa[0].len == 0, count = 2 - first - (session->swsa[1].len == 0);
     int error;
 
@@ -116,7 +116,7 @@ void session_close(LPSession session, const char *why, int error)
     if (session->receiving || session->sending) CancelIoEx((HANDLE)session->sock, NULL);
     closesocket(session->sock);
     TRACE(STEP, session->proactor, session, "closesocket() -> %s",
-          session->receiving || session->sending ? "what is pending is cancelled" : "0: the client sees the end");
+          session->receiving || session->sending ? "what is pending is cancelled" : "0");
 }
 
 void session_finish(LPSession session, const char *why)
@@ -391,8 +391,8 @@ static void proactor_wait(LPProactor proactor)
     WSAEVENT *events = &proactor->server->e_arr[proactor->first + start];
     DWORD count = (DWORD)(SLOT_FIRST + proactor->seen - start), result;
 
-    TRACE(WAIT_BEGIN, proactor, NULL, "WSAWaitForMultipleEvents(%lu events: %swake + %d session%s) ...", count,
-          start == SLOT_SEND ? "send + " : "", proactor->seen, proactor->seen == 1 ? "" : "s");
+    TRACE(WAIT_BEGIN, proactor, NULL, "WSAWaitForMultipleEvents(%lu event%s: %swake + %d session%s) ...", count,
+          count == 1 ? "" : "s", start == SLOT_SEND ? "send + " : "", proactor->seen, proactor->seen == 1 ? "" : "s");
     result = WSAWaitForMultipleEvents(count, events, FALSE, wait_timeout(proactor), FALSE);
     if (result == WSA_WAIT_TIMEOUT) {
         TRACE(WAIT_END, proactor, NULL, "-> WSA_WAIT_TIMEOUT");
@@ -431,6 +431,9 @@ LPProactor proactor_open(LPServer server)
     events[SLOT_SEND] = WSACreateEvent();
     if (events[SLOT_SEND] != WSA_INVALID_EVENT) events[SLOT_WAKE] = WSACreateEvent();
     if (events[SLOT_WAKE] != WSA_INVALID_EVENT) {
+        TRACE(STEP, NULL, NULL, "_beginthreadex(): proactor %d, to wait for the 64 slots of window %d",
+              proactor->number, proactor->number - 1);
+        if (trace_on) trace_thread(proactor);
         /* Not CreateThread: the thread uses the C library ("_beginthread, _beginthreadex"). */
         proactor->thread = (HANDLE)_beginthreadex(NULL, PROACTOR_STACK, proactor_run, proactor,
                                                   STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
@@ -441,9 +444,6 @@ LPProactor proactor_open(LPServer server)
         proactor_close(proactor);
         return NULL;
     }
-    TRACE(STEP, NULL, NULL, "_beginthreadex() -> proactor %d: waits for the 64 slots of window %d", proactor->number,
-          proactor->number - 1);
-    if (trace_on) trace_thread(proactor);
     EnterCriticalSection(&server->cs);
     server->windows++;
     LeaveCriticalSection(&server->cs);

@@ -28,10 +28,13 @@ static const char *plural(int n)
     return n == 1 ? "" : "s";
 }
 
-static void line_print(FILE *file, const char *line)
+/* One WriteFile a line keeps the lines of several threads apart. Not the C library's stdout: to a console that
+ * translates every byte by itself, under Wine at 20 ms a line and to the ruin of UTF-8. */
+static void line_print(DWORD handle, const char *line)
 {
-    fputs(line, file); /* one call a line: the C library keeps lines of several threads apart */
-    fflush(file);
+    DWORD written;
+
+    WriteFile(GetStdHandle(handle), line, (DWORD)strlen(line), &written, NULL);
 }
 
 void say(const char *format, ...)
@@ -48,7 +51,7 @@ void say(const char *format, ...)
     vsnprintf(line + used, sizeof line - (size_t)used - 1, format, args);
     va_end(args);
     strcat(line, "\n");
-    line_print(stdout, line);
+    line_print(STD_OUTPUT_HANDLE, line);
 }
 
 void complain(int error, const char *format, ...)
@@ -64,7 +67,7 @@ void complain(int error, const char *format, ...)
     } else {
         snprintf(line, sizeof line, "server: %s\n", text);
     }
-    line_print(stderr, line);
+    line_print(STD_ERROR_HANDLE, line);
 }
 
 const char *error_name(int error)
@@ -156,30 +159,38 @@ static void address_text(const SOCKADDR_STORAGE *addr, char *text, size_t size)
 
 bool trace_on;
 static bool trace_lines, trace_color;
+static WORD trace_plain; /* the console's colours as they were */
 static FILE *trace_file;
 static CRITICAL_SECTION trace_cs; /* keeps steps in the order in which they happened; cs is never taken inside */
 static LARGE_INTEGER trace_start, trace_frequency;
 
 /* How a TraceStep is shown: its event in the Trace Event Format, which lane it is in, the bar's name ("": the text
- * up to its arguments), its colour in the viewer and on the terminal. */
+ * up to its arguments), its colour in the viewer and on the console (0: as it is). */
+enum {
+    BLUE = FOREGROUND_BLUE | FOREGROUND_GREEN,
+    YELLOW = FOREGROUND_RED | FOREGROUND_GREEN,
+    GREEN = FOREGROUND_GREEN | FOREGROUND_INTENSITY,
+    BRIGHT = FOREGROUND_RED | FOREGROUND_GREEN | FOREGROUND_BLUE | FOREGROUND_INTENSITY
+};
 static const struct {
     char phase;
     bool of_session, is_send;
-    const char *bar, *cname, *color;
+    const char *bar, *cname;
+    int color;
 } trace_looks[] = {
-    { 'i', false, false, "", "", "" },
-    { 'B', false, false, "", "grey", "\033[34m" },
-    { 'E', false, false, "", "", "\033[34m" },
-    { 'B', false, false, "sweep", "thread_state_runnable", "" },
-    { 'E', false, false, "", "", "" },
-    { 'B', false, false, "", "rail_response", "\033[1m" },
-    { 'E', false, false, "", "", "" },
-    { 'B', true, false, "WSARecv pending", "cq_build_running", "\033[33m" },
-    { 'B', true, false, "WSARecv finished at once", "cq_build_passed", "\033[32m" },
-    { 'E', true, false, "", "", "\033[32m" },
-    { 'B', true, true, "WSASend pending", "thread_state_iowait", "\033[33m" },
-    { 'B', true, true, "WSASend finished at once", "cq_build_passed", "\033[32m" },
-    { 'E', true, true, "", "", "\033[32m" },
+    { 'i', false, false, "", "", 0 },
+    { 'B', false, false, "", "grey", BLUE },
+    { 'E', false, false, "", "", BLUE },
+    { 'B', false, false, "sweep", "thread_state_runnable", 0 },
+    { 'E', false, false, "", "", 0 },
+    { 'B', false, false, "", "rail_response", BRIGHT },
+    { 'E', false, false, "", "", 0 },
+    { 'B', true, false, "WSARecv pending", "cq_build_running", YELLOW },
+    { 'B', true, false, "WSARecv finished at once", "cq_build_passed", GREEN },
+    { 'E', true, false, "", "", GREEN },
+    { 'B', true, true, "WSASend pending", "thread_state_iowait", YELLOW },
+    { 'B', true, true, "WSASend finished at once", "cq_build_passed", GREEN },
+    { 'E', true, true, "", "", GREEN },
 };
 
 const char *trace_preview(char text[PREVIEW_BYTES], const char *data, ULONG bytes)
@@ -277,14 +288,17 @@ static void trace_session(LPSession session)
 
 static void trace_line(TraceStep step, unsigned long long now, int thread, unsigned long id, const char *text)
 {
+    HANDLE console = GetStdHandle(STD_OUTPUT_HANDLE);
     char line[LINE_BYTES], who[16] = "main", client[16] = "";
-    bool color = trace_color && *trace_looks[step].color;
+    int color = trace_color ? trace_looks[step].color : 0;
 
     if (thread) snprintf(who, sizeof who, "proactor %d", thread);
     if (id) snprintf(client, sizeof client, "#%lu", id);
-    snprintf(line, sizeof line, "%9llu %-11s %-5s %s%s%s%s\n", now, who, client, color ? trace_looks[step].color : "",
-             step == HANDLER_BEGIN ? "handler: " : "", text, color ? "\033[0m" : "");
-    line_print(stdout, line);
+    snprintf(line, sizeof line, "%9llu %-11s %-5s %s%s\n", now, who, client, step == HANDLER_BEGIN ? "handler: " : "",
+             text);
+    if (color) SetConsoleTextAttribute(console, (WORD)color);
+    line_print(STD_OUTPUT_HANDLE, line);
+    if (color) SetConsoleTextAttribute(console, trace_plain);
 }
 
 void trace(TraceStep step, LPProactor proactor, LPSession session, const char *format, ...)
@@ -309,27 +323,27 @@ void trace(TraceStep step, LPProactor proactor, LPSession session, const char *f
 /* Returns false, having said why, when the file cannot be written. */
 static bool trace_open(const Options *options)
 {
-    DWORD mode;
-    HANDLE output = GetStdHandle(STD_OUTPUT_HANDLE);
+    CONSOLE_SCREEN_BUFFER_INFO info;
 
     InitializeCriticalSection(&trace_cs);
     QueryPerformanceFrequency(&trace_frequency);
     QueryPerformanceCounter(&trace_start);
     trace_lines = options->trace;
-    trace_color = !getenv("NO_COLOR") && GetConsoleMode(output, &mode)
-                  && SetConsoleMode(output, mode | ENABLE_VIRTUAL_TERMINAL_PROCESSING);
+    if (trace_lines && !getenv("NO_COLOR") && GetConsoleScreenBufferInfo(GetStdHandle(STD_OUTPUT_HANDLE), &info)) {
+        trace_color = true; /* not redirected; and these calls work where escape sequences do not, as under Wine */
+        trace_plain = info.wAttributes;
+    }
     if (options->trace_file) {
         trace_file = fopen(options->trace_file, "w");
         if (!trace_file) {
             complain(0, "cannot write the trace file %s", options->trace_file);
             return false;
         }
-        fputs("[\n{\"ph\":\"M\",\"name\":\"trace\",\"pid\":1}", trace_file); /* first, and without a comma */
-        trace_name("process", 1, 0, "threads");
+        fputs("[\n{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":1,\"args\":{\"name\":\"threads\"}}", trace_file);
         trace_name("process", 2, 0, "sessions: what is pending");
         trace_name("thread", 1, 0, "main");
     }
-    if (trace_lines) line_print(stdout, "       us thread      client what happens\n");
+    if (trace_lines) line_print(STD_OUTPUT_HANDLE, "       us thread      client what happens\n");
     trace_on = trace_lines || trace_file;
     return true;
 }
@@ -369,7 +383,7 @@ static const char help[] = "\n"
 static void option_fail(const char *option, const char *value, const char *why)
 {
     complain(0, "%s%s%s: %s", option, value ? " " : "", value ? value : "", why);
-    fputs(usage, stderr);
+    line_print(STD_ERROR_HANDLE, usage);
     exit(2);
 }
 
@@ -428,7 +442,8 @@ static void option_mode(Options *options, const char *option)
 
 static void print_and_end(const char *text, const char *more)
 {
-    printf("%s%s", text, more);
+    line_print(STD_OUTPUT_HANDLE, text);
+    line_print(STD_OUTPUT_HANDLE, more);
     exit(0);
 }
 
@@ -749,15 +764,16 @@ static void server_announce(LPServer server)
 {
     SOCKADDR_STORAGE addr;
     int length = sizeof addr;
-    char text[ADDRESS_BYTES];
+    char text[ADDRESS_BYTES], line[2 * ADDRESS_BYTES];
     const char *host = server->options.bind ? server->options.bind : "localhost";
 
     ZeroMemory(&addr, sizeof addr);
     getsockname(server->listen_sock, (struct sockaddr *)&addr, &length);
     address_text(&addr, text, sizeof text);
-    printf("%s server listening on %s (Ctrl+C stops it)\n", server->handler->name, text);
-    if (!server->options.quiet) printf("try: telnet %s %d\n", host, ntohs(((SOCKADDR_IN *)&addr)->sin_port));
-    fflush(stdout);
+    snprintf(line, sizeof line, "%s server listening on %s (Ctrl+C stops it)\n", server->handler->name, text);
+    line_print(STD_OUTPUT_HANDLE, line);
+    snprintf(line, sizeof line, "try: telnet %s %d\n", host, ntohs(((SOCKADDR_IN *)&addr)->sin_port));
+    if (!server->options.quiet) line_print(STD_OUTPUT_HANDLE, line);
 }
 
 /* Frees what server_start() made, as far as it came. The Proactors have been told to stop. */
@@ -827,11 +843,13 @@ bool server_start(LPServer server)
 
 void server_stop(LPServer server)
 {
+    char line[4 * ADDRESS_BYTES];
+
     server_tell_stop(server);
     server_free(server);
-    printf("stopped: %lu client%s served, %d at once, %llu bytes in, %llu bytes out, %d Proactor "
-           "thread%s\n",
-           server->served, plural((int)server->served), server->peak, server->in, server->out, server->windows,
-           plural(server->windows));
-    fflush(stdout);
+    snprintf(line, sizeof line,
+             "stopped: %lu client%s served, %d at once, %llu bytes in, %llu bytes out, %d Proactor thread%s\n",
+             server->served, plural((int)server->served), server->peak, server->in, server->out, server->windows,
+             plural(server->windows));
+    line_print(STD_OUTPUT_HANDLE, line);
 }

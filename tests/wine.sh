@@ -17,7 +17,6 @@ if [ ! -f "$WINEPREFIX/ready" ]; then
         cat "$WINEPREFIX/log" >&2
         exit 1
     fi
-    wineserver -w
     : >"$WINEPREFIX/ready"
 fi
 exec wine "$@"
