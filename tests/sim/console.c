@@ -1,0 +1,300 @@
+/* console.c - the server's output and console settings, and its Ctrl+C. */
+#include "sim.h"
+
+#include <unistd.h>
+
+enum {
+    OUTPUT_BYTES = 32 << 20,
+    INPUT_HANDLE = 0x1001,
+    OUTPUT_HANDLE,
+    ERROR_HANDLE,
+    FIRST_MODE = 0x1F7,
+    FIRST_PAGE = 949,
+    FIRST_COLORS = 7
+};
+
+Output console_out, console_err;
+
+static DWORD input_mode = FIRST_MODE;
+static UINT codepage = FIRST_PAGE;
+static WORD text_attributes = FIRST_COLORS;
+static bool has_console, modes_may_differ, lines_lost, announced;
+static const char first_line[] = " server listening on ";
+
+/* ---- output ---- */
+
+static bool never(void *unused)
+{
+    (void)unused;
+    return false;
+}
+
+static void output_append(Output *output, const char *text, size_t count)
+{
+    if (output->count + count >= OUTPUT_BYTES) violation("the server prints more than %d MiB", OUTPUT_BYTES >> 20);
+    bytes_copy(output->bytes + output->count, text, count);
+    for (size_t i = 0; i < count; i++) output->lines += text[i] == '\n';
+    output->count += count;
+    if (verbose && write(output == &console_out ? 1 : 2, text, count) < 0) return;
+}
+
+/* Whoever prints may have to wait for the console. */
+static void output_write(FILE *file, const char *text, size_t count)
+{
+    Output *output = file == stdout ? &console_out : &console_err;
+
+    if (sched_self()->cs_held > sched_self()->output_held) rule_no_cs("console output");
+    sched_self()->last_error = 4711;
+    sched_point();
+    if (chance(20)) sched_block(never, NULL, now + rnd_between(1, 5000));
+    output_append(output, text, count);
+}
+
+static bool is_console(const FILE *file)
+{
+    return file == stdout || file == stderr;
+}
+
+int sim_fputs(const char *text, FILE *file)
+{
+    if (!is_console(file)) return fputs(text, file);
+    output_write(file, text, strlen(text));
+    return 1;
+}
+
+int sim_fputc(int c, FILE *file)
+{
+    char text[1] = { (char)c };
+
+    if (!is_console(file)) return fputc(c, file);
+    output_write(file, text, 1);
+    return c;
+}
+
+size_t sim_fwrite(const void *bytes, size_t size, size_t count, FILE *file)
+{
+    if (!is_console(file)) return fwrite(bytes, size, count, file);
+    output_write(file, (const char *)bytes, size * count);
+    return count;
+}
+
+int sim_fflush(FILE *file)
+{
+    return is_console(file) ? 0 : fflush(file);
+}
+
+int sim_vfprintf(FILE *file, const char *format, va_list args)
+{
+    char text[8192];
+    int length;
+
+    if (!is_console(file)) return vfprintf(file, format, args);
+    length = vsnprintf(text, sizeof text, format, args);
+    if (length < 0 || (size_t)length >= sizeof text) violation("printf: too long for one line");
+    output_write(file, text, (size_t)length);
+    return length;
+}
+
+int sim_fprintf(FILE *file, const char *format, ...)
+{
+    va_list args;
+    int length;
+
+    va_start(args, format);
+    length = sim_vfprintf(file, format, args);
+    va_end(args);
+    return length;
+}
+
+int sim_printf(const char *format, ...)
+{
+    va_list args;
+    int length;
+
+    va_start(args, format);
+    length = sim_vfprintf(stdout, format, args);
+    va_end(args);
+    return length;
+}
+
+/* A line that is made to fail is lost, as into a pipe that nobody reads. */
+BOOL WriteFile(HANDLE file, const void *bytes, DWORD count, DWORD *written, LPOVERLAPPED over)
+{
+    uintptr_t handle = (uintptr_t)file;
+
+    call_begin(CALL_WriteFile);
+    if (over || !written || (handle != OUTPUT_HANDLE && handle != ERROR_HANDLE && file != INVALID_HANDLE_VALUE))
+        violation("WriteFile: not simulated with these arguments");
+    *written = 0;
+    if (file == INVALID_HANDLE_VALUE || call_fault(CALL_WriteFile, NULL)) {
+        lines_lost = true;
+        if (strstr((const char *)bytes, first_line)) announced = true;
+        return FALSE;
+    }
+    output_write(handle == OUTPUT_HANDLE ? stdout : stderr, (const char *)bytes, count);
+    *written = count;
+    return TRUE;
+}
+
+bool console_lines_lost(void)
+{
+    return lines_lost;
+}
+
+bool console_announced(void)
+{
+    if (!announced) announced = strstr(console_out.bytes, first_line) != NULL;
+    return announced;
+}
+
+/* ---- settings ---- */
+
+HANDLE GetStdHandle(DWORD which)
+{
+    uintptr_t handle = which == STD_INPUT_HANDLE    ? INPUT_HANDLE
+                       : which == STD_OUTPUT_HANDLE ? OUTPUT_HANDLE
+                                                    : ERROR_HANDLE;
+
+    call_begin(CALL_GetStdHandle);
+    if (!call_fault(CALL_GetStdHandle, NULL)) return (HANDLE)handle;
+    modes_may_differ = true;
+    return INVALID_HANDLE_VALUE;
+}
+
+static BOOL mode_fails(Call call, HANDLE console)
+{
+    call_begin(call);
+    if (has_console && console != INVALID_HANDLE_VALUE && !call_fault(call, NULL)) return FALSE;
+    modes_may_differ = true;
+    sched_self()->last_error = ERROR_INVALID_HANDLE;
+    return TRUE;
+}
+
+BOOL GetConsoleMode(HANDLE console, DWORD *mode)
+{
+    if (mode_fails(CALL_GetConsoleMode, console)) return FALSE;
+    *mode = (uintptr_t)console == INPUT_HANDLE ? input_mode : 3;
+    return TRUE;
+}
+
+BOOL SetConsoleMode(HANDLE console, DWORD mode)
+{
+    if (mode_fails(CALL_SetConsoleMode, console)) return FALSE;
+    if ((uintptr_t)console == INPUT_HANDLE) input_mode = mode;
+    return TRUE;
+}
+
+UINT GetConsoleOutputCP(void)
+{
+    call_begin(CALL_GetConsoleOutputCP);
+    if (!call_fault(CALL_GetConsoleOutputCP, NULL)) return codepage;
+    modes_may_differ = true;
+    return 0;
+}
+
+BOOL SetConsoleOutputCP(UINT page)
+{
+    call_begin(CALL_SetConsoleOutputCP);
+    if (call_fault(CALL_SetConsoleOutputCP, NULL)) {
+        modes_may_differ = true;
+        return FALSE;
+    }
+    codepage = page;
+    return TRUE;
+}
+
+BOOL SetConsoleTextAttribute(HANDLE console, WORD attributes)
+{
+    if (mode_fails(CALL_SetConsoleTextAttribute, console)) return FALSE;
+    text_attributes = attributes;
+    return TRUE;
+}
+
+BOOL GetConsoleScreenBufferInfo(HANDLE console, CONSOLE_SCREEN_BUFFER_INFO *info)
+{
+    if (mode_fails(CALL_GetConsoleScreenBufferInfo, console)) return FALSE;
+    info->wAttributes = text_attributes;
+    return TRUE;
+}
+
+void console_check_restored(void)
+{
+    if (modes_may_differ) return;
+    if (text_attributes != FIRST_COLORS) violation("the console is left in another colour");
+    if (codepage != FIRST_PAGE || (input_mode | ENABLE_EXTENDED_FLAGS) != FIRST_MODE)
+        violation("the console is not left as it was: code page %u, mode %#x", codepage, input_mode);
+}
+
+/* ---- Ctrl+C ---- */
+
+static PHANDLER_ROUTINE handler;
+static DWORD events[8];
+static int events_seen, events_sent;
+static uint64_t interrupted_at = NEVER;
+static bool returned;
+
+static bool event_waits(void *unused)
+{
+    (void)unused;
+    return events_sent > events_seen;
+}
+
+/* Windows makes a thread for each event. When the handler does not take it, the process ends. */
+static unsigned __stdcall console_thread(void *unused)
+{
+    (void)unused;
+    for (;;) {
+        sched_block(event_waits, NULL, NEVER);
+        order_acquire(&handler);
+        tell("the console handler is called: %u", events[events_seen]);
+        if (!handler(events[events_seen++])) {
+            if (events_seen < 2) violation("the handler did not take the first Ctrl+C");
+            tell("Windows ends the process");
+            process_end(0);
+        }
+        if (events[events_seen - 1] == CTRL_CLOSE_EVENT)
+            violation("the handler returned from CTRL_CLOSE_EVENT before the server was down");
+        returned = true;
+    }
+}
+
+void console_init(void)
+{
+    console_out.bytes = (char *)arena(OUTPUT_BYTES);
+    console_err.bytes = (char *)arena(OUTPUT_BYTES);
+    has_console = chance(500);
+    sched_spawn("console", console_thread, NULL);
+}
+
+BOOL SetConsoleCtrlHandler(PHANDLER_ROUTINE routine, BOOL add)
+{
+    call_begin(CALL_SetConsoleCtrlHandler);
+    if (call_fault(CALL_SetConsoleCtrlHandler, NULL)) return FALSE;
+    if (!routine) return TRUE;
+    order_release(&handler);
+    handler = add ? routine : NULL;
+    sched_point();
+    return TRUE;
+}
+
+bool console_handler_known(void)
+{
+    return handler != NULL;
+}
+
+void console_interrupt(DWORD type)
+{
+    if (events_sent == 8) return;
+    events[events_sent++] = type;
+    if (interrupted_at == NEVER) interrupted_at = now;
+}
+
+uint64_t console_interrupted(void)
+{
+    return interrupted_at;
+}
+
+bool console_returned(void)
+{
+    return returned;
+}

@@ -1,0 +1,266 @@
+/* fuzz.c - libFuzzer's target: the bytes that a chat client may send.
+ *
+ * The chat handler runs here without sockets: this file stands in for Proactor.cpp and plays two
+ * sessions, one that sends the fuzzer's bytes and one that reads. The same bytes are played twice,
+ * cut in two ways; the reader must get the same, whole lines only, and nothing that steers a
+ * terminal. The first byte of the input draws the options. */
+#include "Main.cpp"
+
+#include "sim.h"
+
+enum { AUTHOR, READER, SESSIONS, OUT_BYTES = 8 << 20, MAX_ROUNDS = 100000 };
+
+typedef struct Player {
+    Session session;
+    bool woken;
+    char *out;
+    size_t count;
+} Player;
+
+static Server fuzz_server;
+static Proactor fuzz_proactor;
+static Player players[SESSIONS];
+static unsigned cut_state;
+
+/* ---- Proactor.cpp's part ---- */
+
+static Player *player_of(LPSession session)
+{
+    return session == &players[AUTHOR].session ? &players[AUTHOR] : &players[READER];
+}
+
+void session_recv(LPSession session, ULONG kept)
+{
+    if (session->phase != OPEN || session->receiving) return;
+    if (session->filled && session->rsize < RBUF_MAX)
+        buffer_resize(&session->rbuf, &session->rsize, 2 * session->rsize);
+    session->filled = false;
+    if (kept + 1 >= session->rsize) violation("a receive of no bytes: %u kept of %u", kept, session->rsize);
+    session->rwsa.buf = session->rbuf + kept;
+    session->rwsa.len = session->rsize - 1 - kept;
+    session->receiving = PENDING;
+}
+
+void session_send(LPSession session)
+{
+    Player *player = player_of(session);
+
+    if (session->phase != OPEN) return;
+    if (session->sending) violation("a send while one is pending");
+    for (int i = 0; i < 2; i++) {
+        if (player->count + session->swsa[i].len > OUT_BYTES) violation("no end of output");
+        if (session->swsa[i].len) memcpy(player->out + player->count, session->swsa[i].buf, session->swsa[i].len);
+        player->count += session->swsa[i].len;
+    }
+    session->sending = PENDING;
+}
+
+void session_finish(LPSession session, const char *why)
+{
+    session->why = why;
+    session->phase = FINISHING;
+}
+
+void session_close(LPSession session, const char *why, int error)
+{
+    (void)error;
+    session->why = why;
+    session->phase = CLOSED;
+}
+
+void server_wake(LPServer server, LPProactor self)
+{
+    (void)server;
+    (void)self;
+    for (int i = 0; i < SESSIONS; i++) players[i].woken = true;
+}
+
+LPProactor proactor_open(LPServer server)
+{
+    (void)server;
+    return NULL;
+}
+
+void proactor_join(LPProactor proactor)
+{
+    (void)proactor;
+}
+
+void proactor_close(LPProactor proactor)
+{
+    (void)proactor;
+}
+
+bool proactor_add(LPServer server, LPSession session)
+{
+    (void)server;
+    (void)session;
+    return false;
+}
+
+void proactor_wake(LPProactor proactor)
+{
+    (void)proactor;
+}
+
+/* ---- playing ---- */
+
+static bool player_step(Player *player)
+{
+    LPSession session = &player->session;
+    bool due = session->due != 0;
+
+    if (session->phase != OPEN) return false;
+    if (session->sending) {
+        session->sending = IDLE;
+        session->handler->sent(session);
+        return true;
+    }
+    if (!player->woken && !due) return false;
+    if (due) now += 20000;
+    session->due = 0;
+    player->woken = false;
+    session->handler->woken(session);
+    return true;
+}
+
+static void play_until_quiet(void)
+{
+    for (int round = 0; player_step(&players[AUTHOR]) | player_step(&players[READER]); round++) {
+        if (round == MAX_ROUNDS) violation("the sessions never come to rest");
+    }
+}
+
+static ULONG cut(size_t left, ULONG room)
+{
+    ULONG most = left < room ? (ULONG)left : room;
+
+    cut_state = cut_state * 1103515245u + 12345u;
+    return 1 + (cut_state >> 16) % (cut_state & 0x8000u ? most : most < 4 ? most : 4);
+}
+
+static void play_bytes(const uint8_t *bytes, size_t count)
+{
+    LPSession session = &players[AUTHOR].session;
+
+    while (count && session->phase == OPEN && !member_of(session)->why) {
+        ULONG part;
+        if (!session->receiving) violation("a session that is open does not receive");
+        part = cut(count, session->rwsa.len);
+        memcpy(session->rwsa.buf, bytes, part);
+        session->rwsa.buf[part] = '\0';
+        session->receiving = IDLE;
+        session->filled = part == session->rwsa.len;
+        session->handler->received(session, part);
+        bytes += part;
+        count -= part;
+        play_until_quiet();
+    }
+}
+
+static void player_open(Player *player, unsigned long id)
+{
+    LPSession session = &player->session;
+
+    memset(session, 0, sizeof *session);
+    session->server = &fuzz_server;
+    session->proactor = &fuzz_proactor;
+    session->handler = &chat_handler;
+    session->id = id;
+    session->phase = OPEN;
+    buffer_resize(&session->rbuf, &session->rsize, RBUF_MIN);
+    player->count = 0;
+    session->handler->opened(session);
+    play_until_quiet();
+}
+
+static void player_close(Player *player)
+{
+    LPSession session = &player->session;
+
+    session->handler->closed(session);
+    free(session->rbuf);
+    free(session->sbuf);
+}
+
+static void check_console(void)
+{
+    for (size_t i = 0; i < console_out.count; i++) {
+        unsigned char c = (unsigned char)console_out.bytes[i];
+        if ((c < 0x20 && c != '\n') || c == 0x7F) violation("control character %d on the console", c);
+    }
+    console_out.count = console_out.lines = 0;
+}
+
+/* Whole lines, without anything that steers a terminal. */
+static void check_reader(const Player *reader)
+{
+    for (size_t i = 0; i < reader->count; i++) {
+        unsigned char c = (unsigned char)reader->out[i], before = i ? (unsigned char)reader->out[i - 1] : 0;
+        if ((c < 0x20 && c != '\r' && c != '\n') || c == 0x7F) violation("control character %d for the reader", c);
+        if (before == 0xC2 && c >= 0x80 && c < 0xA0) violation("control character U+%04X for the reader", c);
+        if ((c == '\n') != (before == '\r')) violation("CR and LF are torn apart");
+    }
+    if (reader->count && reader->out[reader->count - 1] != '\n') violation("the last line is torn");
+}
+
+/* Returns the hash of what the reader got. */
+static uint64_t play(const uint8_t *bytes, size_t count, unsigned cuts, bool telnet)
+{
+    LPSession author = &players[AUTHOR].session;
+
+    memset(&room, 0, sizeof room);
+    fuzz_server.options.telnet = false;
+    cut_state = cuts;
+    sched_begin_again();
+    player_open(&players[READER], 2);
+    fuzz_server.options.telnet = telnet;
+    player_open(&players[AUTHOR], 1);
+    play_bytes(bytes, count);
+    if (author->phase == OPEN) {
+        author->receiving = IDLE;
+        author->eof = true;
+        author->handler->received(author, 0);
+        play_until_quiet();
+    }
+    if (author->phase == OPEN) violation("the session does not end");
+    player_close(&players[AUTHOR]);
+    play_until_quiet();
+    check_reader(&players[READER]);
+    check_console();
+    player_close(&players[READER]);
+    memory_check();
+    return bytes_hash(players[READER].out, players[READER].count);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
+
+static void fuzz_start(void)
+{
+    static Stats fuzz_stats;
+
+    stats = &fuzz_stats;
+    violation_aborts = true;
+    plan.tick = 1000;
+    plan.mode = "fuzz";
+    sched_init();
+    console_init();
+    InitializeCriticalSection(&fuzz_server.cs);
+    fuzz_server.options.max_clients = 10;
+    fuzz_server.handler = &chat_handler;
+    for (int i = 0; i < SESSIONS; i++) players[i].out = (char *)arena(OUT_BYTES);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
+{
+    static bool started;
+    bool telnet;
+
+    if (!started) fuzz_start();
+    started = true;
+    if (count == 0) return 0;
+    telnet = bytes[0] & 1;
+    if (play(bytes + 1, count - 1, bytes[0], telnet) != play(bytes + 1, count - 1, 77u + bytes[0], telnet))
+        violation("the same bytes, cut in another way, became other lines");
+    return 0;
+}

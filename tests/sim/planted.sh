@@ -1,0 +1,74 @@
+#!/bin/sh
+# planted.sh [NAME...]: plants each bug of planted/ in a copy of the server's sources, and plays seeds until the simulator
+# catches it. The first line of a script names the file that it edits and says what the bug is.
+set -eu
+cd "$(dirname "$0")"
+OUT=${OUT:-../../build/sim}
+SERVER=${SERVER:-../..}
+MODES=${MODES:-echo chat}
+SEEDS=${SEEDS:-4000}
+passed=0
+failed=0
+
+# Prints the seed that caught it.
+hunt() {
+    for kind in asan tsan; do
+        make -s $kind OUT="$OUT" SERVER="$copy" NAME="-$name" >"$copy/make.log" 2>&1
+        for mode in $MODES; do
+            "$OUT/sim-$kind-$name" --mode $mode --seeds "$SEEDS" --failures 1 >"$copy/$kind-$mode.log" 2>&1 && continue
+            said=$(grep -aE '^sim: .*: |SUMMARY' "$copy/$kind-$mode.log" | grep -v replay | head -n 1 | cut -c 1-120)
+            seed=$(sed -n "s/^sim: $mode, seed \([0-9]*\) FAILED.*/\1/p" "$copy/$kind-$mode.log" | head -n 1)
+            echo "$kind, $mode, seed $seed: ${said#sim: *ms, }"
+            return 0
+        done
+    done
+    return 1
+}
+
+# The same seed is clean without the bug: what was caught is the bug.
+sound() {
+    kind=${1%%,*}
+    rest=${1#*, }
+    mode=${rest%%,*}
+    number=${rest#*seed }
+    "$OUT/sim-$kind-none" --mode "$mode" --from "${number%%:*}" --seeds 1 >/dev/null 2>&1
+}
+
+# One copy for all, whatever happens to the sources meanwhile.
+clean=$OUT/planted/none
+mkdir -p "$clean"
+cp "$SERVER"/*.cpp "$SERVER"/Overlapped.h "$clean"
+make -s asan tsan OUT="$OUT" SERVER="$clean" NAME=-none
+[ $# -gt 0 ] || set -- planted/*.sed
+for script in "$@"; do
+    script=planted/$(basename "$script" .sed).sed
+    name=$(basename "$script" .sed)
+    what=$(sed -n '1s/^# //p' "$script")
+    file=${what%%:*}
+    copy=$OUT/planted/$name
+    rm -rf "$copy"
+    mkdir -p "$copy"
+    cp "$clean"/*.cpp "$clean"/Overlapped.h "$copy"
+    sed -i -f "$script" "$copy/$file"
+    echo "$name: ${what#*: }"
+    if cmp -s "$clean/$file" "$copy/$file"; then
+        echo "    NOT PLANTED: the script changes nothing in $file"
+        failed=$((failed + 1))
+    elif ! make -s asan OUT="$OUT" SERVER="$copy" NAME="-$name" >"$copy/make.log" 2>&1; then
+        cat "$copy/make.log"
+        echo "    DOES NOT BUILD"
+        failed=$((failed + 1))
+    elif ! seed=$(hunt); then
+        echo "    NOT CAUGHT"
+        failed=$((failed + 1))
+    elif ! sound "$seed"; then
+        echo "    NOT CAUGHT: the server without the bug fails too with $seed"
+        failed=$((failed + 1))
+    else
+        echo "    caught by $seed"
+        passed=$((passed + 1))
+    fi
+    rm -rf "$OUT"/*/server-"$name" "$OUT"/sim-*-"$name"
+done
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

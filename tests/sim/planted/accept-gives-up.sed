@@ -1,0 +1,2 @@
+# Main.cpp: a failed accept ends the server
+s/^\( *\)accept_failed(.*last_error);/\1break;/

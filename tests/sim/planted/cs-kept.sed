@@ -1,0 +1,2 @@
+# util.cpp: cs is not left when a client is refused
+/^static void session_count_in/,/^}/s/^    LeaveCriticalSection/    if (session->handler != \&full_handler) LeaveCriticalSection/

@@ -1,0 +1,2 @@
+# Proactor.cpp: the OVERLAPPED of a receive is not zeroed
+/ZeroMemory(&session->over, /d

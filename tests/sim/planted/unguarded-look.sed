@@ -1,0 +1,2 @@
+# Proactor.cpp: the count of sessions is read without cs
+/^static void proactor_answer/,/^}/{/CriticalSection/d}

@@ -1,0 +1,108 @@
+#!/bin/sh
+# run.sh quick              both sanitizers, echo and chat, and the fuzzer's corpus: under 3 minutes on 2 cores
+# run.sh full               the same with many more seeds, a few minutes
+# run.sh seed MODE SEED     plays one seed and tells all that happens
+# run.sh coverage           the lines of the server that no seed reached
+# run.sh fuzz SECONDS       clang's libFuzzer; what it finds of interest joins corpus/
+# Environment: SEEDS (number), FROM (the first), JOBS.
+set -eu
+cd "$(dirname "$0")"
+OUT=${OUT:-../../build/sim}
+SERVER=${SERVER:-../..}
+FROM=${FROM:-1}
+JOBS=${JOBS:-2}
+
+build() {
+    sh ../need.sh make=make gcc=gcc,libc6-dev >&2
+    make -s -j2 "$1" OUT="$OUT" SERVER="$SERVER"
+}
+
+build_fuzzer() {
+    sh ../need.sh clang=clang >&2
+    echo 'int LLVMFuzzerTestOneInput(void);int LLVMFuzzerTestOneInput(void){return 0;}' |
+        clang -fsanitize=fuzzer,address -x c - -o /dev/null 2>/dev/null ||
+        sh ../need.sh no-such-command=libclang-rt-14-dev >&2
+    make -s fuzz OUT="$OUT" SERVER="$SERVER"
+}
+
+# KIND MODE SEEDS
+play() {
+    echo "$1, $2: seeds $FROM to $((FROM + ${SEEDS:-$3} - 1))"
+    if "$OUT/sim-$1" --mode "$2" --from "$FROM" --seeds "${SEEDS:-$3}" --jobs "$JOBS" >"$OUT/$1-$2.txt"; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+    fi
+    tail -n 2 "$OUT/$1-$2.txt"
+}
+
+# What the calls were made to do, from all runs.
+calls() {
+    echo "call                                               made made to fail"
+    cat "$OUT"/asan-echo.txt "$OUT"/asan-chat.txt "$OUT"/tsan-echo.txt "$OUT"/tsan-chat.txt |
+        awk 'NF == 3 && $2 ~ /^[0-9]+$/ { if (!($1 in made)) order[++n] = $1; made[$1] += $2; failed[$1] += $3 }
+             END { for (i = 1; i <= n; i++) printf "%-40s %14d %12d\n", order[i], made[order[i]], failed[order[i]] }'
+}
+
+corpus() {
+    build_fuzzer
+    if "$OUT/fuzz" -runs=0 corpus >"$OUT/corpus.txt" 2>&1; then
+        echo "corpus: $(find corpus -type f | wc -l) inputs replayed"
+        passed=$((passed + 1))
+    else
+        tail -n 40 "$OUT/corpus.txt"
+        failed=$((failed + 1))
+    fi
+}
+
+# ASAN-SEEDS TSAN-SEEDS
+play_all() {
+    passed=0
+    failed=0
+    build all
+    for mode in echo chat; do
+        play asan $mode "$1"
+        play tsan $mode "$2"
+    done
+    calls
+    corpus
+    echo "$passed passed, $failed failed"
+    [ "$failed" -eq 0 ]
+}
+
+coverage() {
+    build cov
+    find "$OUT" -name '*.gcda' -delete
+    for mode in echo chat; do
+        "$OUT/sim-cov" --mode $mode --from "$FROM" --seeds "${SEEDS:-3000}" --jobs "$JOBS" | tail -n 1
+    done
+    for name in Main Proactor util; do
+        gcov -o "$OUT/cov/server" "$OUT/cov/server/$name.o" -t 2>/dev/null |
+            awk -v file=$name.cpp '
+                /^ *-:    0:Source:/ { here = index($0, file) > 0 }
+                !here || /^ *-:/ { next }
+                { lines++ }
+                /^ *#####:/ { missed++; text = text "    " $0 "\n" }
+                END { printf "%s: %d of %d lines, %.1f %%\n%s", file, lines - missed, lines, 100 * (lines - missed) / lines, text }'
+    done
+}
+
+case ${1:-quick} in
+quick) play_all 1000 1000 ;;
+full) play_all 8000 4000 ;;
+seed)
+    build all
+    "$OUT/sim-asan" --mode "$2" --seed "$3"
+    "$OUT/sim-tsan" --mode "$2" --seed "$3" >/dev/null
+    ;;
+coverage) coverage ;;
+fuzz)
+    build_fuzzer
+    mkdir -p corpus
+    "$OUT/fuzz" -max_total_time="${2:-600}" -max_len=9000 -dict=fuzz.dict -artifact_prefix="$OUT/" corpus
+    ;;
+*)
+    sed -n '2,7s/^# //p' "$0"
+    exit 2
+    ;;
+esac

@@ -1,0 +1,241 @@
+/* seed.c - random numbers, what the seed draws for the whole run, and which calls fail. */
+#include "sim.h"
+
+Plan plan;
+bool verbose;
+Stats *stats;
+int faults_loose;
+
+/* ---- random numbers ---- */
+
+static uint64_t state;
+
+static uint64_t rnd_bits(void)
+{
+    uint64_t z = (state += 0x9E3779B97F4A7C15u); /* splitmix64 */
+
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return z ^ (z >> 31);
+}
+
+uint64_t rnd(uint64_t below)
+{
+    return rnd_bits() % below;
+}
+
+uint64_t rnd_between(uint64_t least, uint64_t most)
+{
+    int bits = 0;
+
+    while ((most - least) >> bits) bits++;
+    for (;;) {
+        uint64_t value = rnd((uint64_t)1 << rnd((uint64_t)bits + 1));
+        if (value <= most - least) return least + value;
+    }
+}
+
+bool chance(unsigned in_thousand)
+{
+    return rnd(1000) < in_thousand;
+}
+
+/* ---- which calls fail ---- */
+
+/* What Microsoft Learn lists for the call, as far as it can happen to this server. 1 stands for a
+ * call that has no error code. */
+static const int errors[CALLS][6] = {
+    [CALL_WSAStartup] = { WSASYSNOTREADY, WSAVERNOTSUPPORTED, WSAEPROCLIM },
+    [CALL_WSASocketW] = { WSAEAFNOSUPPORT, WSAEMFILE, WSAENOBUFS },
+    [CALL_setsockopt] = { WSAENETDOWN, WSAENOPROTOOPT, WSAEINVAL },
+    [CALL_bind] = { WSAEADDRINUSE, WSAEACCES, WSAEADDRNOTAVAIL, WSAENOBUFS },
+    [CALL_listen] = { WSAEADDRINUSE, WSAEMFILE, WSAENOBUFS },
+    [CALL_getsockname] = { WSAENETDOWN },
+    [CALL_accept] = { WSAECONNRESET, WSAEMFILE, WSAENOBUFS, WSAENETDOWN },
+    [CALL_WSACreateEvent] = { WSA_NOT_ENOUGH_MEMORY },
+    [CALL__beginthreadex] = { ERROR_NOT_ENOUGH_MEMORY },
+    [CALL_SetConsoleCtrlHandler] = { ERROR_NOT_ENOUGH_MEMORY },
+    [CALL_WSARecv] = { WSAENOBUFS, WSAECONNRESET, WSAECONNABORTED, WSAENETRESET, WSAETIMEDOUT },
+    [CALL_WSASend] = { WSAENOBUFS, WSAECONNRESET, WSAECONNABORTED, WSAENETRESET },
+    [CALL_WSAGetOverlappedResult] = { WSAECONNRESET, WSAECONNABORTED, WSAENETRESET, WSAETIMEDOUT },
+    [CALL_WSAWaitForMultipleEvents] = { WSA_NOT_ENOUGH_MEMORY, WSAENETDOWN },
+    [CALL_shutdown] = { WSAENOTCONN, WSAECONNRESET, WSAECONNABORTED, WSAENETDOWN },
+    [CALL_malloc] = { 1 },
+    [CALL_calloc] = { 1 },
+    [CALL_realloc] = { 1 },
+    [CALL_inet_ntop] = { WSAEFAULT },
+    [CALL_GetStdHandle] = { ERROR_INVALID_HANDLE },
+    [CALL_GetConsoleMode] = { ERROR_INVALID_HANDLE },
+    [CALL_SetConsoleMode] = { ERROR_INVALID_HANDLE },
+    [CALL_WriteFile] = { 109, 232 }, /* ERROR_BROKEN_PIPE, ERROR_NO_DATA: nobody reads */
+    [CALL_SetConsoleTextAttribute] = { ERROR_INVALID_HANDLE },
+    [CALL_GetConsoleScreenBufferInfo] = { ERROR_INVALID_HANDLE },
+    [CALL_GetConsoleOutputCP] = { ERROR_INVALID_HANDLE },
+    [CALL_SetConsoleOutputCP] = { ERROR_INVALID_HANDLE },
+    [CALL_QueryPerformanceCounter] = { 0 }, /* "will always succeed" since Windows XP */
+    [CALL_MultiByteToWideChar] = { ERROR_NOT_ENOUGH_MEMORY },
+    [CALL_CancelIoEx] = { ERROR_NOT_FOUND, ERROR_INVALID_HANDLE },
+    [CALL_closesocket] = { WSAENETDOWN },
+    [CALL_WSASetEvent] = { WSA_INVALID_HANDLE },
+    [CALL_WSAResetEvent] = { WSA_INVALID_HANDLE },
+    [CALL_WSACloseEvent] = { WSA_INVALID_HANDLE },
+    [CALL_WaitForSingleObject] = { ERROR_INVALID_HANDLE },
+    [CALL_CloseHandle] = { ERROR_INVALID_HANDLE },
+    [CALL_WSACleanup] = { WSAENETDOWN },
+};
+
+static struct {
+    bool on;
+    bool may[CALLS];
+    unsigned rate; /* in 10,000 */
+    Call once;     /* with rate 0: this call, and only ... */
+    uint64_t nth;  /* ... its nth */
+    uint64_t made[CALLS];
+    bool fatal, excuse, any;
+} faults;
+
+/* Half of the seeds have no failure, a quarter have exactly one, a quarter have many. */
+static void faults_draw(void)
+{
+    uint64_t kind = rnd(8);
+
+    faults.on = kind >= 4;
+    if (!faults.on) return;
+    if (kind < 6) {
+        do {
+            faults.once = (Call)rnd(CALLS);
+        } while (!errors[faults.once][0]);
+        faults.nth = chance(400) ? 1 : rnd_between(1, 60);
+        return;
+    }
+    faults.rate = (unsigned)(kind == 6 ? rnd_between(5, 50) : rnd_between(50, 1000));
+    for (int i = 0; i < CALLS; i++) /* the calls of start-up stay out, or few runs would start */
+        faults.may[i] = i >= CALL_setsockopt && i != CALL_bind && i != CALL_listen && i != CALL_SetConsoleCtrlHandler
+                        && chance(400);
+}
+
+void faults_stop(void)
+{
+    faults.on = false;
+}
+
+bool faults_any(void)
+{
+    return faults.any;
+}
+
+bool fault_excuses_end(void)
+{
+    return faults.excuse;
+}
+
+bool fault_was_fatal(void)
+{
+    return faults.fatal;
+}
+
+static bool fault_due(Call call)
+{
+    faults.made[call]++;
+    if (!faults.on || !errors[call][0]) return false;
+    if (!faults.rate) return call == faults.once && faults.made[call] == faults.nth;
+    return faults.may[call] && (console_announced() || call > CALL_SetConsoleCtrlHandler)
+           && rnd(10000) < (call == CALL__beginthreadex ? 20 : 1) * faults.rate; /* it is called once in a while */
+}
+
+/* Without these the server cannot start; all others it can do without, at start-up or later. */
+static bool fault_fatal(Call call, int error)
+{
+    if (console_announced()) return false;
+    if (call == CALL_WSASocketW) return error != WSAEAFNOSUPPORT || plan.bind != 0;
+    return call == CALL_WSAStartup || call == CALL_setsockopt || call == CALL_bind || call == CALL_listen
+           || call == CALL_WSACreateEvent || call == CALL__beginthreadex || call == CALL_SetConsoleCtrlHandler
+           || call == CALL_calloc || call == CALL_malloc;
+}
+
+int call_fault(Call call, Conn *conn)
+{
+    int count = 0, error;
+
+    if (!fault_due(call)) return 0;
+    while (count < 6 && errors[call][count]) count++;
+    error = errors[call][rnd((uint64_t)count)];
+    stats->failed[call]++;
+    faults.any = true;
+    if (fault_fatal(call, error)) {
+        faults.excuse = true;
+        if (console_interrupted() == NEVER) faults.fatal = true;
+    }
+    if (!conn && sched_self()->id == 1) conn = listener_last(); /* Main was busy with that one */
+    if (conn)
+        conn->excused = true;
+    else if (call == CALL_malloc || call == CALL_calloc || call == CALL_realloc)
+        faults_loose++;
+    if (call != CALL_WSAGetOverlappedResult) sched_self()->last_error = error;
+    tell("   this call fails: %d", error);
+    return error;
+}
+
+void call_begin(Call call)
+{
+    stats->made[call]++;
+    /* A call that succeeds may change it, and here it does; these two are no calls but code in place. */
+    if (call != CALL_Interlocked && call != CALL_HasOverlappedIoCompleted) sched_self()->last_error = 4711;
+    sched_point();
+}
+
+/* ---- the plan ---- */
+
+static void plan_draw_clients(void)
+{
+    uint64_t kind = rnd(100);
+
+    if (kind < 60)
+        plan.clients = (int)rnd_between(1, 8);
+    else if (kind < 78)
+        plan.clients = (int)rnd_between(9, 40);
+    else if (kind < 95)
+        plan.clients = (int)rnd_between(60, 90);
+    else
+        plan.clients = (int)rnd_between(120, 170);
+    plan.bulk = plan.clients <= 4 && chance(300);
+    if (chance(200)) plan.max_clients = (int)rnd_between(1, (uint64_t)plan.clients);
+}
+
+void plan_draw(uint64_t seed, const char *mode)
+{
+    static const unsigned rates[] = { 5, 20, 100, 300, 600 };
+
+    state = seed * 0xD1342543DE82EF95u + (uint64_t)(unsigned char)mode[0];
+    plan.seed = seed;
+    plan.mode = mode;
+    plan.options_only = chance(25);
+    plan_draw_clients();
+    if (chance(60)) plan.max_per_ip = (int)rnd_between(1, (uint64_t)plan.clients);
+    plan.quiet = chance(150);
+    plan.bind = chance(200) ? (int)rnd_between(1, 2) : 0;
+    plan.switch_rate = rates[rnd(5)];
+    plan.stall_rate = chance(500) ? 0 : (unsigned)rnd_between(1, 20);
+    plan.at_once = (unsigned)rnd(101);
+    plan.whole = (unsigned)rnd(101);
+    plan.short_sends = chance(400);
+    plan.latency = rnd_between(1, 30000);
+    plan.window = plan.bulk && chance(500) ? 128 * 1024 : (size_t)rnd_between(200, 70000);
+    plan.tick = chance(500) ? 1000 : 15625;
+    plan.span = rnd_between(1000, 3000000);
+    plan.stop_at = chance(400) ? (chance(100) ? 0 : rnd_between(1000, 2 * plan.span)) : NEVER;
+    if (mode[0] == 'c' && plan.window < 4000) plan.window += 4000;
+    plan.telnet = mode[0] == 'c' && chance(150);
+    plan.trace = chance(50);
+    plan.flood = mode[0] == 'c' && !plan.options_only && chance(20);
+    if (plan.flood) {
+        plan.clients = (int)rnd_between(3, 6);
+        plan.max_clients = plan.max_per_ip = 0;
+        plan.bulk = true;
+        plan.telnet = plan.short_sends = false;
+        plan.whole = plan.at_once = 90;
+        plan.latency = rnd_between(1, 1000);
+        plan.window = (size_t)rnd_between(32768, 131072);
+    }
+    faults_draw();
+}

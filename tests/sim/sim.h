@@ -1,0 +1,306 @@
+/* sim.h - the inside of the simulated Winsock.
+ *
+ * The server's own sources run on it, natively, under the sanitizers. One process plays one seed:
+ *
+ *   seed.c     random numbers, what the seed draws for the whole run, which calls fail
+ *   sched.c    the threads, of which one runs at a time, and the virtual clock
+ *   sync.c     handles, events, waits, critical sections
+ *   socket.c   Winsock's calls on sockets
+ *   overlap.c  overlapped operations
+ *   wire.c     connections: what Winsock and the clients do to each other
+ *   memory.c   the server's memory
+ *   console.c  its output, its Ctrl+C, its end
+ *   client.c   scripted clients;  echo.c, chat.c: what they say and what they must get back
+ *   run.c      one seed from the start to the last check;  driver.c: many seeds
+ *
+ * Threads are real, but only one runs at a time; the next is drawn from the seed at every call into
+ * the simulator. So a seed always plays the same, and still ThreadSanitizer sees every race: it is
+ * told of the orders that Windows promises (an event set and waited for, a critical section, a
+ * thread's start and end) and of no other, because this code is not instrumented for it.
+ */
+#ifndef SIM_H
+#define SIM_H
+
+#define SIM_INSIDE
+#include "process.h"
+#include "winsock2.h"
+
+#include <stdbool.h>
+
+#define NEVER UINT64_MAX
+
+/* ---- seed.c ---- */
+
+/* Drawn once for the whole run: seeds differ in kind, not only in detail. */
+typedef struct Plan {
+    uint64_t seed;
+    const char *mode;     /* "echo" or "chat" */
+    int clients;          /* how many come */
+    int max_clients;      /* the server's option; 0: not given */
+    int max_per_ip;       /* likewise */
+    bool quiet;           /* likewise */
+    int bind;             /* 0: every address, 1: 127.0.0.1, 2: ::1 */
+    unsigned switch_rate; /* thread switches per 1,000 calls */
+    unsigned stall_rate;  /* ... and threads that Windows lets lie for a while */
+    unsigned at_once;     /* operations in 100 that finish at once when they can */
+    unsigned whole;       /* receives in 100 that bring all there is, and sends that take all */
+    bool short_sends;     /* a send may end with less than all bytes */
+    uint64_t latency;     /* us, at most, of a completion */
+    size_t window;        /* bytes on the way in each direction of a connection */
+    unsigned tick;        /* us between two steps of GetTickCount64 */
+    uint64_t span;        /* us in which the clients arrive */
+    uint64_t stop_at;     /* us: Ctrl+C; NEVER: when the clients are done */
+    bool bulk;            /* few clients with many bytes */
+    bool telnet;          /* the option of chat */
+    bool flood;           /* chat: more than its log holds, and somebody who does not read */
+    bool trace;           /* the options --trace and --trace-file */
+    bool options_only;    /* the command line is the test */
+} Plan;
+
+extern Plan plan;
+extern bool verbose;
+
+void plan_draw(uint64_t seed, const char *mode);
+uint64_t rnd(uint64_t below);                        /* 0 to below - 1 */
+uint64_t rnd_between(uint64_t least, uint64_t most); /* both included, small ones as often as big */
+bool chance(unsigned in_thousand);
+
+/* clang-format off */
+#define SIM_CALLS(X) \
+    X(WSAStartup) X(WSASocketW) X(setsockopt) X(bind) X(listen) X(getsockname) X(accept) \
+    X(WSACreateEvent) X(_beginthreadex) X(SetConsoleCtrlHandler) X(WSARecv) X(WSASend) \
+    X(WSAGetOverlappedResult) X(WSAWaitForMultipleEvents) X(shutdown) X(CancelIoEx) X(malloc) \
+    X(calloc) X(realloc) X(free) X(inet_ntop) X(GetStdHandle) X(GetConsoleMode) \
+    X(SetConsoleMode) X(GetConsoleOutputCP) X(SetConsoleOutputCP) X(WriteFile) X(SetConsoleTextAttribute) X(GetConsoleScreenBufferInfo) X(QueryPerformanceCounter) \
+    X(QueryPerformanceFrequency) X(closesocket) X(WSASetEvent) X(WSAResetEvent) X(WSACloseEvent) \
+    X(WaitForSingleObject) X(CloseHandle) X(WSACleanup) X(inet_pton) \
+    X(InitializeCriticalSectionAndSpinCount) X(InitializeCriticalSection) \
+    X(EnterCriticalSection) X(LeaveCriticalSection) X(DeleteCriticalSection) X(Interlocked) \
+    X(HasOverlappedIoCompleted) X(GetTickCount64) X(GetLocalTime) X(Sleep) X(GetCurrentThreadId) \
+    X(MultiByteToWideChar)
+/* clang-format on */
+
+typedef enum Call {
+#define SIM_ENUM(name) CALL_##name,
+    SIM_CALLS(SIM_ENUM)
+#undef SIM_ENUM
+        CALLS
+} Call;
+
+/* Of all runs, shared by their processes. */
+typedef struct Stats {
+    uint64_t made[CALLS], failed[CALLS];
+    uint64_t runs, threads, clients, bytes, refused, max_threads, max_clients;
+} Stats;
+
+extern Stats *stats;
+
+/* The first thing a simulated call does: counts it and lets others run. Returns 0, or the error
+ * that this call fails with now. `conn`: whose client may come to harm by that; NULL: nobody's. */
+struct Conn;
+void call_begin(Call call);
+int call_fault(Call call, struct Conn *conn);
+void faults_stop(void);
+bool faults_any(void);        /* a call failed in this run */
+bool fault_was_fatal(void);   /* a call failed at start-up that the server cannot do without */
+bool fault_excuses_end(void); /* the same, but Ctrl+C was quicker: either end is right */
+extern int faults_loose;      /* failures that may have hit any one client */
+
+/* Ends the run: a rule is broken. */
+_Noreturn void violation(const char *format, ...) __attribute__((format(printf, 1, 2)));
+extern bool violation_aborts; /* as a fuzzer wants it */
+void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* ---- sched.c ---- */
+
+typedef bool (*Ready)(void *argument);
+typedef void (*Happen)(void *argument);
+
+typedef struct Thread {
+    int id;
+    char name[24];
+    int baton; /* 1: this thread may run */
+    Ready ready;
+    void *ready_argument;
+    uint64_t deadline, stalled_until;
+    bool done;
+    unsigned(__stdcall *start)(void *);
+    void *argument;
+
+    int last_error;
+    int cs_held, output_held; /* critical sections, and those of them that guard output */
+    int idle_waits;           /* waits in a row that returned at once, with nothing done in between */
+} Thread;
+
+extern uint64_t now; /* us */
+
+void sched_init(void);
+void sched_begin_again(void); /* counts the calls of a run from 0 */
+Thread *sched_self(void);
+Thread *sched_spawn(const char *name, unsigned(__stdcall *start)(void *), void *argument);
+bool sched_threads_done(void); /* all but the caller and the console's */
+
+/* Others may run here. */
+void sched_point(void);
+
+/* Waits until `ready` says so or the time has come; true in the first case. */
+bool sched_block(Ready ready, void *argument, uint64_t deadline);
+
+/* Something happens in `delay` us, on whatever thread runs then. */
+void happen_in(uint64_t delay, Happen happen, void *argument);
+
+/* Lets time go on without threads, as after the server's end; false when nothing is left to happen
+ * up to `until`. */
+bool world_step(uint64_t until);
+
+/* ---- sync.c ---- */
+
+typedef enum Kind { KIND_NONE, KIND_EVENT, KIND_SOCKET, KIND_THREAD } Kind;
+
+typedef struct Event {
+    bool set;
+    int waiters, operations; /* threads that wait on it, operations that name it */
+} Event;
+
+typedef struct Handle {
+    Kind kind;
+    bool closed;
+    void *object;
+} Handle;
+
+uintptr_t handle_new(Kind kind, void *object);
+
+/* The handle's entry; ends the run when it is no open handle of that kind. */
+Handle *handle_get(uintptr_t value, Kind kind, const char *call);
+Handle *handle_peek(uintptr_t value); /* open or closed; NULL: there never was one */
+void handles_check(void);             /* all closed */
+void cs_all_deleted(void);
+void event_set(WSAEVENT event);
+
+/* A call that blocks, or any of Winsock's: not while a critical section is held. */
+void rule_no_cs(const char *call);
+
+/* ---- memory.c ---- */
+
+void *arena(size_t size); /* zeroed, the simulator's own, never freed */
+void memory_check(void);  /* all freed */
+void bytes_copy(void *to, const void *from, size_t count);
+uint64_t bytes_hash(const void *bytes, size_t count);
+void bytes_poison(void *bytes, size_t count);
+void bytes_unpoison(void *bytes, size_t count);
+int text_format(char *text, size_t size, const char *format, va_list args);
+int text_write(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* What the C library does in between, on the simulator's behalf, is hidden from ThreadSanitizer. */
+void unseen_begin(void);
+void unseen_end(void);
+void order_release(void *object); /* what was done before is seen ... */
+void order_acquire(void *object); /* ... by who passes here later */
+
+/* ---- wire.c ---- */
+
+typedef struct Pipe {
+    char *bytes;
+    size_t size, head, count;
+    bool fin;
+} Pipe;
+
+typedef struct Conn {
+    Pipe up, down; /* from the client, to the client */
+    struct Socket *socket;
+    struct sockaddr_storage addr;
+    int client;
+    bool accepted, server_closed, client_closed;
+    bool reset_by_client, reset_by_server;
+    bool excused;          /* a failure was made for it: it may be cut off */
+    uint64_t taken, given; /* bytes that receives brought and the server saw; that sends took */
+} Conn;
+
+size_t pipe_put(Pipe *pipe, const char *bytes, size_t count);
+size_t pipe_take(Pipe *pipe, char *bytes, size_t count);
+void pipe_clear(Pipe *pipe);
+
+void conn_open(Conn *conn, int client);                        /* the client connects */
+size_t conn_send(Conn *conn, const char *bytes, size_t count); /* the client's */
+size_t conn_receive(Conn *conn, char *bytes, size_t count);
+void conn_fin(Conn *conn);
+void conn_close(Conn *conn);
+void conn_reset(Conn *conn);
+void conn_server_closed(Conn *conn); /* the server called closesocket */
+bool listener_refuses(void);
+void listener_close(void);
+bool listener_ready(void *unused);
+Conn *listener_take(void);
+Conn *listener_last(void);   /* whom accept gave last; NULL: nobody yet */
+void conn_break(Conn *conn); /* the connection is lost for both sides */
+void wire_totals(uint64_t *taken, uint64_t *given, unsigned *accepted);
+
+/* ---- socket.c, overlap.c ---- */
+
+typedef struct Request {
+    bool pending, scheduled;
+    bool taken; /* the server was told the result */
+    bool cancelled;
+    const char *name; /* "WSARecv" or "WSASend" */
+    struct Socket *socket;
+    LPWSAOVERLAPPED over;
+    WSABUF bufs[4];
+    DWORD count;
+    WSAEVENT event;
+    Thread *thread;
+    size_t total, done;
+    uint64_t hash;
+} Request;
+
+typedef struct Socket {
+    SOCKET handle;
+    struct Socket *next;
+    Conn *conn; /* NULL: the listening socket */
+    int family;
+    bool open, bound, listening, shut;
+    Thread *owner; /* who posted its first operation */
+    Request receive, send;
+} Socket;
+
+extern Socket *sockets; /* all there were */
+
+int fail_with(int error); /* sets WSAGetLastError and returns SOCKET_ERROR */
+Socket *socket_get(SOCKET sock, const char *call);
+void operations_try(Socket *socket);
+void operations_check_thread(const Thread *thread);
+void operations_check_block(const void *block, size_t size, const char *call);
+bool winsock_started(void);
+
+/* ---- console.c ---- */
+
+typedef struct Output {
+    char *bytes;
+    size_t count, lines;
+} Output;
+
+extern Output console_out, console_err;
+
+void console_init(void);
+bool console_lines_lost(void); /* printing failed */
+bool console_announced(void);  /* the first line is out */
+bool console_handler_known(void);
+void console_interrupt(DWORD type); /* Ctrl+C */
+uint64_t console_interrupted(void); /* when, or NEVER */
+bool console_returned(void);        /* the handler is done with it */
+void console_check_restored(void);
+
+/* ---- client.c ---- */
+
+void clients_start(void);
+bool clients_busy(void); /* somebody still has things to do or to get */
+void clients_witness(void);
+void clients_finish(void); /* the server is gone: last checks */
+int clients_total(void);
+
+/* ---- run.c ---- */
+
+extern const char *run_arguments[16];
+_Noreturn void run_seed(uint64_t seed, const char *mode);
+_Noreturn void run_end(int code);
+_Noreturn void process_end(int code);
+
+#endif

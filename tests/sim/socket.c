@@ -1,0 +1,252 @@
+/* socket.c - Winsock's calls on sockets, all but the overlapped ones. */
+#include "sim.h"
+
+Socket *sockets;
+static int started;
+static bool listening;
+
+int fail_with(int error)
+{
+    sched_self()->last_error = error;
+    return SOCKET_ERROR;
+}
+
+static void winsock_begin(Call call, const char *name)
+{
+    call_begin(call);
+    rule_no_cs(name);
+    if (!started) violation("%s outside of WSAStartup and WSACleanup", name);
+}
+
+Socket *socket_get(SOCKET sock, const char *call)
+{
+    return (Socket *)handle_get(sock, KIND_SOCKET, call)->object;
+}
+
+/* The listening socket may be closed on one thread while another uses it: that is how Ctrl+C ends
+ * accept. Any other socket is the caller's own. */
+static Socket *socket_get_listening(SOCKET sock, const char *call)
+{
+    Handle *handle = handle_peek(sock);
+
+    if (!handle || !handle->closed) return socket_get(sock, call);
+    if (handle->kind != KIND_SOCKET || ((Socket *)handle->object)->conn) socket_get(sock, call);
+    fail_with(WSAENOTSOCK);
+    return NULL;
+}
+
+static Socket *socket_new(int family, Conn *conn)
+{
+    Socket *socket = (Socket *)arena(sizeof *socket);
+
+    socket->handle = handle_new(KIND_SOCKET, socket);
+    socket->next = sockets;
+    socket->family = family;
+    socket->conn = conn;
+    socket->open = true;
+    socket->receive.socket = socket->send.socket = socket;
+    socket->receive.name = "WSARecv";
+    socket->send.name = "WSASend";
+    sockets = socket;
+    return socket;
+}
+
+int WSAStartup(WORD version, WSADATA *data)
+{
+    int error;
+
+    call_begin(CALL_WSAStartup);
+    error = call_fault(CALL_WSAStartup, NULL);
+    if (error) return error;
+    data->wVersion = data->wHighVersion = version;
+    started++;
+    return 0;
+}
+
+int WSACleanup(void)
+{
+    winsock_begin(CALL_WSACleanup, "WSACleanup");
+    for (Socket *socket = sockets; socket; socket = socket->next) {
+        if (!socket->open) continue;
+        if (socket->conn || console_interrupted() == NEVER || console_returned())
+            violation("WSACleanup: socket %#lx is open", (unsigned long)socket->handle);
+        socket->open = false; /* the console handler was just about to close it */
+        handle_peek(socket->handle)->closed = true;
+    }
+    started--;
+    return call_fault(CALL_WSACleanup, NULL) ? SOCKET_ERROR : 0;
+}
+
+bool winsock_started(void)
+{
+    return started > 0;
+}
+
+SOCKET WSASocketW(int family, int type, int protocol, void *info, unsigned group, DWORD flags)
+{
+    Socket *socket;
+
+    winsock_begin(CALL_WSASocketW, "WSASocketW");
+    if (type != SOCK_STREAM || protocol != IPPROTO_TCP || info || group || flags != WSA_FLAG_OVERLAPPED)
+        violation("WSASocketW: no overlapped TCP socket");
+    if (call_fault(CALL_WSASocketW, NULL)) return INVALID_SOCKET;
+    socket = socket_new(family, NULL);
+    tell("WSASocketW(%s) -> %#lx", family == AF_INET6 ? "AF_INET6" : "AF_INET", (unsigned long)socket->handle);
+    return socket->handle;
+}
+
+/* Made to fail, it says so, but the socket is closed: Windows keeps it open only for what cannot
+ * happen here (WSAENOTSOCK, WSAEWOULDBLOCK). */
+int closesocket(SOCKET sock)
+{
+    Socket *socket;
+
+    call_begin(CALL_closesocket);
+    rule_no_cs("closesocket");
+    if (!started && console_interrupted() != NEVER) return fail_with(WSANOTINITIALISED);
+    if (!started) violation("closesocket outside of WSAStartup and WSACleanup");
+    tell("closesocket(%#lx)", (unsigned long)sock);
+    socket = socket_get(sock, "closesocket");
+    handle_peek(sock)->closed = true;
+    socket->open = false;
+    if (socket->conn) {
+        conn_server_closed(socket->conn);
+        operations_try(socket);
+    } else if (socket->listening) {
+        listener_close();
+    }
+    return call_fault(CALL_closesocket, NULL) ? SOCKET_ERROR : 0;
+}
+
+int sim_setsockopt(SOCKET sock, int level, int name, const char *value, int length)
+{
+    Socket *socket;
+
+    winsock_begin(CALL_setsockopt, "setsockopt");
+    socket = socket_get_listening(sock, "setsockopt");
+    if (!socket) return SOCKET_ERROR;
+    tell("setsockopt(%#lx, %d, %d)", (unsigned long)sock, level, name);
+    if (length != (int)sizeof(DWORD) || !value) violation("setsockopt: the value is no DWORD");
+    if (socket->bound) violation("setsockopt: too late, the socket is bound");
+    return call_fault(CALL_setsockopt, NULL) ? SOCKET_ERROR : 0;
+}
+
+int sim_bind(SOCKET sock, const struct sockaddr *addr, int length)
+{
+    Socket *socket;
+    int least;
+
+    winsock_begin(CALL_bind, "bind");
+    socket = socket_get_listening(sock, "bind");
+    if (!socket) return SOCKET_ERROR;
+    least = socket->family == AF_INET ? (int)sizeof(SOCKADDR_IN) : (int)sizeof(SOCKADDR_IN6);
+    if (addr->sa_family != socket->family || length < least) return fail_with(WSAEFAULT);
+    if (socket->bound) return fail_with(WSAEINVAL);
+    if (call_fault(CALL_bind, NULL)) return SOCKET_ERROR;
+    tell("bind(%#lx)", (unsigned long)sock);
+    socket->bound = true;
+    return 0;
+}
+
+int sim_listen(SOCKET sock, int backlog)
+{
+    Socket *socket;
+
+    (void)backlog;
+    winsock_begin(CALL_listen, "listen");
+    socket = socket_get_listening(sock, "listen");
+    if (!socket) return SOCKET_ERROR;
+    if (!socket->bound) return fail_with(WSAEINVAL);
+    if (call_fault(CALL_listen, NULL)) return SOCKET_ERROR;
+    tell("listen(%#lx)", (unsigned long)sock);
+    socket->listening = listening = true;
+    return 0;
+}
+
+int sim_getsockname(SOCKET sock, struct sockaddr *addr, int *length)
+{
+    Socket *socket;
+    SOCKADDR_IN6 *in6 = (SOCKADDR_IN6 *)addr;
+
+    winsock_begin(CALL_getsockname, "getsockname");
+    socket = socket_get_listening(sock, "getsockname");
+    if (!socket || call_fault(CALL_getsockname, NULL)) return SOCKET_ERROR;
+    if (*length < (int)sizeof *in6) return fail_with(WSAEFAULT);
+    addr->sa_family = (sa_family_t)socket->family;
+    in6->sin6_port = htons(9000);
+    return 0;
+}
+
+/* A failed accept has used up the connection only where the connection itself is the reason. */
+static SOCKET accept_failed(int error)
+{
+    Conn *conn = error == WSAECONNRESET ? listener_take() : NULL;
+
+    if (conn) {
+        conn->excused = true;
+        conn_break(conn);
+    }
+    fail_with(error);
+    return INVALID_SOCKET;
+}
+
+SOCKET sim_accept(SOCKET sock, struct sockaddr *addr, int *length)
+{
+    static const int closed[] = { WSAEINTR, WSAENOTSOCK };
+    Socket *socket, *client;
+    Conn *conn;
+    int error;
+
+    winsock_begin(CALL_accept, "accept");
+    socket = socket_get_listening(sock, "accept");
+    if (!socket) return INVALID_SOCKET;
+    if (!socket->listening) violation("accept: the socket does not listen");
+    error = call_fault(CALL_accept, NULL);
+    if (error) return accept_failed(error);
+
+    tell("accept() ...");
+    sched_block(listener_ready, NULL, NEVER);
+    conn = listener_take();
+    if (!conn) return accept_failed(closed[rnd(2)]);
+    if (conn->reset_by_client && chance(500)) return accept_failed(WSAECONNRESET);
+
+    client = socket_new(socket->family, conn);
+    conn->socket = client;
+    conn->accepted = true;
+    if (*length < (int)sizeof conn->addr) violation("accept: the address has no place");
+    bytes_copy(addr, &conn->addr, sizeof conn->addr);
+    *length = socket->family == AF_INET ? (int)sizeof(SOCKADDR_IN) : (int)sizeof(SOCKADDR_IN6);
+    tell("accept -> %#lx (client %d)", (unsigned long)client->handle, conn->client);
+    return client->handle;
+}
+
+int sim_shutdown(SOCKET sock, int how)
+{
+    Socket *socket;
+
+    winsock_begin(CALL_shutdown, "shutdown");
+    socket = socket_get(sock, "shutdown");
+    if (how != SD_SEND) violation("shutdown: only SD_SEND is simulated");
+    if (socket->send.pending) violation("shutdown: a send is pending");
+    tell("shutdown(%#lx)", (unsigned long)sock);
+    socket->shut = true;
+    if (call_fault(CALL_shutdown, socket->conn)) return SOCKET_ERROR;
+    if (socket->conn->reset_by_client) return fail_with(WSAECONNRESET);
+    socket->conn->down.fin = true;
+    return 0;
+}
+
+int sim_inet_pton(int family, const char *text, void *addr)
+{
+    call_begin(CALL_inet_pton);
+    if (inet_pton(family, text, addr) == 1) return 1;
+    stats->failed[CALL_inet_pton]++;
+    return 0;
+}
+
+const char *sim_inet_ntop(int family, const void *addr, char *text, size_t size)
+{
+    call_begin(CALL_inet_ntop);
+    if (call_fault(CALL_inet_ntop, NULL)) return NULL;
+    return inet_ntop(family, addr, text, (socklen_t)size);
+}

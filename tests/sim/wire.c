@@ -1,0 +1,199 @@
+/* wire.c - connections, as Winsock and the client see them from their two ends. */
+#include "sim.h"
+
+enum { BACKLOG = 512, MAX_CONNS = 1024 };
+
+static Conn *waiting[BACKLOG]; /* connected, not accepted yet */
+static size_t waiting_count;
+static bool listener_gone;
+static Conn *last_accepted;
+static Conn *conns[MAX_CONNS]; /* all there were */
+static size_t conn_count;
+
+/* ---- pipes ---- */
+
+size_t pipe_put(Pipe *pipe, const char *bytes, size_t count)
+{
+    size_t room = pipe->size - pipe->count, tail = (pipe->head + pipe->count) % pipe->size, first;
+
+    if (count > room) count = room;
+    first = count < pipe->size - tail ? count : pipe->size - tail;
+    bytes_copy(pipe->bytes + tail, bytes, first);
+    bytes_copy(pipe->bytes, bytes + first, count - first);
+    pipe->count += count;
+    return count;
+}
+
+size_t pipe_take(Pipe *pipe, char *bytes, size_t count)
+{
+    size_t first;
+
+    if (count > pipe->count) count = pipe->count;
+    first = count < pipe->size - pipe->head ? count : pipe->size - pipe->head;
+    bytes_copy(bytes, pipe->bytes + pipe->head, first);
+    bytes_copy(bytes + first, pipe->bytes, count - first);
+    pipe->head = (pipe->head + count) % pipe->size;
+    pipe->count -= count;
+    return count;
+}
+
+void pipe_clear(Pipe *pipe)
+{
+    pipe->count = 0;
+}
+
+static void pipe_open(Pipe *pipe)
+{
+    pipe->size = plan.window;
+    pipe->bytes = (char *)arena(pipe->size);
+}
+
+/* ---- the client's end ---- */
+
+/* IPv4 clients reach an IPv6 socket as ::ffff:a.b.c.d. */
+static void conn_address(Conn *conn)
+{
+    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&conn->addr;
+    struct sockaddr_in *in4 = (struct sockaddr_in *)&conn->addr;
+    int family = AF_INET6;
+
+    for (Socket *socket = sockets; socket; socket = socket->next) {
+        if (!socket->conn) family = socket->family;
+    }
+    conn->addr.ss_family = (sa_family_t)family;
+    if (family == AF_INET)
+        inet_pton(AF_INET, "127.0.0.1", &in4->sin_addr);
+    else if (plan.bind == 0 && chance(500))
+        inet_pton(AF_INET6, "::ffff:127.0.0.1", &in6->sin6_addr);
+    else
+        inet_pton(AF_INET6, "::1", &in6->sin6_addr);
+    in4->sin_port = htons((uint16_t)(40000 + conn->client)); /* at the same place in both */
+}
+
+void conn_open(Conn *conn, int client)
+{
+    conn->client = client;
+    pipe_open(&conn->up);
+    pipe_open(&conn->down);
+    conn_address(conn);
+    if (listener_refuses()) {
+        conn->reset_by_server = conn->excused = true;
+        return;
+    }
+    if (conn_count == MAX_CONNS) violation("more connections than the simulator has");
+    conns[conn_count++] = conn;
+    waiting[waiting_count++] = conn;
+}
+
+/* Bytes for a socket that is closed are answered with a reset, which may overtake what the client
+ * has not read yet. */
+static void conn_refuse(Conn *conn)
+{
+    conn->reset_by_server = true;
+    if (chance(500)) pipe_clear(&conn->down);
+}
+
+size_t conn_send(Conn *conn, const char *bytes, size_t count)
+{
+    if (conn->reset_by_server) return 0;
+    if (conn->server_closed) {
+        conn_refuse(conn);
+        return 0;
+    }
+    count = pipe_put(&conn->up, bytes, count);
+    if (conn->socket) operations_try(conn->socket);
+    return count;
+}
+
+size_t conn_receive(Conn *conn, char *bytes, size_t count)
+{
+    count = pipe_take(&conn->down, bytes, count);
+    if (count && conn->socket) operations_try(conn->socket);
+    return count;
+}
+
+void conn_fin(Conn *conn)
+{
+    conn->up.fin = true;
+    if (conn->socket) operations_try(conn->socket);
+}
+
+void conn_close(Conn *conn)
+{
+    conn->client_closed = true;
+    if (conn->down.count) conn->reset_by_client = true; /* closed with bytes unread */
+    pipe_clear(&conn->down);
+    conn_fin(conn);
+}
+
+void conn_reset(Conn *conn)
+{
+    conn->reset_by_client = true;
+    conn->client_closed = true;
+    pipe_clear(&conn->up);
+    pipe_clear(&conn->down);
+    if (conn->socket) operations_try(conn->socket);
+}
+
+void conn_break(Conn *conn)
+{
+    conn->reset_by_client = conn->reset_by_server = true;
+}
+
+/* ---- the server's end ---- */
+
+void conn_server_closed(Conn *conn)
+{
+    conn->server_closed = true;
+    if (conn->up.count)
+        conn_refuse(conn);
+    else
+        conn->down.fin = true;
+}
+
+bool listener_refuses(void)
+{
+    return listener_gone || waiting_count == BACKLOG;
+}
+
+bool listener_ready(void *unused)
+{
+    (void)unused;
+    return listener_gone || waiting_count > 0;
+}
+
+Conn *listener_take(void)
+{
+    Conn *conn;
+
+    if (!waiting_count) return NULL;
+    conn = waiting[0];
+    for (size_t i = 1; i < waiting_count; i++) waiting[i - 1] = waiting[i];
+    waiting_count--;
+    return last_accepted = conn;
+}
+
+Conn *listener_last(void)
+{
+    return last_accepted;
+}
+
+/* Who was not accepted yet is reset. */
+void listener_close(void)
+{
+    listener_gone = true;
+    while (waiting_count) {
+        Conn *conn = waiting[--waiting_count];
+        conn->excused = conn->reset_by_server = true;
+    }
+}
+
+void wire_totals(uint64_t *taken, uint64_t *given, unsigned *accepted)
+{
+    *taken = *given = *accepted = 0;
+    for (size_t i = 0; i < conn_count; i++) {
+        *taken += conns[i]->taken;
+        *given += conns[i]->given;
+        *accepted += conns[i]->accepted;
+    }
+}
