@@ -73,7 +73,7 @@ static int count_steps(const char *text)
 static bool lines_are_good(const char *text)
 {
     char line[512];
-    unsigned long long last = 0, now;
+    unsigned long long last = 0, now = 0;
     bool good = true;
 
     while (next_line(&text, line, sizeof line)) {
