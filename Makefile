@@ -131,8 +131,8 @@ check-tools:
 
 # ---- static checks ----
 
-CHECKED := $(SOURCES) $(wildcard tests/*.c)
-HEADERS := Overlapped.h $(wildcard tests/*.h)
+CHECKED := $(SOURCES) $(wildcard tests/*.c tests/bench/*.c tests/soak/*.c)
+STYLED := $(CHECKED) Overlapped.h $(wildcard tests/*.h tests/*/*.h tests/sim/*.c)
 
 check: check-warnings check-analyzers check-style check-hardening
 
@@ -160,8 +160,9 @@ check-analyzers: check-tools
 	    --inline-suppr --suppress=missingIncludeSystem --error-exitcode=1 $(CHECKED)
 
 check-style: check-tools
-	clang-format --dry-run -Werror $(CHECKED) $(HEADERS)
-	@awk -f tests/sizes.awk $(CHECKED) $(HEADERS)
+	@clang-format --dry-run -Werror $(STYLED)
+	@awk -f tests/sizes.awk $(STYLED)
+	@echo "format and sizes: $(words $(STYLED)) files"
 
 # ASLR, also of the upper half, no execution of data, and a canary on the stack.
 check-hardening: server.exe
