@@ -12,6 +12,7 @@ CFLAGS := -O2 -g $(WARNINGS) -fstack-protector-strong
 LDFLAGS := -static -fstack-protector-strong -Wl,--dynamicbase,--nxcompat,--high-entropy-va
 LDLIBS := -lws2_32
 ARGS ?=
+SECONDS ?= 60
 
 ifneq ($(OS),Windows_NT)
     CC := x86_64-w64-mingw32-gcc
@@ -98,9 +99,11 @@ sim-planted:
 fuzz:
 	@sh tests/sim/run.sh fuzz $(SECONDS)
 
-SECONDS ?= 60
-build/soak.exe: tests/soak/soak.c tests/harness.c tests/net.c tests/test.h Makefile | build
-	$(C11) -Itests tests/soak/soak.c tests/harness.c tests/net.c -o $@ -x none $(LDFLAGS) $(LDLIBS)
+SOAK := $(wildcard tests/soak/*.c) tests/harness.c tests/net.c
+soak: server.exe build/soak.exe
+	@$(RUN)build/soak.exe server.exe $(SECONDS)
+build/soak.exe: $(SOAK) $(wildcard tests/*.h tests/soak/*.h) Makefile | build
+	$(C11) $(SOAK) -o $@ -x none $(LDFLAGS) $(LDLIBS) -lpsapi
 
 clean:
 	-@$(CLEAN)
