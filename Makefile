@@ -101,7 +101,7 @@ fuzz:
 
 SOAK := $(wildcard tests/soak/*.c) tests/harness.c tests/net.c
 soak: server.exe build/soak.exe
-	@$(RUN)build/soak.exe server.exe $(SECONDS)
+	@$(RUN)build/soak.exe server.exe $(SECONDS) $(SEED)
 build/soak.exe: $(SOAK) $(wildcard tests/*.h tests/soak/*.h) Makefile | build
 	$(C11) $(SOAK) -o $@ -x none $(LDFLAGS) $(LDLIBS) -lpsapi
 

@@ -3,7 +3,7 @@
 # user's ~/.wine stays untouched. wine.sh --end stops what Wine keeps running in that prefix.
 set -u
 top=$(cd "$(dirname "$0")/.." && pwd)
-export WINEPREFIX="$top/build/wine" WINEDEBUG=-all WINEDLLOVERRIDES="mscoree,mshtml,winemenubuilder.exe="
+export WINEPREFIX="$top/build/wine" WINEDEBUG=-all WINEDLLOVERRIDES="mscoree,mshtml,winemenubuilder.exe,winedbg.exe="
 unset DISPLAY WAYLAND_DISPLAY
 
 if [ "$1" = --end ]; then

@@ -346,7 +346,7 @@ static void watch_judge(const Watch *watch)
     if (!watch->base) return; /* something was wrong before it was warm */
     result(watch->most <= watch->base, "%s: handles do not grow (%ld, then at most %ld)", watch->name, watch->base,
            watch->most);
-    result(watch->least_kb > 0 && watch->rise <= PERCENT,
+    result(watch->least_kb > 0 && watch->rise <= (double)PERCENT,
            "%s: memory stays within %d %% (%ld to %ld KiB, rises by at most %.1f %%)", watch->name, (int)PERCENT,
            watch->least_kb, watch->most_kb, watch->rise);
 }
