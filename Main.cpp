@@ -358,17 +358,23 @@ static void room_heard(LPSession session)
 
 /* ---- sending: replies and news in one WSASend ---- */
 
+/* Makes `*buf` hold `wanted` bytes, doubling from `least`. False when there is no memory: the session is closed. */
+static bool buffer_fit(LPSession session, char **buf, ULONG *bufsize, ULONG least, ULONG wanted)
+{
+    ULONG size = *bufsize ? *bufsize : least;
+
+    while (size < wanted) size *= 2;
+    if (size <= *bufsize || buffer_resize(buf, bufsize, size)) return true;
+    session_close(session, "out of memory", 0);
+    return false;
+}
+
 /* Adds to what is said to this client alone. chat_digest() sees to it that it is not being sent just now. */
 static void reply_add(LPSession session, const char *bytes, ULONG length)
 {
     Member *member = member_of(session);
-    ULONG size = member->reply_size ? member->reply_size : 64;
 
-    while (size < member->reply_len + length) size *= 2;
-    if (size > member->reply_size && !buffer_resize(&member->reply, &member->reply_size, size)) {
-        session_close(session, "out of memory", 0);
-        return;
-    }
+    if (!buffer_fit(session, &member->reply, &member->reply_size, 64, member->reply_len + length)) return;
     memcpy(member->reply + member->reply_len, bytes, length);
     member->reply_len += length;
 }
@@ -392,13 +398,9 @@ static ULONG news_take(LPSession session, unsigned long long behind)
 {
     Member *member = member_of(session);
     ULONG typed = member->echo ? member->line : 0, before = typed ? sizeof wipe - 1 : 0;
-    ULONG news = behind < (ULONG)SBUF_MAX ? (ULONG)behind : (ULONG)SBUF_MAX, size = SBUF_KEPT, used = 0;
+    ULONG news = behind < (ULONG)SBUF_MAX ? (ULONG)behind : (ULONG)SBUF_MAX, used = 0;
 
-    while (size < before + news + typed) size *= 2;
-    if (size > session->ssize && !buffer_resize(&session->sbuf, &session->ssize, size)) {
-        session_close(session, "out of memory", 0);
-        return 0;
-    }
+    if (!buffer_fit(session, &session->sbuf, &session->ssize, SBUF_KEPT, before + news + typed)) return 0;
     EnterCriticalSection(&session->server->cs);
     if (room.head - member->cursor <= LOG_BYTES) {
         used = log_take(member, session->id, session->sbuf + before, session->ssize - before - typed);

@@ -1,4 +1,5 @@
-/* util.cpp - start-up and tear-down: options, Winsock, the listening socket, sessions, the console, errors. */
+/* util.cpp - start-up and tear-down: options, Winsock, the listening socket, sessions, the console, errors, the
+ * trace. */
 #include "Overlapped.h"
 
 #include <stdarg.h>
