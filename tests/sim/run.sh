@@ -13,15 +13,15 @@ FROM=${FROM:-1}
 JOBS=${JOBS:-2}
 
 build() {
-    sh ../need.sh make=make gcc=gcc,libc6-dev >&2
+    sh ../scripts/need.sh make=make gcc=gcc,libc6-dev >&2
     make -s -j2 "$1" OUT="$OUT" SERVER="$SERVER"
 }
 
 build_fuzzer() {
-    sh ../need.sh clang=clang >&2
+    sh ../scripts/need.sh clang=clang >&2
     echo 'int LLVMFuzzerTestOneInput(void);int LLVMFuzzerTestOneInput(void){return 0;}' |
         clang -fsanitize=fuzzer,address -x c - -o /dev/null 2>/dev/null ||
-        sh ../need.sh no-such-command=libclang-rt-14-dev >&2
+        sh ../scripts/need.sh no-such-command=libclang-rt-14-dev >&2
     make -s fuzz OUT="$OUT" SERVER="$SERVER"
 }
 
