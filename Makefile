@@ -37,7 +37,7 @@ else
 endif
 C11 = $(CC) -x c -std=c11 $(CPPFLAGS) $(CFLAGS)
 
-.PHONY: all run client test textbook demo bench bench-quick sim sim-quick sim-coverage sim-planted fuzz soak check clean \
+.PHONY: all run client test textbook demo bench bench-quick sim sim-quick sim-coverage sim-planted fuzz fuzz-pack soak check clean \
         help tools check-tools check-warnings check-analyzers check-style check-hardening
 all: server.exe
 
@@ -100,6 +100,8 @@ sim-planted:
 	@sh tests/sim/planted.sh
 fuzz:
 	@sh tests/sim/run.sh fuzz $(SECONDS)
+fuzz-pack:
+	@sh tests/sim/run.sh pack
 
 SOAK := $(wildcard tests/soak/*.c) tests/harness/server.c tests/harness/clients.c
 soak: server.exe build/soak.exe
@@ -118,7 +120,7 @@ help:
 	$(info make demo     a lesson in ten seconds: the server tells what it does while clients talk)\
 	$(info make bench    measures it beside other servers; make bench-quick does so in two minutes)\
 	$(info make sim      runs it on a simulated Winsock, with faults and sanitizers; SEED=n replays one)\
-	$(info make fuzz     fuzzes the chat for SECONDS=60 seconds)\
+	$(info make fuzz     fuzzes the chat for SECONDS=60 seconds; make fuzz-pack keeps what it found)\
 	$(info make soak     clients come, talk, stall, reset and vanish for SECONDS=60 seconds)\
 	$(info make check    all static checks: warnings, analyzers, format, sizes)\
 	$(info make clean    removes what was built)

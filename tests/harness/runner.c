@@ -1,4 +1,4 @@
-/* runner.c - the tests' list and runner: tests.exe [SERVER_EXE] [FILTER ...] */
+/* runner.c - finds the tests and runs them: tests.exe [SERVER_EXE] [FILTER ...] */
 #include "test.h"
 
 #include <process.h>
@@ -6,9 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const TestCase *const all_tests[] = { cli_tests,  echo_tests, crowd_tests, stop_tests,   chat_tests, names_tests,
-                                             keys_tests, room_tests, flood_tests, client_tests, trace_tests };
 
 static bool failed, skipped;
 static char note[128];
@@ -137,23 +134,23 @@ static void clean_up(void)
     servers_free();
 }
 
-static void run_test(const TestCase *test)
+static void run_test(const char *name, void (*test)(void))
 {
     long long start = now_ms();
     long long spent;
 
     failed = skipped = false;
     note[0] = '\0';
-    printf("%-28s ", test->name);
+    printf("%-28s ", name);
     fflush(stdout);
     InterlockedIncrement(&turn);
-    test->run();
+    test();
     spent = now_ms() - start;
-    if (spent > TEST_MS) fail(test->name, 0, "took longer than %d ms", (int)TEST_MS);
+    if (spent > TEST_MS) fail(name, 0, "took longer than %d ms", (int)TEST_MS);
     clean_up();
     InterlockedIncrement(&turn);
     if (failed) {
-        printf("%-28s FAILED %6.2f s\n", test->name, (double)spent / 1000);
+        printf("%-28s FAILED %6.2f s\n", name, (double)spent / 1000);
         failed_count++;
     } else if (skipped) {
         printf("skipped: %s\n", note);
@@ -180,6 +177,37 @@ static bool ends_in_exe(const char *text)
     return length > 4 && _stricmp(text + length - 4, ".exe") == 0;
 }
 
+/* ---- finding ---- */
+
+/* A module's exports, as the page "PE Format" describes them; NULL if there are none. */
+static const IMAGE_EXPORT_DIRECTORY *exports_of(const char *module)
+{
+    const IMAGE_DOS_HEADER *start = (const IMAGE_DOS_HEADER *)(const void *)module;
+    const IMAGE_NT_HEADERS *headers = (const IMAGE_NT_HEADERS *)(const void *)(module + start->e_lfanew);
+    DWORD at = headers->OptionalHeader.DataDirectory[IMAGE_DIRECTORY_ENTRY_EXPORT].VirtualAddress;
+
+    return at ? (const IMAGE_EXPORT_DIRECTORY *)(const void *)(module + at) : NULL;
+}
+
+/* Every TEST() of this program that is wanted, in the order of the names: so the linker sorts them. */
+static void each_test(bool list, int filters, char *filter[])
+{
+    HMODULE program = GetModuleHandleA(NULL);
+    const char *module = (const char *)(const void *)program;
+    const IMAGE_EXPORT_DIRECTORY *exports = exports_of(module);
+
+    for (DWORD i = 0; exports && i < exports->NumberOfNames; i++) {
+        const char *symbol = module + ((const DWORD *)(const void *)(module + exports->AddressOfNames))[i];
+        const char *name = symbol + strlen("TEST_");
+        if (strncmp(symbol, "TEST_", strlen("TEST_")) != 0 || !is_wanted(name, filters, filter)) continue;
+        if (list) {
+            printf("%s\n", name);
+        } else {
+            run_test(name, (void (*)(void))GetProcAddress(program, symbol));
+        }
+    }
+}
+
 int main(int argc, char *argv[])
 {
     bool list = false;
@@ -194,16 +222,7 @@ int main(int argc, char *argv[])
     harness_init();
     net_init();
     CloseHandle((HANDLE)_beginthreadex(NULL, 0, watchdog_run, NULL, 0, NULL));
-    for (size_t i = 0; i < sizeof all_tests / sizeof all_tests[0]; i++) {
-        for (const TestCase *test = all_tests[i]; test->name; test++) {
-            if (!is_wanted(test->name, argc - first, argv + first)) continue;
-            if (list) {
-                printf("%s\n", test->name);
-            } else {
-                run_test(test);
-            }
-        }
-    }
+    each_test(list, argc - first, argv + first);
     if (list) return 0;
     print_counts();
     return failed_count > 0 || passed_count + skipped_count == 0 ? 1 : 0;

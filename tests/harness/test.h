@@ -1,6 +1,6 @@
 /* test.h - a small harness for testing the real server.exe from outside, through real sockets.
  *
- * A test is a function without arguments in a table at the end of its file:
+ * A test is a function without arguments, anywhere in tests/suites/; nothing else must be told of it:
  *
  *     TEST(echo_hello)
  *     {
@@ -12,8 +12,6 @@
  *         CHECK(client_recv(client, answer, 5));
  *         CHECK_EQ(server_stop(server), 0);
  *     }
- *
- *     const TestCase echo_tests[] = {{"echo_hello", echo_hello}, {NULL, NULL}};
  *
  * A check that fails prints where and what, and leaves the test. The runner then ends servers,
  * workers and clients that are left. Nothing waits for ever: every call here has a time limit, and
@@ -44,25 +42,13 @@ enum {
 
 /* ---- tests and checks (runner.c) ---- */
 
-typedef struct TestCase {
-    const char *name;
-    void (*run)(void);
-} TestCase;
-
-#define TEST(name) static void name(void)
-
-/* Each ends with {NULL, NULL}. A new file of tests is one line more here and one in runner.c. */
-extern const TestCase cli_tests[];
-extern const TestCase echo_tests[];
-extern const TestCase crowd_tests[];
-extern const TestCase stop_tests[];
-extern const TestCase chat_tests[];
-extern const TestCase names_tests[];
-extern const TestCase keys_tests[];
-extern const TestCase room_tests[];
-extern const TestCase flood_tests[];
-extern const TestCase client_tests[];
-extern const TestCase trace_tests[];
+/* The program exports its tests by name, as a DLL does its functions, and so the runner finds them: a test's name is
+ * written once. The tests run in the order of their names. */
+#ifdef __cplusplus
+#define TEST(name) extern "C" __declspec(dllexport) void TEST_##name(void)
+#else
+#define TEST(name) __declspec(dllexport) void TEST_##name(void)
+#endif
 
 /* For the test function itself; helpers and workers return what they found instead. */
 #define CHECK(condition)                                                                                               \

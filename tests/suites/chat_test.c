@@ -276,15 +276,3 @@ TEST(chat_unfinished_line)
     CHECK_HAS(server_line(server, "#1 ", " left "), "closed by the client");
     CHECK_EQ(server_stop(server), 0);
 }
-
-const TestCase chat_tests[] = {
-    { "chat_line_ends", chat_line_ends },
-    { "chat_telnet_commands", chat_telnet_commands },
-    { "chat_backspace", chat_backspace },
-    { "chat_escape_attacks", chat_escape_attacks },
-    { "chat_high_bytes_pass", chat_high_bytes_pass },
-    { "chat_long_lines", chat_long_lines },
-    { "chat_long_line_then_slash", chat_long_line_then_slash },
-    { "chat_unfinished_line", chat_unfinished_line },
-    { NULL, NULL },
-};

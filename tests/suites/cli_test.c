@@ -31,42 +31,42 @@ static void check_refused(const BadLine *bad)
     CHECK_STR(server_output(server), "");
 }
 
+static const BadLine bad_lines[] = {
+    { "--port 99999", "--port" },
+    { "--port 65536", "--port" },
+    { "--port -1", "--port" },
+    { "--port x", "--port" },
+    { "--port 80x", "--port" },
+    { "--port \"\"", "--port" },
+    { "--port 4294967296", "--port" },
+    { "--port 18446744073709551617", "--port" },
+    { "--port", "--port" },
+    { "--quiet --port", "--port" },
+    { "99999", "99999" },
+    { "ninety", "ninety" },
+    { "9000 9001", "9001" },
+    { "9000 --port 9001", "--port" },
+    { "--frobnicate", "--frobnicate" },
+    { "-x", "-x" },
+    { "--ports 9000", "--ports" },
+    { "--echo --chat", "--echo" },
+    { "--chat --echo", "--chat" },
+    { "--bind 1.2.3.999", "--bind" },
+    { "--bind 1.2.3.999", "1.2.3.999" },
+    { "--bind localhost:80", "--bind" },
+    { "--bind ::g", "--bind" },
+    { "--bind \"\"", "--bind" },
+    { "--bind", "--bind" },
+    { "--max-clients 0", "--max-clients" },
+    { "--max-clients 10001", "--max-clients" },
+    { "--max-clients -5", "--max-clients" },
+    { "--max-clients abc", "--max-clients" },
+    { "--max-clients 4294967297", "--max-clients" },
+    { "--max-clients", "--max-clients" },
+};
+
 TEST(cli_bad_options)
 {
-    static const BadLine bad_lines[] = {
-        { "--port 99999", "--port" },
-        { "--port 65536", "--port" },
-        { "--port -1", "--port" },
-        { "--port x", "--port" },
-        { "--port 80x", "--port" },
-        { "--port \"\"", "--port" },
-        { "--port 4294967296", "--port" },
-        { "--port 18446744073709551617", "--port" },
-        { "--port", "--port" },
-        { "--quiet --port", "--port" },
-        { "99999", "99999" },
-        { "ninety", "ninety" },
-        { "9000 9001", "9001" },
-        { "9000 --port 9001", "--port" },
-        { "--frobnicate", "--frobnicate" },
-        { "-x", "-x" },
-        { "--ports 9000", "--ports" },
-        { "--echo --chat", "--echo" },
-        { "--chat --echo", "--chat" },
-        { "--bind 1.2.3.999", "--bind" },
-        { "--bind 1.2.3.999", "1.2.3.999" },
-        { "--bind localhost:80", "--bind" },
-        { "--bind ::g", "--bind" },
-        { "--bind \"\"", "--bind" },
-        { "--bind", "--bind" },
-        { "--max-clients 0", "--max-clients" },
-        { "--max-clients 10001", "--max-clients" },
-        { "--max-clients -5", "--max-clients" },
-        { "--max-clients abc", "--max-clients" },
-        { "--max-clients 4294967297", "--max-clients" },
-        { "--max-clients", "--max-clients" },
-    };
-
     for (size_t i = 0; i < sizeof bad_lines / sizeof bad_lines[0]; i++) {
         check_refused(&bad_lines[i]);
         if (test_has_failed()) printf("    with the options: %s\n", bad_lines[i].options);
@@ -293,17 +293,3 @@ TEST(cli_quiet)
     CHECK_HAS(server_output(server), "\nstopped: ");
     CHECK_STR(server_errors(server), "");
 }
-
-const TestCase cli_tests[] = {
-    { "cli_help_and_version", cli_help_and_version },
-    { "cli_bad_options", cli_bad_options },
-    { "cli_port", cli_port },
-    { "cli_port_in_use", cli_port_in_use },
-    { "cli_bind_every_address", cli_bind_every_address },
-    { "cli_bind_ipv4", cli_bind_ipv4 },
-    { "cli_bind_ipv6", cli_bind_ipv6 },
-    { "cli_bind_foreign_address", cli_bind_foreign_address },
-    { "cli_console_lines", cli_console_lines },
-    { "cli_quiet", cli_quiet },
-    { NULL, NULL },
-};

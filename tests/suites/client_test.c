@@ -383,15 +383,3 @@ TEST(client_usage)
     CHECK_HAS(client.printed, "130 ");
     client_free();
 }
-
-const TestCase client_tests[] = {
-    { "client_converses", client_converses },
-    { "client_in_a_script", client_in_a_script },
-    { "client_tries_all_addresses", client_tries_all_addresses },
-    { "client_server_closes", client_server_closes },
-    { "client_ctrl_c", client_ctrl_c },
-    { "client_is_reset_or_refused", client_is_reset_or_refused },
-    { "client_half_closes", client_half_closes },
-    { "client_usage", client_usage },
-    { NULL, NULL },
-};

@@ -403,15 +403,3 @@ TEST(crowd_server_full)
     CHECK_EQ(server_stop(server), 0);
     CHECK_EQ(number_before(server_line(server, "stopped: ", NULL), " at once"), 3);
 }
-
-const TestCase crowd_tests[] = {
-    { "crowd_of_1000", crowd_of_1000 },
-    { "crowd_at_window_edges", crowd_at_window_edges },
-    { "crowd_opens_windows", crowd_opens_windows },
-    { "crowd_comes_and_goes", crowd_comes_and_goes },
-    { "crowd_is_served_fairly", crowd_is_served_fairly },
-    { "crowd_of_streams_is_fair", crowd_of_streams_is_fair },
-    { "crowd_leaves_no_handle", crowd_leaves_no_handle },
-    { "crowd_server_full", crowd_server_full },
-    { NULL, NULL },
-};

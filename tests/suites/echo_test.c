@@ -241,14 +241,3 @@ TEST(echo_slow_reader)
     CHECK_EQ(server_stop(server), 0);
     test_note("(%ld ms of CPU time in 3 s, %lld KB held)", spent, sent / 1000);
 }
-
-const TestCase echo_tests[] = {
-    { "echo_message_sizes", echo_message_sizes },
-    { "echo_all_byte_values", echo_all_byte_values },
-    { "echo_64_mib", echo_64_mib },
-    { "echo_half_close", echo_half_close },
-    { "echo_half_close_in_flight", echo_half_close_in_flight },
-    { "echo_reset_ends_one_session", echo_reset_ends_one_session },
-    { "echo_slow_reader", echo_slow_reader },
-    { NULL, NULL },
-};

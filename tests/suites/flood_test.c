@@ -243,10 +243,3 @@ TEST(flood_of_one_line)
 {
     check_flood(false);
 }
-
-const TestCase flood_tests[] = {
-    { "flood_slow_reader", flood_slow_reader },
-    { "flood_of_lines", flood_of_lines },
-    { "flood_of_one_line", flood_of_one_line },
-    { NULL, NULL },
-};

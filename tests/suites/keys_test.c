@@ -294,13 +294,3 @@ TEST(keys_without_chat)
     CHECK_EQ(server_wait(server, PATIENCE_MS), 2);
     CHECK_HAS(server_errors(server), "server: --telnet");
 }
-
-const TestCase keys_tests[] = {
-    { "keys_are_echoed", keys_are_echoed },
-    { "keys_are_edited", keys_are_edited },
-    { "keys_are_redrawn", keys_are_redrawn },
-    { "keys_dont_echo", keys_dont_echo },
-    { "keys_options", keys_options },
-    { "keys_without_chat", keys_without_chat },
-    { NULL, NULL },
-};

@@ -312,15 +312,3 @@ TEST(names_quit_hears_all)
     CHECK(member_hears_goodbye(ann));
     CHECK_EQ(server_stop(server), 0);
 }
-
-const TestCase names_tests[] = {
-    { "names_welcome", names_welcome },
-    { "names_last_20_lines", names_last_20_lines },
-    { "names_comings_and_goings", names_comings_and_goings },
-    { "names_nicks", names_nicks },
-    { "names_change_hands", names_change_hands },
-    { "names_commands", names_commands },
-    { "names_quit", names_quit },
-    { "names_quit_hears_all", names_quit_hears_all },
-    { NULL, NULL },
-};

@@ -260,12 +260,3 @@ TEST(room_stop_with_a_deaf_client)
     CHECK_LE(spent, 3000);
     test_note("(after %lld ms)", spent);
 }
-
-const TestCase room_tests[] = {
-    { "room_of_50", room_of_50 },
-    { "room_of_1000", room_of_1000 },
-    { "room_stop", room_stop },
-    { "room_stop_late_readers", room_stop_late_readers },
-    { "room_stop_with_a_deaf_client", room_stop_with_a_deaf_client },
-    { NULL, NULL },
-};

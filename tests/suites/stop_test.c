@@ -189,9 +189,3 @@ TEST(stop_twice_is_at_once)
     spent = now_ms() - start;
     test_note("(after %lld ms)", spent);
 }
-
-const TestCase stop_tests[] = {
-    { "stop_without_clients", stop_without_clients },     { "stop_with_100_clients", stop_with_100_clients },
-    { "stop_with_late_readers", stop_with_late_readers }, { "stop_with_a_deaf_client", stop_with_a_deaf_client },
-    { "stop_twice_is_at_once", stop_twice_is_at_once },   { NULL, NULL },
-};

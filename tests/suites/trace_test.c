@@ -278,10 +278,3 @@ TEST(trace_file_unwritable)
     CHECK_EQ(count_text(server_errors(server), "\n"), 1);
     CHECK_STR(server_output(server), "");
 }
-
-const TestCase trace_tests[] = { { "trace_one_message", trace_one_message },
-                                 { "trace_file_chat", trace_file_chat },
-                                 { "trace_file_busy", trace_file_busy },
-                                 { "trace_file_stop", trace_file_stop },
-                                 { "trace_file_unwritable", trace_file_unwritable },
-                                 { NULL, NULL } };
