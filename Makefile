@@ -2,9 +2,9 @@
 # is missing; on Windows as it is (mingw32-make, from cmd or sh). `make help` lists the targets.
 
 SOURCES := Main.cpp Proactor.cpp util.cpp
-TESTS := $(filter-out tests/client.c,$(wildcard tests/*.c))
+TESTS := $(wildcard tests/suites/*.c tests/harness/*.c)
 OBJECTS := $(SOURCES:%.cpp=build/%.o)
-TEST_OBJECTS := $(TESTS:tests/%.c=build/tests-%.o)
+TEST_OBJECTS := $(patsubst %.c,build/%.o,$(notdir $(TESTS)))
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion
 CPPFLAGS := -D__USE_MINGW_ANSI_STDIO=1
@@ -17,9 +17,9 @@ SECONDS ?= 60
 ifneq ($(OS),Windows_NT)
     CC := x86_64-w64-mingw32-gcc
     HOST_CC := cc
-    RUN := sh tests/wine.sh ./
+    RUN := sh tests/scripts/wine.sh ./
     MKDIR := mkdir -p build
-    CLEAN := sh tests/wine.sh --end; rm -rf build server.exe client.exe
+    CLEAN := sh tests/scripts/wine.sh --end; rm -rf build server.exe client.exe
 else ifeq ($(SHELL),sh.exe) # how GNU make says that there is no sh, only cmd
     CC := gcc
     HOST_CC := gcc
@@ -37,7 +37,7 @@ else
 endif
 C11 = $(CC) -x c -std=c11 $(CPPFLAGS) $(CFLAGS)
 
-.PHONY: all run client test textbook demo bench bench-quick sim sim-quick sim-coverage sim-planted fuzz soak check clean \
+.PHONY: all run client test textbook demo bench bench-quick sim sim-quick sim-coverage sim-planted fuzz fuzz-pack soak check clean \
         help tools check-tools check-warnings check-analyzers check-style check-hardening
 all: server.exe
 
@@ -48,13 +48,14 @@ build/%.o: %.cpp Overlapped.h Makefile | build
 	$(C11) -c $< -o $@
 
 client: client.exe
-client.exe: tests/client.c Makefile | build
+client.exe: tests/client/client.c Makefile | build
 	$(C11) $< -o $@ -x none $(LDFLAGS) $(LDLIBS)
 
 build/tests.exe: $(TEST_OBJECTS)
 	$(CC) $(LDFLAGS) -o $@ $(TEST_OBJECTS) $(LDLIBS)
 
-build/tests-%.o: tests/%.c $(wildcard tests/*.h) Makefile | build
+vpath %.c tests/suites tests/harness
+build/%.o: %.c $(wildcard tests/harness/*.h) Makefile | build
 	$(C11) -c $< -o $@
 
 build: | tools
@@ -65,21 +66,22 @@ run: server.exe
 
 test: server.exe client.exe build/tests.exe
 ifneq ($(OS),Windows_NT)
-	@sh tests/need.sh telnet=telnet expect=expect
-	@sh tests/telnet.sh ./server.exe
+	@sh tests/scripts/need.sh telnet=telnet expect=expect
+	@sh tests/scripts/telnet.sh ./server.exe
 endif
 	@$(RUN)build/tests.exe server.exe $(ARGS)
 
 # For the lessons: the textbook's server, on the port that ARGS names, and the load generator.
 textbook: build/textbook.exe build/load
 	@$(RUN)build/textbook.exe $(ARGS)
-build/load: $(wildcard tests/bench/*.c tests/bench/*.h) | build
-	$(HOST_CC) -std=c11 -O2 -o $@ $(addprefix tests/bench/,load.c echo.c chat.c net.c) $(HOST_LIBS)
+LOAD := $(wildcard tests/bench/load*.c)
+build/load: $(LOAD) $(wildcard tests/bench/*.h) | build
+	$(HOST_CC) -std=c11 -O2 -o $@ $(LOAD) $(HOST_LIBS)
 build/textbook.exe: tests/bench/textbook.c Makefile | build
 	$(C11) $< -o $@ -x none $(LDFLAGS) $(LDLIBS)
 
 demo: server.exe client.exe
-	@sh tests/demo.sh
+	@sh tests/scripts/demo.sh
 
 # ---- longer runs: speed, faults, hours ----
 
@@ -98,11 +100,13 @@ sim-planted:
 	@sh tests/sim/planted.sh
 fuzz:
 	@sh tests/sim/run.sh fuzz $(SECONDS)
+fuzz-pack:
+	@sh tests/sim/run.sh pack
 
-SOAK := $(wildcard tests/soak/*.c) tests/harness.c tests/net.c
+SOAK := $(wildcard tests/soak/*.c) tests/harness/server.c tests/harness/clients.c
 soak: server.exe build/soak.exe
 	@$(RUN)build/soak.exe server.exe $(SECONDS) $(SEED)
-build/soak.exe: $(SOAK) $(wildcard tests/*.h tests/soak/*.h) Makefile | build
+build/soak.exe: $(SOAK) $(wildcard tests/harness/*.h tests/soak/*.h) Makefile | build
 	$(C11) $(SOAK) -o $@ -x none $(LDFLAGS) $(LDLIBS) -lpsapi
 
 clean:
@@ -116,7 +120,7 @@ help:
 	$(info make demo     a lesson in ten seconds: the server tells what it does while clients talk)\
 	$(info make bench    measures it beside other servers; make bench-quick does so in two minutes)\
 	$(info make sim      runs it on a simulated Winsock, with faults and sanitizers; SEED=n replays one)\
-	$(info make fuzz     fuzzes the chat for SECONDS=60 seconds)\
+	$(info make fuzz     fuzzes the chat for SECONDS=60 seconds; make fuzz-pack keeps what it found)\
 	$(info make soak     clients come, talk, stall, reset and vanish for SECONDS=60 seconds)\
 	$(info make check    all static checks: warnings, analyzers, format, sizes)\
 	$(info make clean    removes what was built)
@@ -125,17 +129,17 @@ help:
 
 tools:
 ifneq ($(OS),Windows_NT)
-	@sh tests/need.sh $(CC)=gcc-mingw-w64-x86-64 wine=wine,wine64
+	@sh tests/scripts/need.sh $(CC)=gcc-mingw-w64-x86-64 wine=wine,wine64
 endif
 
 check-tools:
-	@sh tests/need.sh x86_64-w64-mingw32-g++=g++-mingw-w64-x86-64 i686-w64-mingw32-g++=g++-mingw-w64-i686 \
+	@sh tests/scripts/need.sh x86_64-w64-mingw32-g++=g++-mingw-w64-x86-64 i686-w64-mingw32-g++=g++-mingw-w64-i686 \
 		clang=clang clang-format=clang-format cppcheck=cppcheck
 
 # ---- static checks ----
 
-CHECKED := $(SOURCES) $(wildcard tests/*.c tests/bench/*.c tests/soak/*.c)
-STYLED := $(CHECKED) Overlapped.h $(wildcard tests/*.h tests/*/*.h tests/sim/*.c)
+CHECKED := $(SOURCES) $(filter-out tests/sim/%,$(wildcard tests/*/*.c))
+STYLED := $(CHECKED) Overlapped.h $(wildcard tests/*/*.h tests/sim/*.c)
 
 check: check-warnings check-analyzers check-style check-hardening
 
@@ -164,7 +168,7 @@ check-analyzers: check-tools
 
 check-style: check-tools
 	@clang-format --dry-run -Werror $(STYLED)
-	@awk -f tests/sizes.awk $(STYLED)
+	@awk -f tests/scripts/sizes.awk $(STYLED)
 	@echo "format and sizes: $(words $(STYLED)) files"
 
 # ASLR, also of the upper half, no execution of data, and a canary on the stack.

@@ -10,7 +10,7 @@
  *   wire.c     connections: what Winsock and the clients do to each other
  *   memory.c   the server's memory
  *   console.c  its output, its Ctrl+C, its end
- *   client.c   scripted clients;  echo.c, chat.c: what they say and what they must get back
+ *   sim_client.c  scripted clients;  sim_echo.c, sim_chat.c: what they say and what they must get back
  *   run.c      one seed from the start to the last check;  driver.c: many seeds
  *
  * Threads are real, but only one runs at a time; the next is drawn from the seed at every call into
@@ -288,7 +288,7 @@ uint64_t console_interrupted(void); /* when, or NEVER */
 bool console_returned(void);        /* the handler is done with it */
 void console_check_restored(void);
 
-/* ---- client.c ---- */
+/* ---- sim_client.c ---- */
 
 void clients_start(void);
 bool clients_busy(void); /* somebody still has things to do or to get */
