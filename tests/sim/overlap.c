@@ -136,7 +136,6 @@ static bool is_receive(const Request *operation)
 
 static void operation_lend(Request *operation)
 {
-    operation->cancelled = false;
     operation->pending = true;
     operation->over->Internal = STATUS_PENDING;
     event_of(operation)->operations++;
@@ -299,6 +298,7 @@ static Request *operation_begin(Request *operation, LPWSABUF bufs, DWORD count, 
     if (count == 0 || count > 4) violation("%s: %u buffers", operation->name, count);
     operation->count = count;
     operation->total = operation->done = 0;
+    operation->cancelled = false;
     for (DWORD i = 0; i < count; i++) {
         operation->bufs[i] = bufs[i];
         operation->total += bufs[i].len;
