@@ -34,6 +34,18 @@ void operations_check_block(const void *block, size_t size, const char *call)
     }
 }
 
+/* A thread that sleeps, and does not see that an operation of its own is complete, may sleep for ever: its event was
+ * reset too late, or the wait leaves it out. */
+void operations_check_sleep(const Thread *thread)
+{
+    for (const Socket *socket = sockets; socket; socket = socket->next) {
+        const Request *operation = socket->receive.due ? &socket->receive : &socket->send;
+        if (socket->open && operation->due && operation->thread == thread)
+            violation("a thread goes to sleep and does not see that a %s of client %d is complete", operation->name,
+                      socket->conn->client);
+    }
+}
+
 /* Windows cancels what a thread has pending when it ends. */
 void operations_check_thread(const Thread *thread)
 {

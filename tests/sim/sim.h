@@ -275,6 +275,7 @@ extern Socket *sockets; /* all there were */
 int fail_with(int error); /* sets WSAGetLastError and returns SOCKET_ERROR */
 Socket *socket_get(SOCKET sock, const char *call);
 void operations_try(Socket *socket);
+void operations_check_sleep(const Thread *thread);
 void operations_check_thread(const Thread *thread);
 void operations_check_block(const void *block, size_t size, const char *call);
 bool winsock_started(void);
