@@ -153,7 +153,7 @@ struct Session {
     bool event_may_be_set;        /* hevent may be set though nothing is pending */
     bool filled;                  /* the last receive filled rbuf */
     bool eof;                     /* the client half-closed */
-    unsigned char small_receives; /* in a row: they needed little of rbuf */
+    unsigned small_receives;      /* in a row: they needed little of rbuf */
     bool served, busy;            /* received something since the last count; and before it: `busy` is counted */
     unsigned long long round;     /* the Proactor's, in which this session was served last */
     ULONGLONG wake_at;            /* GetTickCount64 time to call woken(), set by the handler; 0: none */
@@ -371,6 +371,10 @@ extern bool trace_on;
  * timeline. `proactor` is the calling thread, NULL for Main; `session` may be NULL for steps that have none. Any
  * thread, cs not held. */
 void trace(TraceStep step, LPProactor proactor, LPSession session, const char *format, ...);
+
+/* Tells what became of the WSARecv or WSASend that was posted with `overlapped`; `error` is WSAGetLastError() if it
+ * failed. With tracing on, owner thread only. */
+void trace_posted(LPSession session, LPWSAOVERLAPPED overlapped, int error);
 
 /* Name the lanes of a new Proactor thread or session in the timeline. With tracing on, Main only. */
 void trace_thread(LPProactor proactor);

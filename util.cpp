@@ -310,6 +310,27 @@ static void trace_line(TraceStep step, unsigned long long now, int thread, unsig
     if (color) SetConsoleTextAttribute(console, trace_plain);
 }
 
+void trace_posted(LPSession session, LPWSAOVERLAPPED overlapped, int error)
+{
+    bool is_send = overlapped == &session->sover;
+    Operation operation = is_send ? session->sending : session->receiving;
+    ULONG bytes = is_send ? session->swsa[0].len + session->swsa[1].len : session->rwsa.len;
+    TraceStep step =
+        operation == IDLE ? STEP : (TraceStep)((is_send ? SEND_PENDING : RECV_PENDING) + operation - PENDING);
+    char call[48];
+
+    snprintf(call, sizeof call, is_send ? "WSASend(%lu bytes%s)" : "WSARecv(len=%lu%s)", bytes,
+             is_send && session->swsa[0].len && session->swsa[1].len ? " in 2 WSABUFs" : "");
+    if (operation == IDLE) {
+        trace(step, session->proactor, session, "%s -> SOCKET_ERROR, %s (%d)", call, error_name(error), error);
+    } else if (operation == DONE) {
+        trace(step, session->proactor, session, "%s -> 0: finished at once", call);
+    } else {
+        trace(step, session->proactor, session, "%s -> WSA_IO_PENDING (997): returned at once, %s", call,
+              is_send ? "enough is buffered" : "nothing yet");
+    }
+}
+
 void trace(TraceStep step, LPProactor proactor, LPSession session, const char *format, ...)
 {
     char text[256] = "";
