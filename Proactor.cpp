@@ -16,7 +16,6 @@
 enum {
     PROACTOR_STACK = 256 * 1024, /* bytes reserved; the default of 1 MiB would cost 10,000 clients 160 MiB */
     FAILED_PAUSE_MS = 10,        /* after a wait that failed */
-    SMALL_RUN = 8,               /* so many small receives in a row, and rbuf shrinks again */
     COUNT_MS = 500,              /* a session that receives nothing for so long is not busy any more */
     LEAVE_ROOM = 8,              /* places that must stay free elsewhere before a window's busy sessions leave it */
     MAX_SPARES = 16,             /* sessions that are kept with their events for newcomers */
@@ -89,8 +88,8 @@ static void session_count_in(LPSession session)
 static void session_release(LPSession session)
 {
     if (session->hevent != WSA_INVALID_EVENT) WSACloseEvent(session->hevent);
-    free(session->rbuf);
-    free(session->sbuf);
+    buffer_free(session->rbuf, session->rsize);
+    buffer_free(session->sbuf, session->ssize);
     free(session);
 }
 
@@ -128,7 +127,7 @@ static bool session_keep(LPSession session)
     bool kept;
 
     if (session->rsize != RBUF_MIN) return false;
-    free(session->sbuf);
+    buffer_free(session->sbuf, session->ssize);
     ZeroMemory(&fresh, sizeof fresh);
     fresh.hevent = session->hevent;
     fresh.event_may_be_set = true;
@@ -203,18 +202,16 @@ void session_free_spares(LPServer server)
 
 /* ---- posting operations ---- */
 
-/* rbuf doubles while receives fill it and goes back to its first size when traffic is small again, so that bulk is
- * fast and 10,000 quiet sessions are cheap. Without memory to grow it stays as it is. */
+/* A receive that fills rbuf is followed by one into a large rbuf, so that bulk is fast; a count that finds the large
+ * one needless gives it back, so that 10,000 quiet sessions are cheap. Without memory to grow it stays as it is. */
 static void rbuf_fit(LPSession session)
 {
     if (session->filled && session->rsize < RBUF_MAX) {
-        buffer_resize(&session->rbuf, &session->rsize, 2 * session->rsize);
-    } else if ((session->small_receives >= SMALL_RUN || !session->busy) && session->rsize > RBUF_MIN
-               && session->kept < RBUF_MIN / 2) {
+        buffer_resize(&session->rbuf, &session->rsize, RBUF_MAX);
+    } else if (session->rbuf_needless && session->kept < RBUF_MIN / 2) {
         buffer_resize(&session->rbuf, &session->rsize, RBUF_MIN);
-        session->small_receives = 0;
     }
-    session->filled = false;
+    session->filled = session->rbuf_needless = false;
 }
 
 /* What became of a WSARecv or WSASend: 0, and SOCKET_ERROR with WSA_IO_PENDING, are both good news. */
@@ -370,7 +367,7 @@ static void session_deliver(LPSession session, ULONG bytes)
 
     session->in += bytes;
     session->filled = bytes == session->rwsa.len;
-    session->small_receives = bytes < RBUF_MIN ? session->small_receives + 1 : 0;
+    if (bytes >= RBUF_MIN) session->rbuf_needed = true;
     session->rwsa.buf[bytes] = '\0';
     session->served = true;
     if (!session->busy) session_set_busy(session, true);
@@ -627,22 +624,23 @@ static void session_set_busy(LPSession session, bool busy)
     LeaveCriticalSection(&session->server->cs);
 }
 
-/* A count is due: whoever received nothing since the last one is not busy any more, and gives back what its rbuf has
- * grown. Its pending receive is cancelled for that, and posted again into a small rbuf. Bytes that come just before are
- * not lost: then the receive completes as usual ("CancelIoEx function"). */
+/* A count is due: whoever received nothing since the last one is not busy any more, and a large rbuf that was not
+ * needed is given back. A pending receive is cancelled for that, and posted again into a small rbuf. Bytes that come
+ * just before are not lost: then the receive completes as usual ("CancelIoEx function"). */
 static void session_count(LPSession session)
 {
     if (session->served) {
         proactor_count_later(session->proactor);
-    } else {
-        if (session->busy) session_set_busy(session, false);
-        if (session->rsize > RBUF_MIN && session->kept < RBUF_MIN / 2 && session->phase == OPEN
-            && session->receiving == PENDING && CancelIoEx((HANDLE)session->sock, &session->over)) {
-            session->recv_cancelled = true;
-            TRACE(STEP, session->proactor, session, "CancelIoEx(): quiet, so its large buffer is given back");
-        }
+    } else if (session->busy) {
+        session_set_busy(session, false);
     }
-    session->served = false;
+    session->rbuf_needless = session->rsize > RBUF_MIN && !session->rbuf_needed;
+    if (session->rbuf_needless && session->receiving == PENDING && session->kept < RBUF_MIN / 2
+        && session->phase == OPEN && CancelIoEx((HANDLE)session->sock, &session->over)) {
+        session->recv_cancelled = true;
+        TRACE(STEP, session->proactor, session, "CancelIoEx(): its large buffer is not needed any more");
+    }
+    session->served = session->rbuf_needed = false;
 }
 
 /* ---- the window's loop ---- */

@@ -10,8 +10,9 @@
 #define VERSION "1.0"
 
 enum {
-    LINE_BYTES = 5 * 1024, /* of one line on the console */
-    SPINS = 4000           /* tries before a thread sleeps for cs: it is held for a few instructions */
+    LINE_BYTES = 5 * 1024,   /* of one line on the console */
+    BLOCK_BYTES = 16 * 1024, /* a buffer of this size is large */
+    SPINS = 4000             /* tries before a thread sleeps for cs: it is held for a few instructions */
 };
 
 /* ---- the console ---- */
@@ -164,12 +165,30 @@ bool address_same(const SOCKADDR_STORAGE *a, const SOCKADDR_STORAGE *b)
     return memcmp(&((const SOCKADDR_IN6 *)a)->sin6_addr, &((const SOCKADDR_IN6 *)b)->sin6_addr, sizeof(IN6_ADDR)) == 0;
 }
 
+/* The heap would keep the pages of large blocks; the system takes them back at once ("VirtualFree function"). */
+static char *block_get(ULONG size)
+{
+    return (char *)(size < BLOCK_BYTES ? malloc(size)
+                                       : VirtualAlloc(NULL, size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE));
+}
+
+void buffer_free(char *buf, ULONG bufsize)
+{
+    if (bufsize < BLOCK_BYTES) {
+        free(buf);
+    } else {
+        VirtualFree(buf, 0, MEM_RELEASE);
+    }
+}
+
 bool buffer_resize(char **buf, ULONG *bufsize, ULONG size)
 {
-    char *bigger = (char *)realloc(*buf, size);
+    char *other = block_get(size);
 
-    if (!bigger) return false;
-    *buf = bigger;
+    if (!other) return false;
+    if (*buf) memcpy(other, *buf, size < *bufsize ? size : *bufsize);
+    buffer_free(*buf, *bufsize);
+    *buf = other;
     *bufsize = size;
     return true;
 }
