@@ -538,8 +538,7 @@ static void proactor_level(LPServer server)
     emptiest = proactor_emptiest(server);
     for (int i = 0; i < server->windows; i++) {
         LPProactor proactor = &server->proactors[i];
-        LONG overfull = emptiest && proactor_outweighs(proactor, emptiest);
-        InterlockedExchange(&proactor->overfull, overfull);
+        InterlockedExchange(&proactor->overfull, emptiest && proactor_outweighs(proactor, emptiest));
     }
 }
 
