@@ -171,7 +171,6 @@ struct Session {
     const char *refusal;        /* the line that it gets instead of service; NULL: it is served */
     const char *why;            /* why it ended: a sentence or, with `error`, the call that failed */
     int error;                  /* WSAGetLastError() of that call, else 0 */
-    LPSession next_spare;       /* in server->spares */
 };
 
 /* What proactor_wake() and the owner tell each other, in one word. */
@@ -227,8 +226,6 @@ struct Server {
     int windows;         /* windows opened; written by Main alone, under cs */
     int max_windows;
     LPProactor leaving; /* the window whose busy sessions the others can take; NULL: none; guarded by cs */
-    LPSession spares;   /* sessions that ended, kept with their events for newcomers; guarded by cs */
-    int spare_count;
     const Handler *handler;
     Options options;
     char full[64], address_full[64]; /* the lines that refused clients get */
@@ -258,12 +255,9 @@ LPSession session_create(LPServer server, SOCKET sock, const SOCKADDR_STORAGE *c
  * session is from then on. Main only, cs not held. Returns false, having said why, when no window can be had. */
 bool proactor_add(LPServer server, LPSession session);
 
-/* Counts the session out, prints why it ended, and frees it or keeps it as a spare. Its socket is closed, nothing is
+/* Counts the session out, prints why it ended, and frees it. Its socket is closed, nothing is
  * pending, and it is in no array. The owner, or Main before proactor_add(); cs not held. */
 void session_free(LPSession session);
-
-/* Frees the sessions that are kept as spares. Main only, when no Proactor thread runs. */
-void session_free_spares(LPServer server);
 
 /* Opens the next window: its two events and its thread, which sleeps until woken. Main only, cs not held. Returns
  * NULL, having said why, when there is no memory, event or thread. */
