@@ -3,7 +3,9 @@
  * A lesson for which no recorded trace is named comes from the model of the server. */
 'use strict';
 
-const fs = require('fs'), path = require('path'), traces = require('./traces.js');
+const fs = require('fs'),
+    path = require('path'),
+    traces = require('./traces.js');
 
 const page = path.join(__dirname, '../../docs/replay.html');
 const recorded = Object.fromEntries(process.argv.slice(2).map((argument) => argument.split('=')));
@@ -16,7 +18,8 @@ function lesson_text(name) {
 }
 
 function lesson_put(html, name) {
-    const begin = `<script type="application/json" id="lesson-${name}">\n`, at = html.indexOf(begin);
+    const begin = `<script type="application/json" id="lesson-${name}">\n`,
+        at = html.indexOf(begin);
     if (at < 0) throw new Error(`docs/replay.html has no place for the lesson ${name}`);
     const end = html.indexOf('</' + 'script>', at);
     return html.slice(0, at + begin.length) + lesson_text(name) + '\n' + html.slice(end);

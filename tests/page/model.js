@@ -7,7 +7,11 @@
  */
 'use strict';
 
-const WINDOW_SESSIONS = 62, SLOT_SEND = 0, SLOT_WAKE = 1, SLOT_FIRST = 2, PREVIEW_CHARS = 24;
+const WINDOW_SESSIONS = 62,
+    SLOT_SEND = 0,
+    SLOT_WAKE = 1,
+    SLOT_FIRST = 2,
+    PREVIEW_CHARS = 24;
 
 /* ---- the trace file ---- */
 
@@ -32,7 +36,7 @@ class Trace {
         event.args = { step, ...args };
         if (text) event.args[ph === 'E' ? 'result' : 'call'] = text;
         this.lines.push(JSON.stringify(event));
-        this.now += 4 + (this.lines.length * 7) % 40;
+        this.now += 4 + ((this.lines.length * 7) % 40);
     }
 
     text() {
@@ -41,7 +45,7 @@ class Trace {
 }
 
 function preview(text) {
-    const shown = text.replace(/[\u0000-\u001f\u007f]/g, (c) => ({ '\r': '\\r', '\n': '\\n' }[c] || '.'));
+    const shown = text.replace(/[\u0000-\u001f\u007f]/g, (c) => ({ '\r': '\\r', '\n': '\\n' })[c] || '.');
     return shown.length > PREVIEW_CHARS ? shown.slice(0, PREVIEW_CHARS) + '...' : shown;
 }
 
@@ -59,7 +63,7 @@ class Model {
 
     /* A small generator of pseudo-random numbers (Park and Miller's): 0 to n - 1. */
     draw(n) {
-        this.random = this.random * 48271 % 2147483647;
+        this.random = (this.random * 48271) % 2147483647;
         return this.random % n;
     }
 
@@ -75,8 +79,9 @@ class Model {
         const number = this.windows.length + 1;
         const window = { number, slots: [{ on: false }, { on: false }], word: false, news: false, sending: false };
         this.windows.push(window);
-        this.trace.event('i', 'window_open', 0, `_beginthreadex(): proactor ${number} will wait for window ${number}`,
-            { window: number });
+        this.trace.event('i', 'window_open', 0, `_beginthreadex(): proactor ${number} will wait for window ${number}`, {
+            window: number,
+        });
         this.trace.meta('thread_name', 1, number, { name: `proactor ${number}` });
         this.threads.push({ run: this.proactor(window), ready: () => true });
         return window;
@@ -141,12 +146,12 @@ class Model {
 
     /* ---- Main ---- */
 
-    * main() {
+    *main() {
         for (;;) {
             this.trace.event('B', 'wait_begin', 0, 'accept() ...');
             yield () => this.backlog.length > 0 || this.stopping;
             if (this.backlog.length === 0) break;
-            this.trace.event('E', 'wait_end', 0, '-> a client\'s socket');
+            this.trace.event('E', 'wait_end', 0, "-> a client's socket");
             yield;
             yield* this.welcome(this.backlog.shift());
         }
@@ -154,23 +159,33 @@ class Model {
         for (const window of this.windows) yield* this.wake(0, window);
     }
 
-    * welcome(client) {
-        const id = ++this.ids, from = `127.0.0.1:${50000 + id}`, handler = this.chat ? 'chat' : 'echo';
+    *welcome(client) {
+        const id = ++this.ids,
+            from = `127.0.0.1:${50000 + id}`,
+            handler = this.chat ? 'chat' : 'echo';
         const session = { id, client, from, handler, recv: 'idle', send: 'idle', fresh: true, cursor: 0, line: '' };
         client.session = session;
         this.sessions.set(id, session);
         this.trace.meta('thread_name', 2, 2 * id, { name: `#${id} ${from} receive` });
         this.trace.meta('thread_name', 2, 2 * id + 1, { name: `#${id} ${from} send` });
-        this.trace.event('i', 'session_new', 0, `WSACreateEvent() -> its event; a session for ${from}, ${handler}`,
-            { session: id, from, handler });
+        this.trace.event('i', 'session_new', 0, `WSACreateEvent() -> its event; a session for ${from}, ${handler}`, {
+            session: id,
+            from,
+            handler,
+        });
         yield;
         const window = this.emptiest();
         session.window = window;
         session.slot = { on: false, session };
         window.slots.push(session.slot);
         const slot = window.slots.length - 1;
-        this.trace.event('i', 'session_in', 0, `s_arr[${slot}] = #${id}, e_arr[${slot}] = its event: window ${window.number}`,
-            { session: id, window: window.number, slot });
+        this.trace.event(
+            'i',
+            'session_in',
+            0,
+            `s_arr[${slot}] = #${id}, e_arr[${slot}] = its event: window ${window.number}`,
+            { session: id, window: window.number, slot },
+        );
         yield;
         yield* this.wake(0, window);
     }
@@ -180,64 +195,96 @@ class Model {
         return window.slots.length < SLOT_FIRST + this.window_sessions ? window : this.window_open();
     }
 
-    * wake(thread, window) {
+    *wake(thread, window) {
         if (window.word) return;
         window.word = window.slots[SLOT_WAKE].on = true;
-        this.trace.event('i', 'wake_set', thread, `WSASetEvent(wake of window ${window.number})`, { window: window.number });
+        this.trace.event('i', 'wake_set', thread, `WSASetEvent(wake of window ${window.number})`, {
+            window: window.number,
+        });
         yield;
     }
 
     /* ---- a Proactor ---- */
 
-    * proactor(window) {
+    *proactor(window) {
         while (!this.stopping || window.slots.length > SLOT_FIRST) {
             yield* this.wait(window);
             do {
-                if (window.word) window.word = false, window.news = true;
+                if (window.word) ((window.word = false), (window.news = true));
             } while (yield* this.sweep(window));
         }
     }
 
-    * wait(window) {
-        const first = window.sending ? SLOT_SEND : SLOT_WAKE, count = window.slots.length - first;
-        this.trace.event('B', 'wait_begin', window.number, `WSAWaitForMultipleEvents(${count_of(count, 'event')}: `
-            + `${first === SLOT_SEND ? 'send + ' : ''}wake + ${count_of(window.slots.length - SLOT_FIRST, 'session')}) ...`, { first, count });
+    *wait(window) {
+        const first = window.sending ? SLOT_SEND : SLOT_WAKE,
+            count = window.slots.length - first;
+        this.trace.event(
+            'B',
+            'wait_begin',
+            window.number,
+            `WSAWaitForMultipleEvents(${count_of(count, 'event')}: ` +
+                `${first === SLOT_SEND ? 'send + ' : ''}wake + ${count_of(window.slots.length - SLOT_FIRST, 'session')}) ...`,
+            { first, count },
+        );
         const covered = window.slots.slice(first);
         yield () => covered.some((slot) => slot.on);
-        const slot = first + covered.findIndex((one) => one.on), session = window.slots[slot].session;
+        const slot = first + covered.findIndex((one) => one.on),
+            session = window.slots[slot].session;
         const events = window.slots.map((one) => (one.on ? '1' : '0')).join('');
-        const whose = session ? `so s_arr[${slot}]: #${session.id}` : slot === SLOT_SEND ? 'the send event' : 'the wake event';
-        this.trace.event('E', 'wait_end', window.number, `-> WSA_WAIT_EVENT_0 + ${slot - first}: e_arr[${slot}], ${whose}`,
-            { slot, events });
+        const whose = session
+            ? `so s_arr[${slot}]: #${session.id}`
+            : slot === SLOT_SEND
+              ? 'the send event'
+              : 'the wake event';
+        this.trace.event(
+            'E',
+            'wait_end',
+            window.number,
+            `-> WSA_WAIT_EVENT_0 + ${slot - first}: e_arr[${slot}], ${whose}`,
+            { slot, events },
+        );
         yield;
         if (slot >= SLOT_FIRST) return;
         window.slots[slot].on = false;
-        this.trace.event('i', 'event_reset', window.number, `WSAResetEvent(${slot ? 'wake' : 'send'}): first reset, then look`, { slot });
+        this.trace.event(
+            'i',
+            'event_reset',
+            window.number,
+            `WSAResetEvent(${slot ? 'wake' : 'send'}): first reset, then look`,
+            { slot },
+        );
         yield;
     }
 
-    * sweep(window) {
+    *sweep(window) {
         const woken = window.news;
-        let completions = 0, busy = false;
+        let completions = 0,
+            busy = false;
         window.news = window.sending = false;
         this.trace.event('B', 'sweep_begin', window.number, '');
         yield;
         const sessions = window.slots.length - SLOT_FIRST;
         for (let slot = SLOT_FIRST; slot < window.slots.length;) {
-            const session = window.slots[slot].session, before = completions;
+            const session = window.slots[slot].session,
+                before = completions;
             completions += yield* this.serve(session, woken);
             if (completions > before) busy = true;
             if (session.send !== 'idle') window.sending = true;
             if (yield* this.take_out(window, session, slot)) busy = true;
             else slot++;
         }
-        this.trace.event('E', 'sweep_end', window.number, `sweep: ${count_of(sessions, 'session')}, ${count_of(completions, 'completion')}`);
+        this.trace.event(
+            'E',
+            'sweep_end',
+            window.number,
+            `sweep: ${count_of(sessions, 'session')}, ${count_of(completions, 'completion')}`,
+        );
         yield;
         return busy || window.news;
     }
 
     /* Takes the session out of the window if it has ended or is handed over. */
-    * take_out(window, session, slot) {
+    *take_out(window, session, slot) {
         if (session.closed && session.recv === 'idle' && session.send === 'idle') {
             yield* this.session_free(window, session, slot);
             return true;
@@ -252,35 +299,43 @@ class Model {
         if (slot < window.slots.length) window.slots[slot] = last;
     }
 
-    * session_free(window, session, slot) {
+    *session_free(window, session, slot) {
         yield* this.handler(session, 'closed', '', function* () {
             if (this.chat && !this.stopping) yield* this.room_say(session, `*** guest${session.id} left`);
         });
         this.slot_vacate(window, slot);
         this.sessions.delete(session.id);
-        this.trace.event('i', 'session_out', window.number,
+        this.trace.event(
+            'i',
+            'session_out',
+            window.number,
             `WSACloseEvent(), the session is freed; the last one of window ${window.number} moves to slot ${slot}`,
-            { session: session.id, window: window.number, slot });
+            { session: session.id, window: window.number, slot },
+        );
         yield;
     }
 
-    * hand_over(window, session, slot) {
+    *hand_over(window, session, slot) {
         const to = session.leaving;
         session.leaving = null;
         this.slot_vacate(window, slot);
         to.slots.push(session.slot);
         session.window = to;
         const to_slot = to.slots.length - 1;
-        this.trace.event('i', 'session_moved', window.number,
+        this.trace.event(
+            'i',
+            'session_moved',
+            window.number,
             `handed over: window ${window.number}, slot ${slot} -> window ${to.number}, slot ${to_slot}`,
-            { session: session.id, window: window.number, slot, to_window: to.number, to_slot });
+            { session: session.id, window: window.number, slot, to_window: to.number, to_slot },
+        );
         yield;
         session.moved = true;
         yield* this.wake(window.number, to);
     }
 
     /* Returns how many completions were taken. */
-    * serve(session, woken) {
+    *serve(session, woken) {
         let taken = 0;
         if (session.fresh) {
             session.fresh = false;
@@ -309,72 +364,109 @@ class Model {
     }
 
     /* A session that took a receive and posted no other would keep the wait from sleeping. */
-    * recv_reset(session) {
+    *recv_reset(session) {
         const slot = session.window.slots.indexOf(session.slot);
         session.slot.on = false;
-        this.trace.event('i', 'event_reset', session.window.number, 'WSAResetEvent(): its receive was taken, no other is posted yet',
-            { slot });
+        this.trace.event(
+            'i',
+            'event_reset',
+            session.window.number,
+            'WSAResetEvent(): its receive was taken, no other is posted yet',
+            { slot },
+        );
         yield;
     }
 
     /* ---- operations ---- */
 
-    * recv_post(session) {
-        const lane = 2 * session.id, at_once = session.client.inbox.length > 0 || session.client.ended;
+    *recv_post(session) {
+        const lane = 2 * session.id,
+            at_once = session.client.inbox.length > 0 || session.client.ended;
         session.recv = at_once ? 'done' : 'pending';
         session.recv_over = session.slot.on = at_once;
-        this.trace.event('B', at_once ? 'recv_at_once' : 'recv_pending', session.window.number,
-            at_once ? 'WSARecv(len=2047) -> 0: finished at once' : 'WSARecv(len=2047) -> WSA_IO_PENDING (997): posted, not finished yet',
-            {}, lane);
+        this.trace.event(
+            'B',
+            at_once ? 'recv_at_once' : 'recv_pending',
+            session.window.number,
+            at_once
+                ? 'WSARecv(len=2047) -> 0: finished at once'
+                : 'WSARecv(len=2047) -> WSA_IO_PENDING (997): posted, not finished yet',
+            {},
+            lane,
+        );
         yield;
     }
 
-    * recv_taken(session) {
-        const text = session.client.inbox.length ? session.client.inbox.shift() : '', bytes = bytes_of(text);
+    *recv_taken(session) {
+        const text = session.client.inbox.length ? session.client.inbox.shift() : '',
+            bytes = bytes_of(text);
         session.recv = 'idle';
         session.recv_over = false;
-        this.trace.event('E', 'recv_end', session.window.number, bytes
-            ? `WSAGetOverlappedResult -> TRUE, ${bytes} bytes received`
-            : 'WSAGetOverlappedResult -> TRUE, 0 bytes: the client will send no more', { bytes, preview: preview(text) }, 2 * session.id);
+        this.trace.event(
+            'E',
+            'recv_end',
+            session.window.number,
+            bytes
+                ? `WSAGetOverlappedResult -> TRUE, ${bytes} bytes received`
+                : 'WSAGetOverlappedResult -> TRUE, 0 bytes: the client will send no more',
+            { bytes, preview: preview(text) },
+            2 * session.id,
+        );
         yield;
         yield* this.handler(session, 'received', `${bytes} bytes`, function* () {
             yield* this.received(session, text);
         });
     }
 
-    * send_post(session, text) {
-        const bytes = bytes_of(text), at_once = bytes <= session.client.room;
+    *send_post(session, text) {
+        const bytes = bytes_of(text),
+            at_once = bytes <= session.client.room;
         session.client.room -= bytes;
         session.send = at_once ? 'done' : 'pending';
         session.send_over = at_once;
         session.window.slots[SLOT_SEND].on = at_once;
         session.sbytes = bytes;
-        this.trace.event('B', at_once ? 'send_at_once' : 'send_pending', session.window.number,
-            `WSASend(${bytes} bytes in 1 WSABUF) -> ${at_once ? '0: finished at once, it is buffered'
-                : 'WSA_IO_PENDING (997): posted, not finished yet'}`, { bytes, preview: preview(text) }, 2 * session.id + 1);
+        this.trace.event(
+            'B',
+            at_once ? 'send_at_once' : 'send_pending',
+            session.window.number,
+            `WSASend(${bytes} bytes in 1 WSABUF) -> ${
+                at_once ? '0: finished at once, it is buffered' : 'WSA_IO_PENDING (997): posted, not finished yet'
+            }`,
+            { bytes, preview: preview(text) },
+            2 * session.id + 1,
+        );
         yield;
     }
 
-    * send_taken(session) {
+    *send_taken(session) {
         session.send = 'idle';
         session.send_over = false;
-        this.trace.event('E', 'send_end', session.window.number, `WSAGetOverlappedResult -> TRUE, ${session.sbytes} bytes sent`,
-            { bytes: session.sbytes }, 2 * session.id + 1);
+        this.trace.event(
+            'E',
+            'send_end',
+            session.window.number,
+            `WSAGetOverlappedResult -> TRUE, ${session.sbytes} bytes sent`,
+            { bytes: session.sbytes },
+            2 * session.id + 1,
+        );
         yield;
         if (!session.closed) yield* this.handler(session, 'sent', '', this.sent);
     }
 
     /* ---- handlers ---- */
 
-    * handler(session, what, detail, body) {
-        this.trace.event('B', 'handler_begin', session.window.number, `${session.handler}_${what}(${detail})`, { session: session.id });
+    *handler(session, what, detail, body) {
+        this.trace.event('B', 'handler_begin', session.window.number, `${session.handler}_${what}(${detail})`, {
+            session: session.id,
+        });
         yield;
         yield* body.call(this, session);
         this.trace.event('E', 'handler_end', session.window.number, '');
         yield;
     }
 
-    * opened(session) {
+    *opened(session) {
         if (this.chat) {
             session.cursor = Math.max(0, this.log.length - 20);
             yield* this.room_say(session, `*** guest${session.id} joined`);
@@ -384,7 +476,7 @@ class Model {
         if (this.chat) yield* this.chat_send(session);
     }
 
-    * received(session, text) {
+    *received(session, text) {
         if (text === '') yield* this.close(session);
         else if (!this.chat) yield* this.send_post(session, text);
         else {
@@ -394,7 +486,7 @@ class Model {
         }
     }
 
-    * sent(session) {
+    *sent(session) {
         if (this.chat) yield* this.chat_send(session);
         else if (this.unfair(session)) session.leaving = this.emptiest();
         else yield* this.recv_post(session);
@@ -406,8 +498,10 @@ class Model {
         return session.window.slots.length >= least + 2 && !session.client.ended;
     }
 
-    * close(session) {
-        this.trace.event('i', 'half_closed', session.window.number, 'shutdown(SD_SEND) -> 0: half-closed', { session: session.id });
+    *close(session) {
+        this.trace.event('i', 'half_closed', session.window.number, 'shutdown(SD_SEND) -> 0: half-closed', {
+            session: session.id,
+        });
         yield;
         session.closed = true;
         this.trace.event('i', 'closed', session.window.number, 'closesocket() -> 0', { session: session.id });
@@ -416,10 +510,15 @@ class Model {
 
     /* ---- chat ---- */
 
-    * room_say(session, text) {
+    *room_say(session, text) {
         this.log.push({ author: session.id, text: text + '\r\n' });
-        this.trace.event('i', 'said', session.window.number, `message ${this.log.length} is written into the room's log`,
-            { session: session.id, message: this.log.length });
+        this.trace.event(
+            'i',
+            'said',
+            session.window.number,
+            `message ${this.log.length} is written into the room's log`,
+            { session: session.id, message: this.log.length },
+        );
         yield;
         for (const window of this.windows) {
             if (window === session.window) window.news = true;
@@ -427,15 +526,21 @@ class Model {
         }
     }
 
-    * chat_send(session) {
+    *chat_send(session) {
         if (session.send !== 'idle' || session.closed) return;
-        const first = session.cursor + 1, last = session.cursor = this.log.length;
+        const first = session.cursor + 1,
+            last = (session.cursor = this.log.length);
         const news = this.log.slice(first - 1).filter((record) => record.author !== session.id);
         const text = (session.reply || '') + news.map((record) => record.text).join('');
         session.reply = '';
         if (news.length > 0) {
-            this.trace.event('i', 'taken', session.window.number,
-                `${first === last ? `message ${first}` : `messages ${first} to ${last}`} of the room's log: taken for #${session.id}`, { session: session.id, first, last });
+            this.trace.event(
+                'i',
+                'taken',
+                session.window.number,
+                `${first === last ? `message ${first}` : `messages ${first} to ${last}`} of the room's log: taken for #${session.id}`,
+                { session: session.id, first, last },
+            );
             yield;
         }
         if (text) yield* this.send_post(session, text);

@@ -41,7 +41,10 @@ function chat_of(clients, lines, seed) {
     const all = Array.from({ length: clients }, () => model.connect());
     for (let i = 0; i < lines; i++) {
         if (model.draw(5) === 0) all[model.draw(clients)].room = 10; /* a slow reader: its next send stays pending */
-        model.say(all[model.draw(clients)], `line ${i}: ${['hello', '안녕', 'éà', '"quoted" \\ <b>&amp;'][model.draw(4)]}\r\n`);
+        model.say(
+            all[model.draw(clients)],
+            `line ${i}: ${['hello', '안녕', 'éà', '"quoted" \\ <b>&amp;'][model.draw(4)]}\r\n`,
+        );
         if (model.draw(2) === 0) all.filter((client) => client.room < 65536).forEach((client) => model.read(client));
     }
     all.forEach((client) => model.read(client));
