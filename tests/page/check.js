@@ -252,10 +252,15 @@ test('steps back show the same picture as steps forth', async (browser) => {
 });
 
 test('steps back and forth make the same boxes, at every step', async (browser) => {
-    const page = await page_open(browser, { hash: '#lesson=chat' });
+    const page = await page_open(browser);
+    await page_load(page, traces.windows_3());
     const different = await page.evaluate(() => {
         const key = (name) => document.body.dispatchEvent(new KeyboardEvent('keydown', { key: name, bubbles: true }));
-        const shown = () => ['stage', 'narration'].map((id) => document.getElementById(id).cloneNode(true));
+        const shown = () => {
+            const parts = ['stage', 'narration', 'where'].map((id) => document.getElementById(id).cloneNode(true));
+            parts[0].dataset.scrolled = document.getElementById('windows').scrollTop;
+            return parts;
+        };
         const all = Number(document.body.dataset.steps),
             forth = [];
         key('Home');
@@ -371,6 +376,26 @@ test('a chat message is followed from client to client', async (browser) => {
         assert.strictEqual(await place.evaluate((button) => button.className), 'past');
     }
     assert.strictEqual(await page.locator('.slot.followed').count(), 3);
+    return page;
+});
+
+test('the readers of every message are those that took it', async (browser) => {
+    const page = await page_open(browser),
+        text = traces.chat_20();
+    await page_load(page, text);
+    const events = new Expectation(text).events,
+        said = events.filter((e) => e.step === 'said');
+    assert.ok(said.length > 20);
+    for (const { message, session } of said) {
+        const takes = events.filter((e) => e.step === 'taken' && e.first <= message && e.last >= message && e.session !== session);
+        await page.locator('#follow').selectOption(`m${message}`);
+        const places = await page.locator('#path button').allTextContents();
+        assert.deepStrictEqual(
+            places.filter((place) => place.startsWith('→')),
+            takes.map((e) => `→ #${e.session}`),
+            `message ${message}`,
+        );
+    }
     return page;
 });
 

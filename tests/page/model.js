@@ -56,7 +56,7 @@ const bytes_of = (text) => Buffer.byteLength(text);
 
 class Model {
     constructor({ chat = false, seed = 1, window_sessions = WINDOW_SESSIONS } = {}) {
-        Object.assign(this, { chat, window_sessions, trace: new Trace(), windows: [], threads: [], backlog: [] });
+        Object.assign(this, { chat, window_sessions, trace: new Trace(), coming: [], windows: [], threads: [], backlog: [] });
         Object.assign(this, { sessions: new Map(), ids: 0, log: [], random: seed, stopping: false });
         this.start();
     }
@@ -90,8 +90,10 @@ class Model {
     /* Lets the threads go on, one event each time, until all of them wait. */
     settle() {
         for (;;) {
+            if (this.coming.length > 0 && --this.coming[0].events <= 0) this.coming.shift().action();
             const ready = this.threads.filter((thread) => !thread.ended && thread.ready());
-            if (ready.length === 0) return;
+            if (ready.length === 0 && this.coming.length === 0) return;
+            if (ready.length === 0) continue;
             const thread = ready[this.draw(ready.length)];
             const { value, done } = thread.run.next();
             thread.ended = done;
@@ -112,6 +114,15 @@ class Model {
         client.inbox.push(text);
         this.kernel_receive(client.session);
         this.pass(300);
+    }
+
+    /* Says it while the server is busy with other things: so many events later. */
+    say_later(client, text, events) {
+        const action = () => {
+            client.inbox.push(text);
+            this.kernel_receive(client.session);
+        };
+        this.coming.push({ events, action });
     }
 
     /* The client reads what was held back, and a pending send completes. */

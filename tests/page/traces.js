@@ -41,6 +41,7 @@ function chat_of(clients, lines, seed) {
     const all = Array.from({ length: clients }, () => model.connect());
     for (let i = 0; i < lines; i++) {
         if (model.draw(5) === 0) all[model.draw(clients)].room = 10; /* a slow reader: its next send stays pending */
+        model.say_later(all[model.draw(clients)], `another, ${i}\r\n`, model.draw(40));
         model.say(
             all[model.draw(clients)],
             `line ${i}: ${['hello', '안녕', 'éà', '"quoted" \\ <b>&amp;'][model.draw(4)]}\r\n`,
@@ -59,10 +60,7 @@ function echo_windows(clients, rounds, seed, window_sessions) {
     all.splice(0, Math.floor(clients / 3)).forEach((client) => model.leave(client));
     for (let i = 0; i < rounds; i++) {
         const talkers = new Set(Array.from({ length: 3 }, () => all[model.draw(all.length)]));
-        for (const client of talkers) {
-            client.inbox.push(`round ${i}\r\n`);
-            model.kernel_receive(client.session);
-        }
+        for (const client of talkers) model.say_later(client, `round ${i}\r\n`, model.draw(12));
         model.pass(20);
     }
     return model;
