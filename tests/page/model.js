@@ -56,7 +56,15 @@ const bytes_of = (text) => Buffer.byteLength(text);
 
 class Model {
     constructor({ chat = false, seed = 1, window_sessions = WINDOW_SESSIONS } = {}) {
-        Object.assign(this, { chat, window_sessions, trace: new Trace(), coming: [], windows: [], threads: [], backlog: [] });
+        Object.assign(this, {
+            chat,
+            window_sessions,
+            trace: new Trace(),
+            coming: [],
+            windows: [],
+            threads: [],
+            backlog: [],
+        });
         Object.assign(this, { sessions: new Map(), ids: 0, log: [], random: seed, stopping: false });
         this.start();
     }
