@@ -6,6 +6,9 @@
 
 const SLOT_FIRST = 2;
 
+/* A trace may come without previews. */
+const quoted = (preview) => (preview ? ` "${preview}"` : '');
+
 function events_of(text) {
     return JSON.parse(text)
         .filter((raw) => raw.ph !== 'M')
@@ -98,7 +101,7 @@ class Expectation {
     wait(end, thread) {
         const begin = this.last(end, (one) => one.thread === thread && one.step === 'wait_begin');
         const over = this.last(end, (one) => one.thread === thread && one.step === 'wait_end');
-        if (!begin) return { covers: () => false, returned: -1 };
+        if (!begin || this.doing(end, thread) === 'ended') return { covers: () => false, returned: -1 };
         const returned = over && over.n > begin.n;
         return {
             covers: (slot) => !returned && slot >= begin.first && slot < begin.first + begin.count,
@@ -175,8 +178,8 @@ class Expectation {
             send: this.sending(end, id),
             in: this.bytes(end, id, 'recv_end'),
             out: this.bytes(end, id, 'send_end'),
-            came: come && come.bytes ? `▲ ${come.bytes} B "${come.preview}"` : '▲',
-            went: gone ? `▼ ${gone.bytes} B "${gone.preview}"` : '▼',
+            came: come && come.bytes ? `▲ ${come.bytes} B${quoted(come.preview)}` : '▲',
+            went: gone ? `▼ ${gone.bytes} B${quoted(gone.preview)}` : '▼',
         };
     }
 

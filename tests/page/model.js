@@ -91,7 +91,8 @@ class Model {
             window: number,
         });
         this.trace.meta('thread_name', 1, number, { name: `proactor ${number}` });
-        this.threads.push({ run: this.proactor(window), ready: () => true });
+        window.thread = { run: this.proactor(window), ready: () => true };
+        this.threads.push(window.thread);
         return window;
     }
 
@@ -176,6 +177,11 @@ class Model {
         }
         this.trace.event('E', 'wait_end', 0, '-> INVALID_SOCKET: the listening socket was closed');
         for (const window of this.windows) yield* this.wake(0, window);
+        for (const window of this.windows) {
+            yield () => window.thread.ended;
+            const text = `WaitForSingleObject() -> proactor ${window.number} has ended`;
+            this.trace.event('i', 'window_end', 0, text, { window: window.number });
+        }
     }
 
     *welcome(client) {
