@@ -37,7 +37,8 @@ else
 endif
 C11 = $(CC) -x c -std=c11 $(CPPFLAGS) $(CFLAGS)
 
-.PHONY: all run client test textbook demo bench bench-quick sim sim-quick sim-coverage sim-planted fuzz fuzz-pack soak check clean \
+.PHONY: all run client test textbook demo bench bench-quick sim sim-quick sim-coverage sim-planted fuzz fuzz-pack soak \
+        check page-check page-lessons clean \
         help tools check-tools check-warnings check-analyzers check-style check-hardening
 all: server.exe
 
@@ -84,6 +85,14 @@ build/textbook.exe: tests/bench/textbook.c Makefile | build
 demo: server.exe client.exe
 	@sh tests/scripts/demo.sh
 
+# ---- docs/replay.html ----
+
+page-check:
+	@sh tests/scripts/need.sh node=nodejs npm=npm chromium=chromium
+	@sh tests/page/check.sh $(ARGS)
+page-lessons: # ARGS="echo=TRACE.json chat=TRACE.json": recorded ones; of the others the model of the server makes one
+	@node tests/page/lessons.js $(ARGS)
+
 # ---- longer runs: speed, faults, hours ----
 
 bench: server.exe
@@ -124,6 +133,7 @@ help:
 	$(info make fuzz     fuzzes the chat for SECONDS=60 seconds; make fuzz-pack keeps what it found)\
 	$(info make soak     clients come, talk, stall, reset and vanish for SECONDS=60 seconds)\
 	$(info make check    all static checks: warnings, analyzers, format, sizes)\
+	$(info make page-check  tests docs/replay.html in Chromium)\
 	$(info make clean    removes what was built)
 
 # ---- what must be there ----
