@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const TestCase *const all_tests[] = { cli_tests,  echo_tests, crowd_tests, stop_tests,   chat_tests, names_tests,
-                                             keys_tests, room_tests, flood_tests, client_tests, trace_tests };
+static const TestCase *const all_tests[] = { cli_tests,   echo_tests,   crowd_tests, stop_tests,
+                                             chat_tests,  names_tests,  keys_tests,  room_tests,
+                                             flood_tests, client_tests, trace_tests, demo_tests };
 
 static bool failed, skipped;
 static char note[128];

@@ -63,6 +63,7 @@ extern const TestCase room_tests[];
 extern const TestCase flood_tests[];
 extern const TestCase client_tests[];
 extern const TestCase trace_tests[];
+extern const TestCase demo_tests[];
 
 /* For the test function itself; helpers and workers return what they found instead. */
 #define CHECK(condition)                                                                                               \
