@@ -206,7 +206,7 @@ windows-check:
 
 # The package for students without a compiler, and that it runs under a Korean folder of a Korean Windows.
 dist: server.exe client.exe build/demo.exe build/tests.exe build/textbook.exe
-	@sh tests/windows/dist.sh
+	@sh tests/windows/dist.sh Overlapped.h $(SOURCES) tests/client.c tests/demo/demo.c tests/bench/textbook.c
 else
 check-warnings: build
 	$(CC) -x c -std=c11 $(CPPFLAGS) -O2 $(WARNINGS) -Werror -fsyntax-only $(CHECKED)
