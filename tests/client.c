@@ -39,7 +39,7 @@ enum {
     MAX_CROWD = 10000,
     MAX_BUSY = 500,
     BUSY_BYTES = 64,     /* of a message */
-    KEY_PAUSE_MS = 10,   /* between redirected keys: Windows takes 16 or 31 ms for it */
+    KEY_PAUSE_MS = 30,   /* between redirected keys, so that no two travel together */
     GOODBYE_MS = 2000,   /* for the other side to end too */
     RESET_PAUSE_MS = 500 /* so that the server has read everything by then */
 };

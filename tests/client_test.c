@@ -539,23 +539,31 @@ static void end_here(SOCKET sock, SOCKET listener)
     closesocket(listener);
 }
 
-/* Typed all at once, "abc" leaves in three sends. */
-TEST(client_keys_one_by_one)
+/* What comes first of "abc" and Enter, typed all at once. */
+static int first_bytes(void)
 {
     SOCKET listener, sock;
     char data[10];
-    int port = 0;
+    int port = 0, got;
+
+    listener = listen_here(&port);
+    if (!client_start("127.0.0.1 --keys", port)) return -1;
+    sock = accept_here(listener);
+    if (!client_types("abc\r\n") || !ready_here(sock)) return -1;
+    got = recv(sock, data, sizeof data, 0);
+    if (!comes(sock, "abc\r\n" + got, 5 - got)) got = -1;
+    end_here(sock, listener);
+    return client_exit_code() == 0 ? got : -1;
+}
+
+/* They leave in four sends. On a busy machine we may come too late to see that, but not always. */
+TEST(client_keys_one_by_one)
+{
+    int got = 5;
 
     NEED_CLIENT();
-    listener = listen_here(&port);
-    CHECK(client_start("127.0.0.1 --keys", port));
-    sock = accept_here(listener);
-    CHECK(client_types("abc\r\n"));
-    CHECK(ready_here(sock));
-    CHECK_EQ(recv(sock, data, sizeof data, 0), 1);
-    CHECK(comes(sock, "bc\r\n", 4));
-    end_here(sock, listener);
-    CHECK_EQ(client_exit_code(), 0);
+    for (int i = 0; i < 10 && got > 1; i++) got = first_bytes();
+    CHECK_EQ(got, 1);
 }
 
 /* Windows' telnet shows the keys itself until the server offers to; each change is answered once. */
