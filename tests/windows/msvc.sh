@@ -22,7 +22,7 @@ iso_only() {
     warnings='-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wvla -Werror'
     for compiler in x86_64-w64-mingw32-gcc 'clang --target=x86_64-w64-mingw32 -Wshorten-64-to-32'; do
         for language in 'c -std=c11' 'c++ -std=c++14'; do
-            $compiler -x $language -D__USE_MINGW_ANSI_STDIO=1 $warnings -fsyntax-only "$1" \
+            $compiler -x $language -D__USE_MINGW_ANSI_STDIO=1 -DUNICODE -D_UNICODE $warnings -fsyntax-only "$1" \
                 || complain "$1: not for $compiler -x $language"
         done
     done
