@@ -551,7 +551,7 @@ static int first_bytes(void)
     sock = accept_here(listener);
     if (!client_types("abc\r\n") || !ready_here(sock)) return -1;
     got = recv(sock, data, sizeof data, 0);
-    if (!comes(sock, "abc\r\n" + got, 5 - got)) got = -1;
+    if (!comes(sock, &"abc\r\n"[got], 5 - got)) got = -1;
     end_here(sock, listener);
     return client_exit_code() == 0 ? got : -1;
 }
