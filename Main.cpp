@@ -13,12 +13,12 @@ static void accept_failed(int error, int *last_error)
 {
     if (error == WSAECONNRESET) return; /* that client is gone again, the next may be here already */
     if (error == WSAENOTCONN) return;   /* the same, as Wine puts it */
-    if (error != *last_error) complain(error, "accept failed, trying again");
+    if (error != *last_error) log_error(error, "accept failed, trying again");
     *last_error = error;
     Sleep(ACCEPT_PAUSE_MS);
 }
 
-static void client_welcome(LPServer server, SOCKET sock, const SOCKADDR_STORAGE *caddr)
+static void accept_client(LPServer server, SOCKET sock, const SOCKADDR_STORAGE *caddr)
 {
     LPSession session = session_create(server, sock, caddr);
 
@@ -32,7 +32,7 @@ static void accept_clients(LPServer server)
 {
     int last_error = 0;
 
-    while (!server_interrupted()) {
+    while (!console_interrupted()) {
         SOCKADDR_STORAGE caddr;
         int length = sizeof caddr;
         SOCKET sock;
@@ -42,13 +42,13 @@ static void accept_clients(LPServer server)
         sock = accept(server->listen_sock, (struct sockaddr *)&caddr, &length);
         error = sock == INVALID_SOCKET ? WSAGetLastError() : 0;
         TRACE(WAIT_END, NULL, NULL,
-              !error                 ? "-> a client's socket"
-              : server_interrupted() ? "-> INVALID_SOCKET: the listening socket was closed"
-                                     : "-> INVALID_SOCKET");
+              !error                  ? "-> a client's socket"
+              : console_interrupted() ? "-> INVALID_SOCKET: the listening socket was closed"
+                                      : "-> INVALID_SOCKET");
         if (!error) {
             last_error = 0;
-            client_welcome(server, sock, &caddr);
-        } else if (!server_interrupted()) {
+            accept_client(server, sock, &caddr);
+        } else if (!console_interrupted()) {
             accept_failed(error, &last_error);
         }
     }
@@ -108,8 +108,8 @@ const Handler echo_handler = { "echo", echo_opened, echo_received, echo_sent, ec
 
 static void full_opened(LPSession session)
 {
-    session->swsa[0].buf = session->rbuf; /* session_create() left the line there */
-    session->swsa[0].len = (ULONG)strlen(session->rbuf);
+    session->swsa[0].buf = (char *)session->refusal; /* sent, never written to */
+    session->swsa[0].len = (ULONG)strlen(session->refusal);
     session_send(session);
     session_finish(session, "refused");
 }
@@ -139,7 +139,7 @@ enum {
     RECENT = 20, /* lines that a newcomer is shown */
     NICK_CHARS = 20,
     NICK_BYTES = 4 * NICK_CHARS + 1,
-    SAY_BYTES = 4095,                         /* a longer line goes out in pieces of this size */
+    SAY_BYTES = 4095,                         /* a longer line goes out in continued of this size */
     TEXT_BYTES = SAY_BYTES + NICK_BYTES + 32, /* a whole message: name, text, line end */
     SBUF_KEPT = 2 * 1024,                     /* sbuf in quiet times ... */
     SBUF_MAX = 16 * 1024,                     /* ... and in a burst */
@@ -160,9 +160,9 @@ typedef struct Member {
     bool inside;               /* in the list */
     bool heard;                /* the server is stopping, and all it said is in the log */
 
-    ULONG line;         /* bytes of the unfinished line at the front of rbuf */
-    bool pieces;        /* the front of that line went out already */
-    ULONG raw, raw_end; /* what of rbuf was received and not looked at yet */
+    ULONG line;                 /* bytes of the unfinished line at the front of rbuf */
+    bool continued;             /* the front of that line went out already */
+    ULONG next_byte, bytes_end; /* what of rbuf was received and not looked at yet */
     TelnetState telnet;
     unsigned char verb; /* of the telnet option that is coming: DO, DONT, WILL, WONT */
     EscapeState escape;
@@ -198,7 +198,7 @@ static Member *member_of(LPSession session)
 
 /* ---- the log; cs is held ---- */
 
-static void log_write(const void *bytes, ULONG length)
+static void room_append(const void *bytes, ULONG length)
 {
     ULONG at = (ULONG)(room.head % LOG_BYTES), first = LOG_BYTES - at;
 
@@ -208,7 +208,7 @@ static void log_write(const void *bytes, ULONG length)
     room.head += length;
 }
 
-static void log_read(unsigned long long from, void *bytes, ULONG length)
+static void room_read(unsigned long long from, void *bytes, ULONG length)
 {
     ULONG at = (ULONG)(from % LOG_BYTES), first = LOG_BYTES - at;
 
@@ -218,7 +218,7 @@ static void log_read(unsigned long long from, void *bytes, ULONG length)
 }
 
 /* Where a newcomer begins to read: RECENT messages back, or as far as the log reaches. */
-static unsigned long long log_recent(void)
+static unsigned long long room_recent(void)
 {
     unsigned long first = room.messages > RECENT ? room.messages - RECENT : 0;
 
@@ -228,16 +228,16 @@ static unsigned long long log_recent(void)
 
 /* Copies the messages behind the member's cursor, without its own, to `buf` as far as they fit, and moves the
  * cursor. */
-static ULONG log_take(Member *member, unsigned long reader, char *buf, ULONG size)
+static ULONG room_take(Member *member, unsigned long reader, char *buf, ULONG size)
 {
     ULONG used = 0;
     Record record;
 
     while (member->cursor < room.head) {
-        log_read(member->cursor, &record, sizeof record);
+        room_read(member->cursor, &record, sizeof record);
         if (record.author != reader) {
             if (record.length > size - used) break;
-            log_read(member->cursor + sizeof record, buf + used, record.length);
+            room_read(member->cursor + sizeof record, buf + used, record.length);
             used += record.length;
         }
         member->cursor += sizeof record + record.length;
@@ -248,7 +248,7 @@ static ULONG log_take(Member *member, unsigned long reader, char *buf, ULONG siz
 /* ---- the room ---- */
 
 /* Says a line to everyone but its author. */
-static void room_say(LPSession author, const char *format, ...)
+static void room_broadcast(LPSession author, const char *format, ...)
 {
     LPServer server = author->server;
     char text[TEXT_BYTES];
@@ -258,23 +258,23 @@ static void room_say(LPSession author, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text - 2, format, args);
     va_end(args);
-    say("%s", text);
+    log_line("%s", text);
     strcat(text, "\r\n");
     record.length = (ULONG)strlen(text);
     record.author = author->id;
 
     EnterCriticalSection(&server->cs);
     room.recent[room.messages++ % RECENT] = room.head;
-    log_write(&record, sizeof record);
-    log_write(text, record.length);
+    room_append(&record, sizeof record);
+    room_append(text, record.length);
     LeaveCriticalSection(&server->cs);
-    server_wake(server, author->proactor);
+    proactor_wake_all(server, author->proactor);
 }
 
 /* Says what happened to a member, and how many are here then. */
 static void room_tell(LPSession author, const char *what, int here)
 {
-    room_say(author, "* %s %s (%d here)", member_of(author)->nick, what, here);
+    room_broadcast(author, "* %s %s (%d here)", member_of(author)->nick, what, here);
 }
 
 /* Puts a member into the room, with what it may still read of it. Returns how many are here then. */
@@ -286,7 +286,7 @@ static int room_enter(LPSession session)
 
     EnterCriticalSection(&server->cs);
     snprintf(member->nick, sizeof member->nick, "guest%lu", session->id);
-    member->cursor = log_recent();
+    member->cursor = room_recent();
     member->next = room.members;
     room.members = member;
     here = ++room.here;
@@ -353,7 +353,7 @@ static void room_heard(LPSession session)
 {
     if (member_of(session)->heard) return;
     member_of(session)->heard = true;
-    if (InterlockedDecrement(&room.unheard) == 0) server_wake(session->server, session->proactor);
+    if (InterlockedDecrement(&room.unheard) == 0) proactor_wake_all(session->server, session->proactor);
 }
 
 /* ---- sending: replies and news in one WSASend ---- */
@@ -369,7 +369,7 @@ static bool buffer_fit(LPSession session, char **buf, ULONG *bufsize, ULONG leas
     return false;
 }
 
-/* Adds to what is said to this client alone. chat_digest() sees to it that it is not being sent just now. */
+/* Adds to what is said to this client alone. chat_parse() sees to it that it is not being sent just now. */
 static void reply_add(LPSession session, const char *bytes, ULONG length)
 {
     Member *member = member_of(session);
@@ -403,7 +403,7 @@ static ULONG news_take(LPSession session, unsigned long long behind)
     if (!buffer_fit(session, &session->sbuf, &session->ssize, SBUF_KEPT, before + news + typed)) return 0;
     EnterCriticalSection(&session->server->cs);
     if (room.head - member->cursor <= LOG_BYTES) {
-        used = log_take(member, session->id, session->sbuf + before, session->ssize - before - typed);
+        used = room_take(member, session->id, session->sbuf + before, session->ssize - before - typed);
     }
     LeaveCriticalSection(&session->server->cs);
     if (used == 0) return 0;
@@ -429,7 +429,7 @@ static bool chat_send(LPSession session, ULONG news)
 /* The log has lapped the member's cursor: it is told, if anything can still be sent to it. */
 static void chat_cut_off(LPSession session, unsigned long long behind)
 {
-    say("#%lu %s is cut off: %llu bytes behind the room", session->id, member_of(session)->nick, behind);
+    log_line("#%lu %s is cut off: %llu bytes behind the room", session->id, member_of(session)->nick, behind);
     if (session->sending) {
         session_close(session, "too slow", 0);
     } else {
@@ -446,7 +446,7 @@ static bool chat_leaving(LPSession session)
 
     if (!member->why && session->proactor->stopping
         && (InterlockedCompareExchange(&room.unheard, 0, 0) == 0
-            || GetTickCount64() + FINISH_MS / 2 >= session->proactor->deadline)) {
+            || GetTickCount64() + FINISH_MS / 2 >= session->proactor->finish_at)) {
         member->why = "the server is stopping";
     }
     return member->why != NULL;
@@ -530,7 +530,7 @@ static void command_nick(LPSession session, const char *nick)
         reply(session, "! /nick %s: that name is taken, please choose another", nick);
         return;
     }
-    room_say(session, "* %s is now %s (%d here)", old, nick, here);
+    room_broadcast(session, "* %s is now %s (%d here)", old, nick, here);
     reply(session, "* you are now %s", nick);
 }
 
@@ -557,7 +557,7 @@ static void command_who(LPSession session, const char *nothing)
 static void command_me(LPSession session, const char *action)
 {
     if (*action) {
-        room_say(session, "* %s %s", member_of(session)->nick, action);
+        room_broadcast(session, "* %s %s", member_of(session)->nick, action);
     } else {
         reply(session, "! /me ACTION: an action is missing, as in /me waves");
     }
@@ -567,7 +567,7 @@ static void command_quit(LPSession session, const char *message)
 {
     int here = room_leave(session);
 
-    room_say(session, "* %s left%s%s (%d here)", member_of(session)->nick, *message ? ": " : "", message, here);
+    room_broadcast(session, "* %s left%s%s (%d here)", member_of(session)->nick, *message ? ": " : "", message, here);
     member_of(session)->why = "said /quit";
 }
 
@@ -624,16 +624,16 @@ static void line_end(LPSession session)
 {
     Member *member = member_of(session);
     char *line = session->rbuf;
-    bool whole = !member->pieces;
+    bool whole = !member->continued;
 
     line[member->line] = '\0';
     member->line = 0;
-    member->pieces = false;
+    member->continued = false;
     if (member->echo) reply_add(session, "\r\n", 2);
     if (whole && line[0] == '/' && line[1] != '/') {
         command_run(session, line);
     } else if (line[0]) {
-        room_say(session, "%s: %s", member->nick, whole && line[0] == '/' ? line + 1 : line);
+        room_broadcast(session, "%s: %s", member->nick, whole && line[0] == '/' ? line + 1 : line);
     }
 }
 
@@ -646,10 +646,10 @@ static void line_piece(LPSession session, unsigned char next)
 
     memcpy(kept, session->rbuf + member->line - rest, rest);
     session->rbuf[member->line - rest] = '\0';
-    room_say(session, "%s: %s", member->nick, session->rbuf);
+    room_broadcast(session, "%s: %s", member->nick, session->rbuf);
     memcpy(session->rbuf, kept, rest);
     member->line = rest;
-    member->pieces = true;
+    member->continued = true;
 }
 
 static void line_put(LPSession session, unsigned char c)
@@ -766,17 +766,17 @@ static void telnet_byte(LPSession session, unsigned char c)
 
 /* Goes through what was received. A client that does not read its replies, or floods the room, waits: sent() or
  * woken() goes on here, and meanwhile its own TCP connection holds it back. */
-static void chat_digest(LPSession session)
+static void chat_parse(LPSession session)
 {
     Member *member = member_of(session);
 
-    while (member->raw < member->raw_end && !member->why && session->phase == OPEN) {
+    while (member->next_byte < member->bytes_end && !member->why && session->phase == OPEN) {
         if (member->reply_len >= REPLY_FULL || (session->sending && member->reply_out)) return;
         if ((member->line == 0 || member->line == SAY_BYTES) && room_crowded(session->server)) {
-            session->due = GetTickCount64() + HOLD_MS;
+            session->wake_at = GetTickCount64() + HOLD_MS;
             return;
         }
-        telnet_byte(session, (unsigned char)session->rbuf[member->raw++]);
+        telnet_byte(session, (unsigned char)session->rbuf[member->next_byte++]);
     }
     if (member->why) return;
     if (session->eof) {
@@ -814,13 +814,13 @@ static void chat_received(LPSession session, ULONG bytes)
 {
     Member *member = member_of(session);
 
-    member->raw = member->line;
-    member->raw_end = member->line + bytes;
+    member->next_byte = member->line;
+    member->bytes_end = member->line + bytes;
     if (bytes == 0 && member->line) { /* the end of all ends the last line too */
         member->telnet = DATA;
-        session->rbuf[member->raw_end++] = '\n';
+        session->rbuf[member->bytes_end++] = '\n';
     }
-    chat_digest(session);
+    chat_parse(session);
     chat_pump(session);
 }
 
@@ -831,7 +831,7 @@ static void chat_sent(LPSession session)
     if (member->reply_out) member->reply_len = member->reply_out = 0;
     if (session->ssize > SBUF_KEPT && room_behind(session) == 0)
         buffer_resize(&session->sbuf, &session->ssize, SBUF_KEPT);
-    if (member->raw < member->raw_end) chat_digest(session);
+    if (member->next_byte < member->bytes_end) chat_parse(session);
     chat_pump(session);
 }
 
@@ -840,11 +840,11 @@ static void chat_woken(LPSession session)
     Member *member = member_of(session);
 
     if (session->proactor->stopping) {
-        ULONGLONG half = session->proactor->deadline - FINISH_MS / 2;
+        ULONGLONG half = session->proactor->finish_at - FINISH_MS / 2;
         if (session->receiving) room_heard(session);
-        if (!session->due && GetTickCount64() < half) session->due = half;
+        if (!session->wake_at && GetTickCount64() < half) session->wake_at = half;
     }
-    if (member->raw < member->raw_end) chat_digest(session);
+    if (member->next_byte < member->bytes_end) chat_parse(session);
     chat_pump(session);
 }
 
@@ -858,7 +858,7 @@ static void chat_closed(LPSession session)
         if (!session->proactor->stopping) room_tell(session, "left", here);
     }
     room_heard(session);
-    free(member->reply);
+    buffer_free(member->reply, member->reply_size);
     free(member);
 }
 

@@ -2,10 +2,10 @@
 # is missing; on Windows as it is (mingw32-make, from cmd or sh). `make help` lists what works where it is asked.
 
 SOURCES := Main.cpp Proactor.cpp util.cpp
-TESTS := $(filter-out tests/client.c,$(wildcard tests/*.c tests/suites/*.c))
-DEMO := tests/demo/demo.c tests/harness.c tests/net.c
+TESTS := $(wildcard tests/suites/*.c tests/harness/*.c)
+DEMO := tests/demo/demo.c tests/harness/server.c tests/harness/clients.c
 OBJECTS := $(SOURCES:%.cpp=build/%.o)
-TEST_OBJECTS := $(patsubst %.c,build/tests-%.o,$(notdir $(TESTS)))
+TEST_OBJECTS := $(patsubst %.c,build/%.o,$(notdir $(TESTS)))
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion
 CPPFLAGS := -D__USE_MINGW_ANSI_STDIO=1
@@ -19,9 +19,9 @@ SECONDS ?= 60
 ifneq ($(OS),Windows_NT)
     CC := x86_64-w64-mingw32-gcc
     HOST_CC := cc
-    RUN := sh tests/wine.sh ./
+    RUN := sh tests/scripts/wine.sh ./
     MKDIR := mkdir -p build
-    CLEAN := sh tests/wine.sh --end; rm -rf build server.exe client.exe
+    CLEAN := sh tests/scripts/wine.sh --end; rm -rf build server.exe client.exe
 else ifneq (,$(findstring ",$(shell echo "cmd or sh?" && exit 0)))
     WINDOWS := yes
     CC := gcc
@@ -43,7 +43,7 @@ endif
 PATH_OF ?= $1
 C11 = $(CC) -x c -std=c11 $(CPPFLAGS) $(CFLAGS)
 
-.PHONY: all run client test textbook demo bench bench-quick sim sim-quick sim-coverage sim-planted fuzz soak check clean \
+.PHONY: all run client test textbook demo bench bench-quick sim sim-quick sim-coverage sim-planted fuzz fuzz-pack soak check clean \
         help tools check-tools check-warnings check-analyzers check-style check-hardening check-msvc windows-check dist
 all: server.exe
 
@@ -54,18 +54,18 @@ build/%.o: %.cpp Overlapped.h Makefile | build
 	$(C11) -c $< -o $@
 
 client: client.exe
-client.exe: tests/client.c Makefile | build
+client.exe: tests/client/client.c Makefile | build
 	$(C11) $< -o $@ -x none $(LDFLAGS) $(LDLIBS)
 
-build/tests.exe: $(TEST_OBJECTS)
+# The folder changes when a suite comes or goes.
+build/tests.exe: $(TEST_OBJECTS) tests/suites
 	$(CC) $(LDFLAGS) -o $@ $(TEST_OBJECTS) $(LDLIBS)
 
-build/tests-%.o: tests/%.c $(wildcard tests/*.h) Makefile | build
-	$(C11) -c $< -o $@
-build/tests-%.o: tests/suites/%.c $(wildcard tests/*.h) Makefile | build
+vpath %.c tests/suites tests/harness
+build/%.o: %.c $(wildcard tests/harness/*.h) Makefile | build
 	$(C11) -c $< -o $@
 
-build/demo.exe: $(DEMO) $(wildcard tests/*.h) Makefile | build
+build/demo.exe: $(DEMO) $(wildcard tests/harness/*.h) Makefile | build
 	$(C11) $(DEMO) -o $@ -x none $(LDFLAGS) $(LDLIBS)
 
 build: | tools
@@ -76,16 +76,17 @@ run: server.exe
 
 test: server.exe client.exe build/tests.exe build/demo.exe
 ifndef WINDOWS
-	@sh tests/need.sh telnet=telnet expect=expect
-	@sh tests/telnet.sh ./server.exe
+	@sh tests/scripts/need.sh telnet=telnet expect=expect
+	@sh tests/scripts/telnet.sh ./server.exe
 endif
 	@$(RUN)$(call PATH_OF,build/tests.exe) server.exe $(ARGS)
 
 # For the lessons: the textbook's server, on the port that ARGS names, and the load generator.
 textbook: build/textbook.exe build/load
 	@$(RUN)$(call PATH_OF,build/textbook.exe) $(ARGS)
-build/load: $(wildcard tests/bench/*.c tests/bench/*.h) | build
-	$(HOST_CC) -std=c11 -O2 -o $@ $(addprefix tests/bench/,load.c echo.c chat.c net.c) $(HOST_LIBS)
+LOAD := $(wildcard tests/bench/load*.c)
+build/load: $(LOAD) $(wildcard tests/bench/*.h) | build
+	$(HOST_CC) -std=c11 -O2 -o $@ $(LOAD) $(HOST_LIBS)
 build/textbook.exe: tests/bench/textbook.c Makefile | build
 	$(C11) $< -o $@ -x none $(LDFLAGS) $(LDLIBS)
 
@@ -95,7 +96,7 @@ demo: server.exe build/demo.exe
 # ---- longer runs: speed, faults, hours ----
 
 ifdef WINDOWS
-DEBIAN_ONLY := bench bench-quick sim sim-quick sim-coverage sim-planted fuzz \
+DEBIAN_ONLY := bench bench-quick sim sim-quick sim-coverage sim-planted fuzz fuzz-pack \
                check check-tools check-analyzers check-style check-hardening check-msvc windows-check dist
 .PHONY: $(DEBIAN_ONLY)
 $(DEBIAN_ONLY):
@@ -116,12 +117,14 @@ sim-planted:
 	@sh tests/sim/planted.sh
 fuzz:
 	@sh tests/sim/run.sh fuzz $(SECONDS)
+fuzz-pack:
+	@sh tests/sim/run.sh pack
 endif
 
-SOAK := $(wildcard tests/soak/*.c) tests/harness.c tests/net.c
+SOAK := $(wildcard tests/soak/*.c) tests/harness/server.c tests/harness/clients.c
 soak: server.exe build/soak.exe
 	@$(RUN)$(call PATH_OF,build/soak.exe) server.exe $(SECONDS) $(SEED)
-build/soak.exe: $(SOAK) $(wildcard tests/*.h tests/soak/*.h) Makefile | build
+build/soak.exe: $(SOAK) $(wildcard tests/harness/*.h tests/soak/*.h) Makefile | build
 	$(C11) $(SOAK) -o $@ -x none $(LDFLAGS) $(LDLIBS) -lpsapi
 
 clean:
@@ -138,7 +141,7 @@ help:
 	$(info $(MAKE_NAME) soak          clients come, talk, stall, reset and vanish for SECONDS=60 seconds)\
 	$(if $(WINDOWS),,$(info make bench         measures it beside other servers; make bench-quick does so in two minutes))\
 	$(if $(WINDOWS),,$(info make sim           runs it on a simulated Winsock, with faults and sanitizers; SEED=n replays one))\
-	$(if $(WINDOWS),,$(info make fuzz          fuzzes the chat for SECONDS=60 seconds))\
+	$(if $(WINDOWS),,$(info make fuzz          fuzzes the chat for SECONDS=60 seconds; make fuzz-pack keeps what it found))\
 	$(if $(WINDOWS),,$(info make check         all static checks: warnings, analyzers, format, sizes, what Visual Studio refuses))\
 	$(if $(WINDOWS),,$(info make windows-check make, test, demo, client and clean from cmd, with GNU make for Windows, under Wine))\
 	$(if $(WINDOWS),,$(info make dist          the package for students without a compiler: build/overlapped-io-VERSION.zip))\
@@ -148,19 +151,19 @@ help:
 
 tools:
 ifndef WINDOWS
-	@sh tests/need.sh $(CC)=gcc-mingw-w64-x86-64 wine=wine,wine64
+	@sh tests/scripts/need.sh $(CC)=gcc-mingw-w64-x86-64 wine=wine,wine64
 endif
 
 ifndef WINDOWS
 check-tools:
-	@sh tests/need.sh x86_64-w64-mingw32-g++=g++-mingw-w64-x86-64 i686-w64-mingw32-g++=g++-mingw-w64-i686 \
+	@sh tests/scripts/need.sh x86_64-w64-mingw32-g++=g++-mingw-w64-x86-64 i686-w64-mingw32-g++=g++-mingw-w64-i686 \
 		clang=clang clang-format=clang-format cppcheck=cppcheck
 endif
 
 # ---- static checks ----
 
-CHECKED := $(SOURCES) $(wildcard tests/*.c tests/suites/*.c tests/demo/*.c tests/windows/*.c tests/bench/*.c tests/soak/*.c)
-STYLED := $(CHECKED) Overlapped.h $(wildcard tests/*.h tests/*/*.h tests/sim/*.c)
+CHECKED := $(SOURCES) $(filter-out tests/sim/%,$(wildcard tests/*/*.c))
+STYLED := $(CHECKED) Overlapped.h $(wildcard tests/*/*.h tests/sim/*.c)
 
 # No warning from two compilers, as C11 and as C++17, 64 and 32 bit.
 ifndef WINDOWS
@@ -184,7 +187,7 @@ check-analyzers: check-tools
 
 check-style: check-tools
 	@clang-format --dry-run -Werror $(STYLED)
-	@awk -f tests/sizes.awk $(STYLED)
+	@awk -f tests/scripts/sizes.awk $(STYLED)
 	@echo "format and sizes: $(words $(STYLED)) files"
 
 # ASLR, also of the upper half, no execution of data, and a canary on the stack.
@@ -196,7 +199,7 @@ check-hardening: server.exe
 
 # What Visual Studio would refuse or warn of, as near as can be had without it.
 check-msvc: check-tools
-	@sh tests/windows/msvc.sh $(SOURCES) $(DEMO) tests/client.c
+	@sh tests/windows/msvc.sh $(SOURCES) $(DEMO) tests/client/client.c
 
 # ---- the class's machines ----
 
@@ -206,7 +209,7 @@ windows-check:
 
 # The package for students without a compiler, and that it runs under a Korean folder of a Korean Windows.
 dist: server.exe client.exe build/demo.exe build/tests.exe build/textbook.exe
-	@sh tests/windows/dist.sh Overlapped.h $(SOURCES) tests/client.c tests/demo/demo.c tests/bench/textbook.c
+	@sh tests/windows/dist.sh Overlapped.h $(SOURCES) tests/client/client.c tests/demo/demo.c tests/bench/textbook.c
 else
 check-warnings: build
 	$(CC) -x c -std=c11 $(CPPFLAGS) -O2 $(WARNINGS) -Werror -fsyntax-only $(CHECKED)

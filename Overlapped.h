@@ -1,20 +1,59 @@
 /* Overlapped.h - an echo/chat server on Overlapped I/O Model-I (completion by event object).
  *
- * Read this file first: the two structs of the lecture, Session and Server, the Proactor that
- * serves them, and what every function promises. Then follow one message:
+ * Read this file first, then follow one message. This is the one map of the code:
  *
- *   Main.cpp      accept_clients()    a client is accepted and becomes a Session
- *   Proactor.cpp  session_recv()      WSARecv is posted and returns at once
- *                 proactor_wait()     the thread sleeps in WSAWaitForMultipleEvents
+ *   Main.cpp      accept_clients()    a client is accepted and becomes a Session,
+ *   Proactor.cpp  proactor_add()      which goes into s_arr, and its event into e_arr, at the same index
+ *                 session_recv()      WSARecv is posted and returns at once
+ *                 proactor_run()      the thread sleeps in WSAWaitForMultipleEvents; what it returns is an
+ *                                     index, and the index names the session in s_arr
  *                 session_received()  WSAGetOverlappedResult says what came
  *   Main.cpp      echo_received()     the handler decides: send it back
- *   Proactor.cpp  session_send()      WSASend is posted, and the circle closes
+ *   Proactor.cpp  session_send()      WSASend is posted
+ *                 session_sent()      it is complete
+ *   Main.cpp      echo_sent()         the handler posts the next receive, and the circle closes
  *
- * The language is clean C: it compiles without a warning as C11 and as C++17.
+ * A function's prefix tells its file: accept_, echo_, full_, chat_ and the chat's member_, room_, nick_, command_,
+ * line_, telnet_ are in Main.cpp; session_ and proactor_ in Proactor.cpp; server_, console_, log_, trace_, text_ and
+ * the like in util.cpp.
+ *
+ * The language is clean C: it compiles without a warning as C11 and as C++14 and C++17.
+ *
+ * What always holds
+ * -----------------
+ * Who owns what. Main owns the listening socket and a session that it has just made. From proactor_add() on a session
+ * is its owner's, the Proactor of the window in whose slots it stands: only that thread posts operations on it, takes
+ * their results, calls its handler and frees it. A session changes its owner by hand-over only, at a moment when
+ * nothing is pending on it. s_arr, e_arr and all counts are changed under cs; an owner reads its own slots without,
+ * because nobody else changes a slot that the owner knows.
+ *
+ * How a wake travels. Whoever has news for a window puts them where the owner will look, and then calls
+ * proactor_wake(): it sets `wake_state` to WOKEN and, if the owner was ASLEEP, the window's wake event. The owner
+ * resets the event first and looks then, and never falls asleep with WOKEN in `wake_state`. So no news is lost, and an
+ * owner that is awake anyway costs no call into the kernel.
+ *
+ * How a stop proceeds. Ctrl+C closes the listening socket; accept fails, Main leaves its loop and calls server_stop().
+ * That sets `stopping` under cs and wakes all Proactors. From then on nothing is handed over; each Proactor calls
+ * woken() of its sessions until they say session_finish(), for FINISH_MS at the most; then what is still to be sent
+ * goes out, within FINISH_MS again, and the session is closed, removed and freed. A Proactor's thread ends when its
+ * window is empty. Main joins all threads, and frees the arrays.
+ *
+ * The rules:
+ * 1. Only the owner posts operations on a session and touches its buffers. Others leave word and wake the owner.
+ * 2. A session is freed only when neither operation is pending: closesocket, then let both complete.
+ * 3. cs is held for changes of arrays, counts and the chat's room only, never across a call that can block.
+ * 4. A short send goes on until all its bytes are out.
+ * 5. Nothing is allocated per message.
+ * 6. Every result of Winsock is checked. A failure ends that session with one clear line, never the server.
+ * 7. No I/O thread ever waits for the console, a file or another client.
  */
 #ifndef OVERLAPPED_H
 #define OVERLAPPED_H
 
+#ifdef _MSC_VER
+#define _CRT_SECURE_NO_WARNINGS    /* Visual Studio's /sdl makes errors of strcpy, fopen and the like (C4996) */
+#pragma comment(lib, "ws2_32.lib") /* a new project there does not link it */
+#endif
 #ifndef _WIN32_WINNT
 #define _WIN32_WINNT 0x0600 /* Windows Vista, the first with GetTickCount64 and dual-stack sockets */
 #endif
@@ -37,12 +76,12 @@ enum {
      * Proactor thread each. Two slots of a window are no session's. */
     WINDOW_SLOTS = WSA_MAXIMUM_WAIT_EVENTS,
     SLOT_SEND = 0,  /* the event of all sends of the window */
-    SLOT_WAKE = 1,  /* set when Main or another window left word */
+    SLOT_WAKE = 1,  /* the window's wake event */
     SLOT_FIRST = 2, /* the first session */
     WINDOW_SESSIONS = WINDOW_SLOTS - SLOT_FIRST,
 
-    RBUF_MIN = 2 * 1024, /* bytes: rbuf starts here and doubles while receives fill it */
-    RBUF_MAX = 64 * 1024,
+    RBUF_MIN = 2 * 1024,  /* bytes of rbuf in quiet times ... */
+    RBUF_MAX = 64 * 1024, /* ... and while receives fill it */
 
     ACCEPT_PAUSE_MS = 100, /* before the next try when accept is out of handles or buffers */
     FINISH_MS = 800 /* for a session's last sends and its good-bye; at the end as long again before, to hear it out */
@@ -54,7 +93,11 @@ typedef struct Server Server, *LPServer;
 
 /* What is done with a session's bytes: the lecture's `handler`, which tells receive from send, as one function for
  * each. All run on the session's Proactor thread, without cs, and never block. `echo` and `chat` are two such
- * tables; a third needs no change in Proactor.cpp. */
+ * tables; a third needs no change in Proactor.cpp.
+ *
+ * One thing to know when you write a third: woken() is skipped for a session of which an operation was just finished.
+ * So let opened(), received(), sent() and woken() all end with one and the same function that looks at what there is
+ * to do, as chat_pump() does; then nothing waits for a call that does not come. */
 typedef struct Handler {
     const char *name;
 
@@ -68,8 +111,8 @@ typedef struct Handler {
     /* A send is complete, to its last byte: swsa and what it points to are free again. */
     void (*sent)(LPSession session);
 
-    /* Somebody called server_wake(), `due` has come, or the server is stopping, and no operation was finished since.
-     * Called again and again while the server is stopping, until the handler calls session_finish(). */
+    /* Somebody called proactor_wake_all(), `wake_at` has come, or the server is stopping, and no operation was finished
+     * since. Called again and again while the server is stopping, until the handler calls session_finish(). */
     void (*woken)(LPSession session);
 
     /* The last call: nothing is pending, and the session is freed after it. */
@@ -85,8 +128,7 @@ typedef enum SessionPhase { NEW, OPEN, FINISHING, LINGERING, CLOSED } SessionPha
  * The last two end alike: with session_result(). */
 typedef enum Operation { IDLE, PENDING, DONE } Operation;
 
-/* One client: the lecture's ACT (Asynchronous Communication Token), all that its I/O needs. Between session_create()
- * and its end only the owner, its Proactor thread, touches it. */
+/* One client: the lecture's ACT (Asynchronous Communication Token), all that its I/O needs. */
 struct Session {
     WSAOVERLAPPED over;  /* of the receive */
     WSAOVERLAPPED sover; /* of the send: a chat session sends while a receive is pending */
@@ -105,34 +147,56 @@ struct Session {
 
     SessionPhase phase;
     Operation receiving, sending; /* other than IDLE until the completion was taken */
-    bool signalled;               /* hevent may be set though nothing is pending */
+    ULONG kept;                   /* bytes at the front of rbuf that the handler keeps */
+    bool recv_put_off;            /* the handler wants a receive; this owner or the next posts it */
+    bool recv_cancelled;          /* the pending receive was cancelled, to get a smaller rbuf */
+    bool event_may_be_set;        /* hevent may be set though nothing is pending */
     bool filled;                  /* the last receive filled rbuf */
     bool eof;                     /* the client half-closed */
-    unsigned char small;          /* receives in a row that needed little of rbuf */
-    ULONGLONG due;                /* GetTickCount64 time to look after this session; 0: none */
+    bool rbuf_needed;             /* a receive since the last count needed a large rbuf */
+    bool rbuf_needless;           /* the next receive gets a small one again */
+    bool served, busy;            /* received something since the last count; and before it: `busy` is counted */
+    unsigned long long round;     /* the Proactor's, in which this session was served last */
+    ULONGLONG wake_at;            /* GetTickCount64 time to call woken(), set by the handler; 0: none */
+    ULONGLONG finish_at;          /* the time to close it if it is still FINISHING or LINGERING; 0: none */
 
     unsigned long id;           /* counts from 1 */
     unsigned long long in, out; /* bytes */
+    const char *refusal;        /* the line that it gets instead of service; NULL: it is served */
     const char *why;            /* why it ended: a sentence or, with `error`, the call that failed */
     int error;                  /* WSAGetLastError() of that call, else 0 */
+    LPSession next_spare;       /* in server->spares */
 };
+
+/* What proactor_wake() and the owner tell each other, in one word. */
+enum { AWAKE, ASLEEP, WOKEN };
 
 /* One window of 64 slots and its thread. */
 struct Proactor {
     LPServer server;
     HANDLE thread;
-    int number;         /* counts from 1 */
-    int first;          /* index in s_arr and e_arr of the window's slot 0 */
-    int noc;            /* sessions in the window; guarded by cs */
-    volatile LONG word; /* 1: wake was set and not answered yet; only by Interlocked functions */
+    int number; /* of the window, and of its Proactor; counts from 1 */
+    int first;  /* index in s_arr and e_arr of the window's slot 0 */
+
+    int noc;                  /* sessions in the window; guarded by cs */
+    int busy;                 /* of them, those that received something lately; guarded by cs */
+    volatile LONG overfull;   /* 1: sessions are to be handed over; written under cs, only by Interlocked functions */
+    volatile LONG wake_state; /* AWAKE, ASLEEP or WOKEN; only by Interlocked functions */
+    volatile LONG rested;     /* 1: had nothing left to do, since somebody set it to 0; only by Interlocked functions */
 
     /* The owner's alone. */
-    int seen;           /* noc when the owner last looked: the wait covers these */
-    bool sending;       /* some send was pending in the last sweep */
-    bool news;          /* call the handlers' woken() in the next sweep */
-    bool stopping;      /* server->stopping when the owner last looked */
-    ULONGLONG deadline; /* then: when sessions that are still OPEN are finished; 0: none */
-    ULONGLONG due;      /* the earliest `due` of its sessions; 0: none */
+    int known;                /* sessions that the owner has seen: the wait covers these */
+    unsigned long long round; /* of serving everybody once; counts from 1 */
+    ULONGLONG now;            /* GetTickCount64 time of the round; 0 when nothing in the window waits for a time */
+    bool look_again;          /* something was done in this round: there may be more to do */
+    bool sending;             /* some send is pending */
+    bool news;                /* call the handlers' woken() in the next round ... */
+    bool calling_woken;       /* ... and in this one */
+    bool counting;            /* in this round the busy sessions are counted anew */
+    bool stopping;            /* server->stopping when the owner last looked */
+    ULONGLONG finish_at;      /* then: when sessions that are still OPEN are finished; 0: none */
+    ULONGLONG count_at;       /* when the busy sessions are counted anew; 0: there are none */
+    ULONGLONG look_at;        /* the earliest time that anything in the window waits for; 0: none */
 };
 
 typedef struct Options {
@@ -156,8 +220,12 @@ struct Server {
     Proactor *proactors; /* room for max_windows */
     int windows;         /* windows opened; written by Main alone, under cs */
     int max_windows;
+    LPProactor leaving; /* the window whose busy sessions the others can take; NULL: none; guarded by cs */
+    LPSession spares; /* sessions that ended, kept with their events for newcomers; guarded by cs, like their number: */
+    int spare_count;
     const Handler *handler;
     Options options;
+    char full[64], address_full[64]; /* the lines that refused clients get */
 
     unsigned long ids; /* the last session's id; guarded by cs, like the totals: */
     unsigned long served;
@@ -170,9 +238,25 @@ struct Server {
 
 extern const Handler echo_handler;
 extern const Handler chat_handler;
-extern const Handler full_handler; /* says that the server is full, then good-bye */
+extern const Handler full_handler; /* says the session's `refusal`, then good-bye */
 
-/* ---- Proactor.cpp: posting, waiting, dispatch ---- */
+/* ---- Proactor.cpp: the life of sessions and windows ---- */
+
+/* Makes a session for an accepted socket, which is the session's from now on, and counts it in; above the limits it
+ * gets a `refusal` and full_handler. Main only, cs not held. Returns NULL, having said why and closed the socket,
+ * when there is no event or memory for it. */
+LPSession session_create(LPServer server, SOCKET sock, const SOCKADDR_STORAGE *caddr);
+
+/* Puts the session and its event into the arrays, opening a window if it takes one, and wakes the owner, whose the
+ * session is from then on. Main only, cs not held. Returns false, having said why, when no window can be had. */
+bool proactor_add(LPServer server, LPSession session);
+
+/* Counts the session out, prints why it ended, and frees it or keeps it as a spare. Its socket is closed, nothing is
+ * pending, and it is in no array. The owner, or Main before proactor_add(); cs not held. */
+void session_free(LPSession session);
+
+/* Frees the sessions that are kept as spares. Main only, when no Proactor thread runs. */
+void session_free_spares(LPServer server);
 
 /* Opens the next window: its two events and its thread, which sleeps until woken. Main only, cs not held. Returns
  * NULL, having said why, when there is no memory, event or thread. */
@@ -184,19 +268,16 @@ void proactor_join(LPProactor proactor);
 /* Closes the window's events. Main only, when every window's thread has ended: until then they wake each other. */
 void proactor_close(LPProactor proactor);
 
-/* Puts the session and its event into the arrays, opening a window if it takes one, and wakes the owner, whose the
- * session is from then on. Main only, cs not held. Returns false, having said why, when no window can be had. */
-bool proactor_add(LPServer server, LPSession session);
-
-/* Leaves word to every window: woken() of every idle session is called. Any thread, cs not held. `self` is the
- * caller's own window, which is awake and needs no event; NULL on another thread. */
-void server_wake(LPServer server, LPProactor self);
+/* Wakes every window: woken() of every session that has nothing else to do is called. Any thread, cs not held. `self`
+ * is the caller's own window, which is awake and needs no event; NULL on another thread. */
+void proactor_wake_all(LPServer server, LPProactor self);
 
 /* The rest is for handlers: owner thread only, cs not held. Failures end the session, not the caller: the handler
  * goes on as if nothing was and is told by closed(). */
 
-/* Posts WSARecv for up to rsize - 1 - `kept` bytes, behind the `kept` bytes at the front of rbuf (fewer than rsize -
- * 1). Does nothing if a receive is pending or the session is not OPEN. May move rbuf. */
+/* Wants a WSARecv for up to rsize - 1 - `kept` bytes, behind the `kept` bytes at the front of rbuf (fewer than rsize -
+ * 1). It is posted now, or when the handler has returned: in an overfull window the session may be handed over first.
+ * Does nothing if a receive is pending or the session is not OPEN. May move rbuf. */
 void session_recv(LPSession session, ULONG kept);
 
 /* Posts one WSASend for swsa[0] and swsa[1] (either may be empty, not both), which the handler set and may not
@@ -208,7 +289,7 @@ void session_send(LPSession session);
 void session_finish(LPSession session, const char *why);
 
 /* Ends the session now: pending operations are cancelled. `why` as above, or with `error` (from WSAGetLastError) the
- * name of the call that failed. */
+ * name of the call that failed. Also Main, for a session that it could not add. */
 void session_close(LPSession session, const char *why, int error);
 
 /* ---- util.cpp: start-up and tear-down ---- */
@@ -226,48 +307,60 @@ bool server_start(LPServer server);
 void server_stop(LPServer server);
 
 /* True once the user asked for the end (Ctrl+C and the like). Any thread. */
-bool server_interrupted(void);
-
-/* Makes a session for an accepted socket, which is the session's from now on, and counts it in; above max_clients
- * the handler is full_handler. Main only, cs not held. Returns NULL, having said why and closed the socket, when
- * there is no event or memory for it. */
-LPSession session_create(LPServer server, SOCKET sock, const SOCKADDR_STORAGE *caddr);
-
-/* Counts the session out, prints why it ended, and frees it. Its socket is closed and nothing is pending. Any
- * thread, cs not held. */
-void session_free(LPSession session);
-
-/* Gives `*buf` `size` bytes, keeping what is in it. False and unchanged when there is no memory. */
-bool buffer_resize(char **buf, ULONG *bufsize, ULONG size);
-
-/* "WSAECONNRESET" for 10054, and so on; "error" for one it does not know. Never NULL. */
-const char *error_name(int error);
+bool console_interrupted(void);
 
 /* Prints one line on stdout, with the time of day in front, and flushes. Any thread; blocks as long as whoever reads
  * stdout makes it. Silent with --quiet. */
-void say(const char *format, ...);
+void log_line(const char *format, ...);
 
 /* Prints "server: ..." and, for an error that is not 0, its name and number, as one line on stderr. Any thread. */
-void complain(int error, const char *format, ...);
+void log_error(int error, const char *format, ...);
+
+/* "WSAECONNRESET" for 10054, and so on; "error" for one it does not know. Never NULL. Any thread. */
+const char *error_name(int error);
+
+/* Gives `*buf` `size` bytes, keeping what is in it (`*buf` NULL: nothing yet). A large buffer comes from the system
+ * page by page and goes back to it when it shrinks. False and unchanged when there is no memory. Any thread. */
+bool buffer_resize(char **buf, ULONG *bufsize, ULONG size);
+
+/* Frees a buffer of buffer_resize(), or NULL. Any thread. */
+void buffer_free(char *buf, ULONG bufsize);
+
+/* "" for 1, "s" for any other number. Any thread. */
+const char *text_plural(int n);
+
+enum { ADDRESS_BYTES = 64 }; /* of "[IPv6]:PORT" */
+
+/* Writes "ADDRESS:PORT", IPv6 in brackets, to `text`; an IPv4 client on the dual-stack socket is shown as IPv4. Any
+ * thread. */
+void address_text(const SOCKADDR_STORAGE *addr, char *text, size_t size);
+
+/* True if both are the same client address. Any thread. */
+bool address_same(const SOCKADDR_STORAGE *a, const SOCKADDR_STORAGE *b);
 
 /* ---- util.cpp: the trace, which shows the model at work ---- */
 
-/* What a step begins or ends: the bars of the timeline. Bars of one thread or one session never overlap. */
-typedef enum TraceStep {
-    STEP, /* no bar */
-    WAIT_BEGIN,
-    WAIT_END,
-    SWEEP_BEGIN,
-    SWEEP_END,
-    HANDLER_BEGIN,
-    HANDLER_END,
-    RECV_PENDING, /* posted, and it stays pending */
-    RECV_AT_ONCE, /* posted, and it is finished already */
-    RECV_END,     /* the completion was taken */
-    SEND_PENDING,
-    SEND_AT_ONCE,
-    SEND_END
-} TraceStep;
+/* What a step begins or ends, and how it is shown: its event in the Trace Event Format; whether its lane is the
+ * session's, and the one of its sends; the bar's name ("": the text up to its arguments); its colour in the viewer and
+ * on the console. Bars of one thread or one session never overlap. */
+#define TRACE_STEPS(X)                                                                                                 \
+    X(STEP, 'i', false, false, "", "", TRACE_PLAIN)                                                                    \
+    X(WAIT_BEGIN, 'B', false, false, "", "grey", TRACE_BLUE)                                                           \
+    X(WAIT_END, 'E', false, false, "", "", TRACE_BLUE)                                                                 \
+    X(SWEEP_BEGIN, 'B', false, false, "sweep", "thread_state_runnable", TRACE_PLAIN)                                   \
+    X(SWEEP_END, 'E', false, false, "", "", TRACE_PLAIN)                                                               \
+    X(HANDLER_BEGIN, 'B', false, false, "", "rail_response", TRACE_BRIGHT)                                             \
+    X(HANDLER_END, 'E', false, false, "", "", TRACE_PLAIN)                                                             \
+    X(RECV_PENDING, 'B', true, false, "WSARecv pending", "cq_build_running", TRACE_YELLOW)                             \
+    X(RECV_AT_ONCE, 'B', true, false, "WSARecv finished at once", "cq_build_passed", TRACE_GREEN)                      \
+    X(RECV_END, 'E', true, false, "", "", TRACE_GREEN)                                                                 \
+    X(SEND_PENDING, 'B', true, true, "WSASend pending", "thread_state_iowait", TRACE_YELLOW)                           \
+    X(SEND_AT_ONCE, 'B', true, true, "WSASend finished at once", "cq_build_passed", TRACE_GREEN)                       \
+    X(SEND_END, 'E', true, true, "", "", TRACE_GREEN)
+
+#define TRACE_STEP(step, phase, of_session, is_send, bar, cname, color) step,
+typedef enum TraceStep { TRACE_STEPS(TRACE_STEP) TRACE_STEP_COUNT } TraceStep;
+#undef TRACE_STEP
 
 enum { PREVIEW_BYTES = 40 };
 
@@ -284,8 +377,13 @@ extern bool trace_on;
  * thread, cs not held. */
 void trace(TraceStep step, LPProactor proactor, LPSession session, const char *format, ...);
 
-/* Names the lane of a new Proactor thread in the timeline. With tracing on, Main only. */
+/* Tells what became of the WSARecv or WSASend that was posted with `overlapped`; `error` is WSAGetLastError() if it
+ * failed. With tracing on, owner thread only. */
+void trace_posted(LPSession session, LPWSAOVERLAPPED overlapped, int error);
+
+/* Name the lanes of a new Proactor thread or session in the timeline. With tracing on, Main only. */
 void trace_thread(LPProactor proactor);
+void trace_session(LPSession session);
 
 /* Writes the first of `bytes` bytes of `data` to `text`, printable, in quotes, after a space; nothing for 0 bytes.
  * Returns `text`. */

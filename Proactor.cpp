@@ -1,36 +1,217 @@
-/* Proactor.cpp - the heart of Overlapped I/O Model-I: operations are posted and return at once, a
- * thread waits for their events, asks for the results and hands them to the session's handler.
+/* Proactor.cpp - the heart of Overlapped I/O Model-I, and all of a session's and a window's life: a session is made and
+ * put into the arrays, its operations are posted and return at once, a thread waits for their events, asks for the
+ * results and hands them to the session's handler, and in the end takes the session out and frees it.
  *
- * A Proactor owns one window of 64 slots of s_arr and e_arr and all sessions in it. Only its thread
- * posts operations on them: Windows cancels a thread's pending operations when that thread ends,
- * and with one owner a session needs no lock. Nothing here knows what the bytes mean; that is the
- * handler's.
+ * A Proactor owns one window of 64 slots of s_arr and e_arr and all sessions in it. Only its thread posts operations
+ * on them: Windows cancels a thread's pending operations when that thread ends, and with one owner a session needs no
+ * lock. Nothing here knows what the bytes mean; that is the handler's.
  */
 #include "Overlapped.h"
 
+#include <assert.h>
 #include <process.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 enum {
     PROACTOR_STACK = 256 * 1024, /* bytes reserved; the default of 1 MiB would cost 10,000 clients 160 MiB */
-    EARLY_WINDOWS = 9,           /* up to here the next window is opened ... */
-    EARLY_SESSIONS = 8,          /* ... as soon as all have so many sessions, and not only when all are full */
     FAILED_PAUSE_MS = 10,        /* after a wait that failed */
-    SMALL_RUN = 8                /* so many small receives in a row, and rbuf shrinks again */
+    COUNT_MS = 500,              /* a session that receives nothing for so long is not busy any more */
+    LEAVE_ROOM = 8,              /* places that must stay free elsewhere before a window's busy sessions leave it */
+    MAX_SPARES = 16,             /* sessions that are kept with their events for newcomers */
+    NO_INDEX = -1
 };
+
+/* The one way to call a handler: the trace is told before and after. */
+#define CALL_HANDLER(session, function, arguments, ...)                                                                \
+    do {                                                                                                               \
+        TRACE(HANDLER_BEGIN, (session)->proactor, (session), __VA_ARGS__);                                             \
+        (session)->handler->function arguments;                                                                        \
+        TRACE(HANDLER_END, (session)->proactor, (session), NULL);                                                      \
+    } while (0)
+
+/* ---- a session is made and freed ---- */
+
+/* How many clients from the session's address are being served. cs is held. */
+static int sessions_from(LPSession session)
+{
+    LPServer server = session->server;
+    int same = 0;
+
+    for (int i = 0; i < server->windows; i++) {
+        const Proactor *proactor = &server->proactors[i];
+        for (int slot = SLOT_FIRST; slot < SLOT_FIRST + proactor->noc; slot++) {
+            LPSession other = server->s_arr[proactor->first + slot];
+            if (!other->refusal && address_same(&other->caddr, &session->caddr)) same++;
+        }
+    }
+    return same;
+}
+
+/* Why the session is refused, as the line that its client gets; NULL: it is not. cs is held. */
+static const char *session_refusal(LPSession session)
+{
+    LPServer server = session->server;
+    const Options *options = &server->options;
+
+    if (server->noc >= options->max_clients) return server->full;
+    if (options->max_per_ip && sessions_from(session) >= options->max_per_ip) return server->address_full;
+    return NULL;
+}
+
+/* Counts the session in and says so. */
+static void session_count_in(LPSession session)
+{
+    LPServer server = session->server;
+    char from[ADDRESS_BYTES];
+    int clients;
+
+    EnterCriticalSection(&server->cs);
+    session->id = ++server->ids;
+    session->refusal = session_refusal(session);
+    if (session->refusal) {
+        server->refused++;
+        session->handler = &full_handler;
+    } else {
+        server->served++;
+        server->noc++;
+        if (server->noc > server->peak) server->peak = server->noc;
+    }
+    clients = server->noc;
+    LeaveCriticalSection(&server->cs);
+    address_text(&session->caddr, from, sizeof from);
+    TRACE(STEP, NULL, session, "WSACreateEvent() -> its event; a session for %s, %s", from, session->handler->name);
+    log_line("#%lu %s %s (%d client%s)", session->id, from, session->refusal ? "refused" : "connected", clients,
+             text_plural(clients));
+}
+
+static void session_release(LPSession session)
+{
+    if (session->hevent != WSA_INVALID_EVENT) WSACloseEvent(session->hevent);
+    buffer_free(session->rbuf, session->rsize);
+    buffer_free(session->sbuf, session->ssize);
+    free(session);
+}
+
+/* A session with its event and a small rbuf: one that ended and was kept, which saves two calls into the kernel for
+ * each client, or a new one. Refused clients have a window's worth of places: they cannot take those of the others. */
+static LPSession session_allocate(LPServer server)
+{
+    LPSession session;
+    bool full;
+
+    EnterCriticalSection(&server->cs);
+    full = server->refused >= WINDOW_SESSIONS;
+    session = full ? NULL : server->spares;
+    if (session) {
+        server->spares = session->next_spare;
+        server->spare_count--;
+    }
+    LeaveCriticalSection(&server->cs);
+    if (session || full) return session;
+
+    session = (LPSession)calloc(1, sizeof *session);
+    if (!session) return NULL;
+    session->hevent = WSACreateEvent();
+    if (session->hevent != WSA_INVALID_EVENT && buffer_resize(&session->rbuf, &session->rsize, RBUF_MIN))
+        return session;
+    session_release(session);
+    return NULL;
+}
+
+/* Keeps the session, its event and its rbuf for a newcomer; false when enough are kept. */
+static bool session_keep(LPSession session)
+{
+    LPServer server = session->server;
+    Session fresh;
+    bool kept;
+
+    if (session->rsize != RBUF_MIN) return false;
+    buffer_free(session->sbuf, session->ssize);
+    ZeroMemory(&fresh, sizeof fresh);
+    fresh.hevent = session->hevent;
+    fresh.event_may_be_set = true;
+    fresh.rbuf = session->rbuf;
+    fresh.rsize = session->rsize;
+    *session = fresh;
+    EnterCriticalSection(&server->cs);
+    kept = server->spare_count < MAX_SPARES;
+    if (kept) {
+        session->next_spare = server->spares;
+        server->spares = session;
+        server->spare_count++;
+    }
+    LeaveCriticalSection(&server->cs);
+    return kept;
+}
+
+LPSession session_create(LPServer server, SOCKET sock, const SOCKADDR_STORAGE *caddr)
+{
+    LPSession session = session_allocate(server);
+
+    if (!session) {
+        log_error(0, "a client was turned away: no place, event or memory for it");
+        closesocket(sock);
+        return NULL;
+    }
+    session->server = server;
+    session->handler = server->handler;
+    session->sock = sock;
+    session->caddr = *caddr;
+    session_count_in(session);
+    if (trace_on) trace_session(session);
+    return session;
+}
+
+void session_free(LPSession session)
+{
+    LPServer server = session->server;
+    char from[ADDRESS_BYTES], failed[64] = "";
+    int clients;
+
+    EnterCriticalSection(&server->cs);
+    if (session->refusal) {
+        server->refused--;
+    } else {
+        server->noc--;
+        server->in += session->in;
+        server->out += session->out;
+    }
+    clients = server->noc;
+    LeaveCriticalSection(&server->cs);
+    if (!session->refusal) {
+        address_text(&session->caddr, from, sizeof from);
+        if (session->error)
+            snprintf(failed, sizeof failed, " failed: %s (%d)", error_name(session->error), session->error);
+        log_line("#%lu %s left (%d client%s): in %llu bytes, out %llu bytes, %s%s", session->id, from, clients,
+                 text_plural(clients), session->in, session->out,
+                 session->error == WSAECONNRESET ? "reset by the client" : session->why,
+                 session->error == WSAECONNRESET ? "" : failed);
+    }
+    if (!session_keep(session)) session_release(session);
+}
+
+void session_free_spares(LPServer server)
+{
+    while (server->spares) {
+        LPSession session = server->spares;
+        server->spares = session->next_spare;
+        session_release(session);
+    }
+}
 
 /* ---- posting operations ---- */
 
-/* rbuf doubles while receives fill it and goes back to its first size when traffic is small again, so that bulk is
- * fast and 10,000 quiet sessions are cheap. Without memory to grow it stays as it is. */
-static void rbuf_fit(LPSession session, ULONG kept)
+/* A receive that fills rbuf is followed by one into a large rbuf, so that bulk is fast; a count that finds the large
+ * one needless gives it back, so that 10,000 quiet sessions are cheap. Without memory to grow it stays as it is. */
+static void rbuf_fit(LPSession session)
 {
     if (session->filled && session->rsize < RBUF_MAX) {
-        buffer_resize(&session->rbuf, &session->rsize, 2 * session->rsize);
-    } else if (session->small >= SMALL_RUN && session->rsize > RBUF_MIN && kept < RBUF_MIN / 2) {
+        buffer_resize(&session->rbuf, &session->rsize, RBUF_MAX);
+    } else if (session->rbuf_needless && session->kept < RBUF_MIN / 2) {
         buffer_resize(&session->rbuf, &session->rsize, RBUF_MIN);
-        session->small = 0;
     }
-    session->filled = false;
+    session->filled = session->rbuf_needless = false;
 }
 
 /* What became of a WSARecv or WSASend: 0, and SOCKET_ERROR with WSA_IO_PENDING, are both good news. */
@@ -47,53 +228,56 @@ static bool operation_finished(Operation operation, LPWSAOVERLAPPED overlapped)
     return operation == DONE || (operation == PENDING && HasOverlappedIoCompleted(overlapped));
 }
 
-static void recv_post(LPSession session, ULONG kept)
+/* Posts the receive that the handler wanted, behind the `kept` bytes. */
+static void recv_post(LPSession session)
 {
-    static const TraceStep steps[] = { STEP, RECV_PENDING, RECV_AT_ONCE };
-    static const char *const news[] = { "failed", "WSA_IO_PENDING (997): returned at once, nothing yet",
-                                        "0: finished at once" };
     DWORD flags = 0;
     int error;
 
-    rbuf_fit(session, kept);
-    if (kept + 1 >= session->rsize) { /* no memory to grow; and receiving 0 bytes would look like the client's end */
+    assert(!session->receiving);
+    session->recv_put_off = false;
+    rbuf_fit(session);
+    if (session->kept + 1 >= session->rsize) { /* no memory to grow; and to receive 0 bytes looks like an end */
         session_close(session, "out of memory", 0);
         return;
     }
     ZeroMemory(&session->over, sizeof session->over);
     session->over.hEvent = session->hevent;
-    session->rwsa.buf = session->rbuf + kept;
-    session->rwsa.len = session->rsize - 1 - kept; /* one byte is left for a NUL */
+    session->rwsa.buf = session->rbuf + session->kept;
+    session->rwsa.len = session->rsize - 1 - session->kept; /* one byte is left for a NUL */
 
     /* The byte count is asked for later, of WSAGetOverlappedResult; "WSARecv function" advises NULL here. */
     session->receiving =
         operation_posted(WSARecv(session->sock, &session->rwsa, 1, NULL, &flags, &session->over, NULL), &error);
-    TRACE(steps[session->receiving], session->proactor, session, "WSARecv(len=%lu) -> %s", session->rwsa.len,
-          news[session->receiving]);
+    session->proactor->look_again = true;
+    if (trace_on) trace_posted(session, &session->over, error);
     if (session->receiving == IDLE) session_close(session, "WSARecv", error);
 }
 
-/* Posts what is left of swsa. */
+/* Posts what is left of swsa. All sends of a window share one event, though "WSASend function" wants an event for each
+ * operation: the next post resets it, and so may hide that another send is complete. It is right here only because
+ * every post, even one that fails, is followed by another sweep, and a sweep looks at every OVERLAPPED. */
 static void send_post(LPSession session)
 {
-    static const TraceStep steps[] = { STEP, SEND_PENDING, SEND_AT_ONCE };
-    static const char *const news[] = { "failed", "WSA_IO_PENDING (997): no room yet",
-                                        "0: finished at once, it is buffered" };
     DWORD first = session->swsa[0].len == 0, count = 2 - first - (session->swsa[1].len == 0);
     int error;
 
+    assert(!session->sending && count > 0);
     ZeroMemory(&session->sover, sizeof session->sover);
     session->sover.hEvent = session->server->e_arr[session->proactor->first + SLOT_SEND];
     session->sending =
         operation_posted(WSASend(session->sock, &session->swsa[first], count, NULL, 0, &session->sover, NULL), &error);
-    TRACE(steps[session->sending], session->proactor, session, "WSASend(%lu bytes in %lu WSABUF%s) -> %s",
-          session->swsa[0].len + session->swsa[1].len, count, count == 1 ? "" : "s", news[session->sending]);
+    session->proactor->look_again = true;
+    if (trace_on) trace_posted(session, &session->sover, error);
     if (session->sending == IDLE) session_close(session, "WSASend", error);
 }
 
 void session_recv(LPSession session, ULONG kept)
 {
-    if (session->phase == OPEN && !session->receiving) recv_post(session, kept);
+    if (session->phase != OPEN || session->receiving) return;
+    session->kept = kept;
+    session->recv_put_off = InterlockedCompareExchange(&session->proactor->overfull, 0, 0) != 0;
+    if (!session->recv_put_off) recv_post(session);
 }
 
 void session_send(LPSession session)
@@ -111,7 +295,8 @@ void session_close(LPSession session, const char *why, int error)
         session->error = error;
     }
     session->phase = CLOSED;
-    session->due = 0;
+    session->recv_put_off = session->recv_cancelled = false;
+    session->wake_at = session->finish_at = 0;
     /* Windows cancels what is pending when the socket is closed; Wine may leave a send pending for ever. */
     if (session->receiving || session->sending) CancelIoEx((HANDLE)session->sock, NULL);
     closesocket(session->sock);
@@ -124,7 +309,11 @@ void session_finish(LPSession session, const char *why)
     if (session->phase != OPEN) return;
     session->why = why;
     session->phase = FINISHING;
-    session->due = GetTickCount64() + FINISH_MS;
+    session->recv_put_off = false;
+    session->kept = 0;
+    session->wake_at = 0;
+    session->finish_at = GetTickCount64() + FINISH_MS;
+    session->proactor->look_again = true;
 }
 
 /* Closing while received bytes lie unread would make Windows reset the connection, and the reset can destroy what
@@ -143,55 +332,72 @@ static bool session_wind_down(LPSession session)
     }
     TRACE(STEP, session->proactor, session, "shutdown(SD_SEND) -> 0: half-closed, the client sees the end");
     session->phase = LINGERING;
-    if (!session->receiving) recv_post(session, 0);
+    if (!session->receiving) recv_post(session);
     return true;
 }
 
 /* ---- completions ---- */
 
-/* Takes the result of a finished operation. False if the session is over, or is now. */
-static bool session_result(LPSession session, LPWSAOVERLAPPED overlapped, const char *call, DWORD *bytes)
+/* Takes the result of a finished operation: 0, or the error that it ended with. */
+static int session_result(LPSession session, LPWSAOVERLAPPED overlapped, DWORD *bytes)
 {
     TraceStep end = overlapped == &session->over ? RECV_END : SEND_END;
     DWORD flags = 0;
 
     if (session->phase == CLOSED) { /* its socket is gone, and cannot be asked any more */
-        TRACE(end, session->proactor, session, "%s: cancelled, and complete at last", call);
-        return false;
+        TRACE(end, session->proactor, session, "cancelled, and complete at last");
+        return WSA_OPERATION_ABORTED;
     }
     if (!WSAGetOverlappedResult(session->sock, overlapped, bytes, FALSE, &flags)) {
         int error = WSAGetLastError();
         TRACE(end, session->proactor, session, "WSAGetOverlappedResult -> FALSE, %s (%d)", error_name(error), error);
-        session_close(session, call, error);
-        return false;
+        return error;
     }
     TRACE(end, session->proactor, session, "WSAGetOverlappedResult -> TRUE, %lu bytes%s", *bytes,
-          end == SEND_END ? " sent"
-          : *bytes        ? " received"
-                          : ": the client will send no more");
-    return true;
+          *bytes ? "" : ": the client will send no more");
+    return 0;
+}
+
+static void session_set_busy(LPSession session, bool busy);
+static void proactor_count_later(LPProactor proactor);
+
+/* Hands what came to the handler. */
+static void session_deliver(LPSession session, ULONG bytes)
+{
+    char preview[PREVIEW_BYTES];
+
+    session->in += bytes;
+    session->filled = bytes == session->rwsa.len;
+    if (bytes >= RBUF_MIN) {
+        session->rbuf_needed = true;
+        session->rbuf_needless = false;
+    }
+    session->rwsa.buf[bytes] = '\0';
+    session->served = true;
+    if (!session->busy) session_set_busy(session, true);
+    proactor_count_later(session->proactor);
+    CALL_HANDLER(session, received, (session, bytes), "%s_received(%lu bytes)%s", session->handler->name, bytes,
+                 trace_preview(preview, session->rwsa.buf, bytes));
 }
 
 static void session_received(LPSession session)
 {
-    char preview[PREVIEW_BYTES];
     DWORD bytes = 0;
+    int error = session_result(session, &session->over, &bytes);
+    bool cancelled = session->recv_cancelled && error == WSA_OPERATION_ABORTED;
 
     session->receiving = IDLE;
-    session->signalled = true;
-    if (!session_result(session, &session->over, "WSARecv", &bytes)) return;
-    session->eof = bytes == 0;
-    if (session->phase == OPEN) {
-        session->in += bytes;
-        session->filled = bytes == session->rwsa.len;
-        session->small = (unsigned char)(bytes < RBUF_MIN && session->small < SMALL_RUN ? session->small + 1 : 0);
-        session->rwsa.buf[bytes] = '\0';
-        TRACE(HANDLER_BEGIN, session->proactor, session, "%s_received(%lu bytes)%s", session->handler->name, bytes,
-              trace_preview(preview, session->rwsa.buf, bytes));
-        session->handler->received(session, bytes);
-        TRACE(HANDLER_END, session->proactor, session, NULL);
-    } else if (session->phase == LINGERING && !session->eof) {
-        recv_post(session, 0);
+    session->event_may_be_set = true;
+    session->recv_cancelled = false;
+    session->eof = !error && bytes == 0;
+    if (cancelled) {
+        recv_post(session); /* nothing came; the same again, into a small rbuf */
+    } else if (error) {
+        session_close(session, "WSARecv", error);
+    } else if (session->phase == OPEN) {
+        session_deliver(session, bytes);
+    } else if (session->phase == LINGERING && bytes > 0) {
+        recv_post(session);
     }
 }
 
@@ -209,215 +415,401 @@ static void swsa_advance(WSABUF swsa[2], ULONG bytes)
 static void session_sent(LPSession session)
 {
     DWORD bytes = 0;
+    int error = session_result(session, &session->sover, &bytes);
 
     session->sending = IDLE;
-    if (!session_result(session, &session->sover, "WSASend", &bytes)) return;
+    if (error) {
+        session_close(session, "WSASend", error);
+        return;
+    }
     session->out += bytes;
     swsa_advance(session->swsa, bytes);
     if (session->swsa[0].len || session->swsa[1].len) {
         send_post(session); /* a short send goes on until all is out */
     } else if (session->phase == OPEN) {
-        TRACE(HANDLER_BEGIN, session->proactor, session, "%s_sent()", session->handler->name);
-        session->handler->sent(session);
-        TRACE(HANDLER_END, session->proactor, session, NULL);
+        CALL_HANDLER(session, sent, (session), "%s_sent()", session->handler->name);
     }
 }
 
-/* ---- the sweep: look before you sleep ---- */
-
-static void session_open(LPSession session)
-{
-    session->phase = OPEN;
-    TRACE(HANDLER_BEGIN, session->proactor, session, "%s_opened()", session->handler->name);
-    session->handler->opened(session);
-    TRACE(HANDLER_END, session->proactor, session, NULL);
-}
+/* ---- serving one session ---- */
 
 /* The time the session asked for, or was given to finish, has come. */
-static void session_expire(LPSession session)
+static bool session_expire(LPSession session, ULONGLONG now)
 {
-    session->due = 0;
-    if (session->phase != OPEN) {
+    if (session->finish_at && now >= session->finish_at) {
         session_close(session, NULL, 0);
-    } else {
-        session->handler->woken(session);
+        return true;
     }
+    if (session->wake_at && now >= session->wake_at) {
+        session->wake_at = 0;
+        CALL_HANDLER(session, woken, (session), "%s_woken(): its time has come", session->handler->name);
+        return true;
+    }
+    return false;
 }
 
-/* Serves one session: at most one finished send and one finished receive, so that nobody is served twice before all
- * others were served once. The send comes first: a sweep that takes receives so sends all answers before the next
- * one posts all receives, and by then many a client has written again and its receive finishes at once, without a
- * wait. Returns true when there was anything to do. */
-static bool session_serve(LPSession session, bool woken, ULONGLONG now)
+/* Takes at most one finished send and one finished receive, so that nobody is served twice before all others were
+ * served once. The send comes first: a sweep that takes receives so sends all answers before the next one posts all
+ * receives, and by then many a client has written again and its receive finishes at once, without a wait. */
+static bool session_complete(LPSession session)
 {
-    bool busy = false;
+    bool done = false;
 
-    if (session->phase == NEW) {
-        session_open(session);
-        busy = true;
-    }
     if (operation_finished(session->sending, &session->sover)) {
         session_sent(session);
-        busy = true;
+        done = true;
     }
     if (operation_finished(session->receiving, &session->over)) {
         session_received(session);
-        busy = true;
+        done = true;
     }
-    if (session->due && now >= session->due) {
-        session_expire(session);
-        busy = true;
+    return done;
+}
+
+/* Does all that there is to do for one session now. */
+static void session_serve(LPSession session)
+{
+    LPProactor proactor = session->proactor;
+    bool done = false;
+
+    if (session->phase == NEW) {
+        session->phase = OPEN;
+        CALL_HANDLER(session, opened, (session), "%s_opened()", session->handler->name);
+        done = true;
     }
-    if (woken && !busy && session->phase == OPEN) {
-        Operation receiving = session->receiving, sending = session->sending;
-        session->handler->woken(session);
-        busy = session->sending != sending || session->receiving != receiving;
+    if (session->recv_put_off) { /* it was handed over; that alone must not keep it from woken() */
+        recv_post(session);
+        proactor_count_later(proactor);
     }
-    if (session_wind_down(session)) busy = true;
+    if (session_complete(session)) done = true;
+    if (session_expire(session, proactor->now)) done = true;
+    if (proactor->calling_woken && !done && session->phase == OPEN) {
+        CALL_HANDLER(session, woken, (session), "%s_woken()", session->handler->name);
+    }
+    if (session_wind_down(session)) done = true;
+    if (done) proactor->look_again = true;
 
     /* An operation that stays pending has reset its event ("Overlapped Operations"), so a session that keeps
      * receiving needs no WSAResetEvent. One that took a receive and posted no other does, or the wait would spin. */
-    if (!busy && !session->receiving && session->signalled) {
+    if (!done && !session->receiving && !session->recv_put_off && session->event_may_be_set) {
         WSAResetEvent(session->hevent);
-        session->signalled = false;
-        TRACE(STEP, session->proactor, session, "WSAResetEvent(): its receive was taken, and no other posted yet");
+        session->event_may_be_set = false;
+        TRACE(STEP, proactor, session, "WSAResetEvent(): its receive was taken, and no other posted yet");
     }
-    return busy;
 }
 
-static void proactor_remove(LPProactor proactor, int slot);
+/* ---- fair among windows: busy sessions are handed over ----
+ *
+ * Threads get equal shares of the processors, however many clients each serves: alone in its window, a 63rd client
+ * would be served as often as 62 others together. So busy sessions go where fewer are busy, at the one moment when
+ * nothing is pending on them: instead of posting the next receive. Idle sessions weigh nothing and never move. */
 
-/* Goes once over the window's sessions. Returns true when anything was done: then there may be more to do. */
-static bool proactor_sweep(LPProactor proactor)
+/* The window with the fewest busy sessions, among those that have some, and a place for one more. cs is held. */
+static LPProactor proactor_emptiest(LPServer server)
 {
-    bool busy = false, woken = proactor->news || proactor->stopping;
-    ULONGLONG now = proactor->due ? GetTickCount64() : 0;
-    bool late = proactor->deadline && now >= proactor->deadline;
+    LPProactor emptiest = NULL;
 
-    TRACE(SWEEP_BEGIN, proactor, NULL, NULL);
-    if (late) proactor->deadline = 0;
-    proactor->news = false;
-    proactor->due = proactor->deadline;
-    proactor->sending = false;
-    for (int slot = SLOT_FIRST; slot < SLOT_FIRST + proactor->seen;) {
-        LPSession session = proactor->server->s_arr[proactor->first + slot];
-        if (session_serve(session, woken, now)) busy = true;
-        if (late) session_finish(session, "the server is stopping");
-        if (session->due && (!proactor->due || session->due < proactor->due)) proactor->due = session->due;
-        if (session->sending) proactor->sending = true;
-
-        /* Freed only now: until both operations are complete, Windows may write to the OVERLAPPEDs and to rbuf. */
-        if (session->phase == CLOSED && !session->receiving && !session->sending) {
-            proactor_remove(proactor, slot); /* moves the last session into this slot */
-        } else {
-            slot++;
-        }
+    for (int i = 0; i < server->windows; i++) {
+        LPProactor proactor = &server->proactors[i];
+        if (proactor->busy == 0 || proactor->noc == WINDOW_SESSIONS || proactor == server->leaving) continue;
+        if (!emptiest || proactor->busy < emptiest->busy) emptiest = proactor;
     }
-    TRACE(SWEEP_END, proactor, NULL, NULL);
-    return busy || late || proactor->news;
+    return emptiest;
 }
 
-/* ---- the window ---- */
+/* True if one of the window's busy sessions should go to the other. cs is held. */
+static bool proactor_outweighs(const Proactor *proactor, const Proactor *other)
+{
+    return proactor->busy > 0 && (proactor == proactor->server->leaving || proactor->busy >= other->busy + 2);
+}
 
-/* Takes a session that is over out of the arrays and frees it. */
-static void proactor_remove(LPProactor proactor, int slot)
+/* Decides anew which windows are overfull, whenever counts have changed. All busy sessions are to be in as few windows
+ * as hold them, the same number in each; the one with the fewest is left as soon as the others can take all of its
+ * own. cs is held. */
+static void proactor_level(LPServer server)
+{
+    int room = 0;
+    LPProactor emptiest, least = NULL;
+
+    for (int i = 0; i < server->windows; i++) {
+        LPProactor proactor = &server->proactors[i];
+        if (proactor->busy == 0) continue;
+        room += WINDOW_SESSIONS - proactor->noc;
+        if (!least || proactor->busy <= least->busy) least = proactor;
+    }
+    if (least) room -= WINDOW_SESSIONS - least->noc; /* what is left is the room of the others */
+    server->leaving = least && room >= least->busy + LEAVE_ROOM ? least : NULL;
+    emptiest = proactor_emptiest(server);
+    for (int i = 0; i < server->windows; i++) {
+        LPProactor proactor = &server->proactors[i];
+        InterlockedExchange(&proactor->overfull, emptiest && proactor_outweighs(proactor, emptiest));
+    }
+}
+
+/* Puts the session and its event into the window's next slot. cs is held. */
+static void proactor_put_in(LPProactor proactor, LPSession session)
 {
     LPServer server = proactor->server;
-    LPSession session = server->s_arr[proactor->first + slot];
-    int last;
+    int index = proactor->first + SLOT_FIRST + proactor->noc++;
 
-    session->handler->closed(session);
-    TRACE(STEP, proactor, session, "WSACloseEvent(), the session is freed: slot %d of window %d too", slot,
-          proactor->number - 1);
+    assert(proactor->noc <= WINDOW_SESSIONS);
+    session->proactor = proactor;
+    session->round = 0;
+    server->s_arr[index] = session;
+    server->e_arr[index] = session->hevent;
+    if (session->busy) proactor->busy++;
+    proactor_level(server);
+}
+
+/* Takes the session at `index` out of the arrays; the window's last takes its place. Owner only, cs is held. */
+static void proactor_take_out(LPProactor proactor, int index)
+{
+    LPServer server = proactor->server;
+    int last = proactor->first + SLOT_FIRST + --proactor->noc;
+
+    if (server->s_arr[index]->busy) proactor->busy--;
+    server->s_arr[index] = server->s_arr[last];
+    server->e_arr[index] = server->e_arr[last];
+    proactor->known = proactor->noc;
+    proactor_level(server);
+}
+
+/* Sets wake, if the owner sleeps: one that is awake looks before it sleeps. */
+static void proactor_wake(LPProactor proactor)
+{
+    if (InterlockedExchange(&proactor->wake_state, WOKEN) == ASLEEP) {
+        WSASetEvent(proactor->server->e_arr[proactor->first + SLOT_WAKE]);
+    }
+}
+
+/* The session's receive was put off and nothing is pending on it. Hands it over if that still makes sense; false: it
+ * stays. */
+static bool proactor_hand_over(LPProactor proactor, int index)
+{
+    LPServer server = proactor->server;
+    LPSession session = server->s_arr[index];
+    unsigned long id = session->id;
+    LPProactor other;
+
+    assert(!session->receiving && !session->sending);
     EnterCriticalSection(&server->cs);
-    last = SLOT_FIRST + --proactor->noc;
-    server->s_arr[proactor->first + slot] = server->s_arr[proactor->first + last];
-    server->e_arr[proactor->first + slot] = server->e_arr[proactor->first + last];
-    proactor->seen = proactor->noc;
+    other = server->stopping ? NULL : proactor_emptiest(server);
+    if (other && !proactor_outweighs(proactor, other)) other = NULL;
+    if (other) {
+        proactor_take_out(proactor, index);
+        proactor_put_in(other, session);
+    }
+    LeaveCriticalSection(&server->cs);
+    if (!other) return false;
+    TRACE(STEP, proactor, NULL, "#%lu is handed over to window %d, which has fewer busy sessions", id, other->number);
+    proactor_wake(other);
+    return true;
+}
+
+static void proactor_look_at(LPProactor proactor, ULONGLONG time)
+{
+    if (time && (!proactor->look_at || time < proactor->look_at)) proactor->look_at = time;
+}
+
+static void proactor_count_later(LPProactor proactor)
+{
+    if (!proactor->count_at) proactor->count_at = GetTickCount64() + COUNT_MS;
+    proactor_look_at(proactor, proactor->count_at);
+}
+
+/* A session is busy from its first bytes on until a count finds that none came since the last count. */
+static void session_set_busy(LPSession session, bool busy)
+{
+    session->busy = busy;
+    EnterCriticalSection(&session->server->cs);
+    session->proactor->busy += busy ? 1 : -1;
+    proactor_level(session->server);
+    LeaveCriticalSection(&session->server->cs);
+}
+
+/* A count is due: whoever received nothing since the last one is not busy any more, and a large rbuf that was not
+ * needed is given back. A pending receive is cancelled for that, and posted again into a small rbuf. Bytes that come
+ * just before are not lost: then the receive completes as usual ("CancelIoEx function"). */
+static void session_count(LPSession session)
+{
+    if (session->served) {
+        proactor_count_later(session->proactor);
+    } else if (session->busy) {
+        session_set_busy(session, false);
+    }
+    session->rbuf_needless = session->rsize > RBUF_MIN && !session->rbuf_needed;
+    if (session->rbuf_needless && session->receiving == PENDING && session->kept < RBUF_MIN / 2
+        && session->phase == OPEN && CancelIoEx((HANDLE)session->sock, &session->over)) {
+        session->recv_cancelled = true;
+        TRACE(STEP, session->proactor, session, "CancelIoEx(): its large buffer is not needed any more");
+    }
+    session->served = session->rbuf_needed = false;
+}
+
+/* ---- the window's loop ---- */
+
+/* Takes a session that is over out of the arrays and frees it. */
+static void proactor_remove(LPProactor proactor, int index)
+{
+    LPServer server = proactor->server;
+    LPSession session = server->s_arr[index];
+
+    CALL_HANDLER(session, closed, (session), "%s_closed()", session->handler->name);
+    TRACE(STEP, proactor, session, "the session is freed: slot %d of window %d too", index - proactor->first,
+          proactor->number);
+    EnterCriticalSection(&server->cs);
+    proactor_take_out(proactor, index);
     LeaveCriticalSection(&server->cs);
     session_free(session);
 }
 
-/* There is word for this window: new sessions, news, or the end. */
+/* Serves the session at `index`, once in a round. Returns false when it is not there any more: then another is. */
+static bool proactor_serve(LPProactor proactor, LPSession session, int index)
+{
+    if (session->round == proactor->round) return true;
+    session->round = proactor->round;
+    session_serve(session);
+    if (proactor->finish_at && proactor->now >= proactor->finish_at) session_finish(session, "the server is stopping");
+    if (proactor->counting) session_count(session);
+    if (session->recv_put_off && !session->sending && proactor_hand_over(proactor, index)) return false;
+    if (session->recv_put_off) recv_post(session);
+    proactor_look_at(proactor, session->wake_at);
+    proactor_look_at(proactor, session->finish_at);
+    if (session->sending) proactor->sending = true;
+
+    /* Freed only now: until both operations are complete, Windows may write to the OVERLAPPEDs and to rbuf. */
+    if (session->phase != CLOSED || session->receiving || session->sending) return true;
+    proactor_remove(proactor, index);
+    return false;
+}
+
+/* Serves all sessions of the window that were not served in this round. */
+static void proactor_sweep(LPProactor proactor)
+{
+    int first = proactor->first + SLOT_FIRST, index = first;
+
+    TRACE(SWEEP_BEGIN, proactor, NULL, NULL);
+    while (index < first + proactor->known) {
+        if (proactor_serve(proactor, proactor->server->s_arr[index], index)) index++; /* else the last stands there */
+    }
+    TRACE(SWEEP_END, proactor, NULL, NULL);
+}
+
+/* The window was woken: there are new sessions, or there is news, or it is the end. */
 static void proactor_answer(LPProactor proactor)
 {
     LPServer server = proactor->server;
     bool stopping;
 
     EnterCriticalSection(&server->cs);
-    proactor->seen = proactor->noc;
+    proactor->known = proactor->noc;
     stopping = server->stopping;
     LeaveCriticalSection(&server->cs);
 
     proactor->news = true;
     if (stopping && !proactor->stopping) {
         proactor->stopping = true;
-        proactor->deadline = GetTickCount64() + FINISH_MS;
-        proactor->due = proactor->deadline;
+        proactor->finish_at = GetTickCount64() + FINISH_MS;
+        proactor_look_at(proactor, proactor->finish_at);
     }
 }
+
+/* In a round every session is served once. */
+static void proactor_begin_round(LPProactor proactor)
+{
+    if (InterlockedCompareExchange(&proactor->wake_state, AWAKE, WOKEN) == WOKEN) proactor_answer(proactor);
+    proactor->round++;
+    proactor->now = proactor->look_at ? GetTickCount64() : 0;
+    proactor->calling_woken = proactor->news || proactor->stopping;
+    proactor->news = proactor->look_again = proactor->sending = false;
+    proactor->counting = proactor->count_at && proactor->now >= proactor->count_at;
+    if (proactor->counting) proactor->count_at = 0;
+    proactor->look_at = proactor->now < proactor->finish_at ? proactor->finish_at : 0;
+    proactor_look_at(proactor, proactor->count_at);
+}
+
+/* ---- waiting ---- */
 
 static DWORD wait_timeout(LPProactor proactor)
 {
-    ULONGLONG now;
+    ULONGLONG now = proactor->look_at ? GetTickCount64() : 0;
 
-    if (!proactor->due) return WSA_INFINITE;
-    now = GetTickCount64();
-    return now < proactor->due ? (DWORD)(proactor->due - now) : 0;
+    if (!proactor->look_at) return WSA_INFINITE;
+    return now < proactor->look_at ? (DWORD)(proactor->look_at - now) : 0;
 }
 
-/* The lowest signalled slot was returned. A session's slot needs nothing here: the sweep finds it and all others.
- * The window's own events are reset before the sweep looks, so that what comes after the look sets them again. */
-static void proactor_woken(LPProactor proactor, int slot, DWORD result)
+/* The wait returned the lowest index of a signalled event. The window's own events are reset here, before anybody
+ * looks, so that what comes after the look sets them again. Returns the session's index, or NO_INDEX. */
+static int wait_returned(LPProactor proactor, int slot, DWORD result)
 {
-    WSAEVENT *events = &proactor->server->e_arr[proactor->first];
-    LPSession session = slot < SLOT_FIRST ? NULL : proactor->server->s_arr[proactor->first + slot];
+    int index = proactor->first + slot;
 
-    TRACE(WAIT_END, proactor, session, "-> WSA_WAIT_EVENT_0+%lu, slot %d: %s", result - WSA_WAIT_EVENT_0, slot,
-          slot == SLOT_SEND   ? "the send event, a send is done"
-          : slot == SLOT_WAKE ? "the wake event, something is new"
-                              : "the session's event, its receive is done");
-    if (slot < SLOT_FIRST) {
-        WSAResetEvent(events[slot]);
-        TRACE(STEP, proactor, NULL, "WSAResetEvent(%s): first reset, then look", slot == SLOT_SEND ? "send" : "wake");
+    if (slot >= SLOT_FIRST) {
+        LPSession session = proactor->server->s_arr[index];
+        TRACE(WAIT_END, proactor, session, "-> WSA_WAIT_EVENT_0 + %lu: e_arr[%d], so s_arr[%d]: #%lu",
+              result - WSA_WAIT_EVENT_0, index, index, session->id);
+        return index;
     }
+    TRACE(WAIT_END, proactor, NULL, "-> WSA_WAIT_EVENT_0 + %lu: e_arr[%d], %s", result - WSA_WAIT_EVENT_0, index,
+          slot == SLOT_SEND ? "the send event: a send is done" : "the wake event: something is new");
+    WSAResetEvent(proactor->server->e_arr[index]);
+    TRACE(STEP, proactor, NULL, "WSAResetEvent(%s): first reset, then look", slot == SLOT_SEND ? "send" : "wake");
+    return NO_INDEX;
 }
 
-/* Sleeps until something is finished. Slot 0 belongs to the wait only while a send is pending: nearly all sends
- * finish at once, and so cost neither a wait nor a reset. */
-static void proactor_wait(LPProactor proactor)
+/* Sleeps until something is finished. Returns the index in e_arr of the session's event that says so, or NO_INDEX.
+ * The send event belongs to the wait only while a send is pending: nearly all sends finish at once, and so cost
+ * neither a wait nor a reset. */
+static int proactor_wait(LPProactor proactor)
 {
     int start = proactor->sending ? SLOT_SEND : SLOT_WAKE;
     WSAEVENT *events = &proactor->server->e_arr[proactor->first + start];
-    DWORD count = (DWORD)(SLOT_FIRST + proactor->seen - start), result;
+    DWORD count = (DWORD)(SLOT_FIRST + proactor->known - start), result;
 
+    InterlockedExchange(&proactor->rested, 1);
+    if (InterlockedCompareExchange(&proactor->wake_state, ASLEEP, AWAKE) == WOKEN) return NO_INDEX;
     TRACE(WAIT_BEGIN, proactor, NULL, "WSAWaitForMultipleEvents(%lu event%s: %swake + %d session%s) ...", count,
-          count == 1 ? "" : "s", start == SLOT_SEND ? "send + " : "", proactor->seen, proactor->seen == 1 ? "" : "s");
+          text_plural((int)count), start == SLOT_SEND ? "send + " : "", proactor->known, text_plural(proactor->known));
     result = WSAWaitForMultipleEvents(count, events, FALSE, wait_timeout(proactor), FALSE);
+    InterlockedCompareExchange(&proactor->wake_state, AWAKE, ASLEEP);
     if (result == WSA_WAIT_TIMEOUT) {
         TRACE(WAIT_END, proactor, NULL, "-> WSA_WAIT_TIMEOUT");
     } else if (result == WSA_WAIT_FAILED) {
         int error = WSAGetLastError();
         TRACE(WAIT_END, proactor, NULL, "-> WSA_WAIT_FAILED, %s (%d)", error_name(error), error);
-        complain(error, "WSAWaitForMultipleEvents failed in window %d", proactor->number - 1);
+        log_error(error, "WSAWaitForMultipleEvents failed in window %d", proactor->number);
         Sleep(FAILED_PAUSE_MS); /* the sweep looks at every OVERLAPPED, so the window is served all the same */
     } else {
-        proactor_woken(proactor, start + (int)(result - WSA_WAIT_EVENT_0), result);
+        return wait_returned(proactor, start + (int)(result - WSA_WAIT_EVENT_0), result);
     }
+    return NO_INDEX;
 }
 
+/* The thread of a window. The lecture's step stands first: the wait returns an index, the index names the session, and
+ * the session is served. What follows is added to it: all others are looked at too, and again as long as there was
+ * anything to do, before the thread sleeps. So nobody is served twice before all others were served once, and one wait
+ * serves many. */
 static unsigned __stdcall proactor_run(void *argument)
 {
     LPProactor proactor = (LPProactor)argument;
+    LPSession *s_arr = proactor->server->s_arr;
 
-    while (!proactor->stopping || proactor->seen > 0) {
-        proactor_wait(proactor);
-        do {
-            if (InterlockedExchange(&proactor->word, 0)) proactor_answer(proactor);
-        } while (proactor_sweep(proactor));
+    while (!proactor->stopping || proactor->known > 0) {
+        int index = proactor_wait(proactor);
+
+        proactor_begin_round(proactor);
+        if (index != NO_INDEX) proactor_serve(proactor, s_arr[index], index);
+
+        proactor_sweep(proactor);
+        while (proactor->look_again || proactor->news) {
+            proactor_begin_round(proactor);
+            proactor_sweep(proactor);
+        }
     }
     return 0;
 }
+
+/* ---- windows are opened and closed ---- */
 
 LPProactor proactor_open(LPServer server)
 {
@@ -425,6 +817,7 @@ LPProactor proactor_open(LPServer server)
     int first = server->windows * WINDOW_SLOTS;
     WSAEVENT *events = &server->e_arr[first];
 
+    assert(server->windows < server->max_windows);
     proactor->server = server;
     proactor->number = server->windows + 1;
     proactor->first = first;
@@ -432,15 +825,15 @@ LPProactor proactor_open(LPServer server)
     if (events[SLOT_SEND] != WSA_INVALID_EVENT) events[SLOT_WAKE] = WSACreateEvent();
     if (events[SLOT_WAKE] != WSA_INVALID_EVENT) {
         TRACE(STEP, NULL, NULL, "_beginthreadex(): proactor %d, to wait for the 64 slots of window %d",
-              proactor->number, proactor->number - 1);
+              proactor->number, proactor->number);
         if (trace_on) trace_thread(proactor);
         /* Not CreateThread: the thread uses the C library ("_beginthread, _beginthreadex"). */
         proactor->thread = (HANDLE)_beginthreadex(NULL, PROACTOR_STACK, proactor_run, proactor,
                                                   STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
     }
     if (!proactor->thread) {
-        complain(events[SLOT_WAKE] == WSA_INVALID_EVENT ? WSAGetLastError() : 0, "no event or thread for Proactor %d",
-                 proactor->number);
+        log_error(events[SLOT_WAKE] == WSA_INVALID_EVENT ? WSAGetLastError() : 0, "no event or thread for Proactor %d",
+                  proactor->number);
         proactor_close(proactor);
         return NULL;
     }
@@ -467,55 +860,27 @@ void proactor_close(LPProactor proactor)
     }
 }
 
-/* Sets wake, unless the last word was not answered yet: a burst of news costs one kernel call. */
-static void proactor_wake(LPProactor proactor)
-{
-    if (InterlockedExchange(&proactor->word, 1) == 0) {
-        WSASetEvent(proactor->server->e_arr[proactor->first + SLOT_WAKE]);
-    }
-}
-
-/* The window for a newcomer. The first is filled before there is a second; after that the emptiest is taken, and the
- * next ones are opened early, because each thread gets the same share of the processors, however many clients share
- * it. Only Main adds, so a slot that is free now stays so until it does. */
-static LPProactor proactor_with_room(LPServer server)
-{
-    LPProactor emptiest = server->proactors;
-    LPProactor opened;
-    bool full, early;
-
-    EnterCriticalSection(&server->cs);
-    for (int i = 1; i < server->windows; i++) {
-        if (server->proactors[i].noc < emptiest->noc) emptiest = &server->proactors[i];
-    }
-    full = emptiest->noc == WINDOW_SESSIONS;
-    early = emptiest->noc >= EARLY_SESSIONS && server->windows > 1 && server->windows < EARLY_WINDOWS
-            && server->windows < server->max_windows;
-    LeaveCriticalSection(&server->cs);
-    opened = full || early ? proactor_open(server) : NULL;
-    return opened || full ? opened : emptiest;
-}
-
 bool proactor_add(LPServer server, LPSession session)
 {
-    LPProactor proactor = proactor_with_room(server);
     unsigned long id = session->id; /* once in the arrays, the session is the owner's, to free it even */
-    int index;
+    LPProactor proactor = NULL;
 
-    if (!proactor) return false;
-    session->proactor = proactor;
-    EnterCriticalSection(&server->cs);
-    index = proactor->first + SLOT_FIRST + proactor->noc++;
-    server->s_arr[index] = session;
-    server->e_arr[index] = session->hevent;
-    LeaveCriticalSection(&server->cs);
-    TRACE(STEP, NULL, NULL, "#%lu: its event is in slot %d of window %d; WSASetEvent(wake)", id,
-          index - proactor->first, proactor->number - 1);
+    while (!proactor) {
+        /* Choosing a window and adding to it are one step, because others hand over sessions at the same time. */
+        EnterCriticalSection(&server->cs);
+        for (int i = 0; i < server->windows && !proactor; i++) {
+            if (server->proactors[i].noc < WINDOW_SESSIONS) proactor = &server->proactors[i];
+        }
+        if (proactor) proactor_put_in(proactor, session);
+        LeaveCriticalSection(&server->cs);
+        if (!proactor && !proactor_open(server)) return false;
+    }
+    TRACE(STEP, NULL, NULL, "#%lu is in s_arr, its event in e_arr, of window %d, which is woken", id, proactor->number);
     proactor_wake(proactor);
     return true;
 }
 
-void server_wake(LPServer server, LPProactor self)
+void proactor_wake_all(LPServer server, LPProactor self)
 {
     int windows;
 

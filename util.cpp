@@ -10,9 +10,9 @@
 #define VERSION "1.0"
 
 enum {
-    LINE_BYTES = 5 * 1024, /* of one line on the console */
-    ADDRESS_BYTES = 64,    /* of "[IPv6]:PORT" */
-    SPINS = 4000           /* tries before a thread sleeps for cs: it is held for a few instructions */
+    LINE_BYTES = 5 * 1024,   /* of one line on the console */
+    BLOCK_BYTES = 16 * 1024, /* a buffer of this size is large */
+    SPINS = 4000             /* tries before a thread sleeps for cs: it is held for a few instructions */
 };
 
 /* ---- the console ---- */
@@ -24,21 +24,16 @@ static volatile LONG listen_is_open; /* whoever sets it back closes the socket *
 static UINT console_codepage;        /* as they were, for console_restore() */
 static DWORD console_mode;
 
-static const char *plural(int n)
-{
-    return n == 1 ? "" : "s";
-}
-
 /* One WriteFile a line keeps the lines of several threads apart. Not the C library's stdout: to a console that
  * translates every byte by itself, under Wine at 20 ms a line and to the ruin of UTF-8. */
-static void line_print(DWORD handle, const char *line)
+static void console_write(DWORD handle, const char *line)
 {
     DWORD written;
 
     WriteFile(GetStdHandle(handle), line, (DWORD)strlen(line), &written, NULL);
 }
 
-void say(const char *format, ...)
+void log_line(const char *format, ...)
 {
     char line[LINE_BYTES];
     SYSTEMTIME now;
@@ -52,10 +47,10 @@ void say(const char *format, ...)
     vsnprintf(line + used, sizeof line - (size_t)used - 1, format, args);
     va_end(args);
     strcat(line, "\n");
-    line_print(STD_OUTPUT_HANDLE, line);
+    console_write(STD_OUTPUT_HANDLE, line);
 }
 
-void complain(int error, const char *format, ...)
+void log_error(int error, const char *format, ...)
 {
     char line[LINE_BYTES], text[LINE_BYTES / 2];
     va_list args;
@@ -68,7 +63,7 @@ void complain(int error, const char *format, ...)
     } else {
         snprintf(line, sizeof line, "server: %s\n", text);
     }
-    line_print(STD_ERROR_HANDLE, line);
+    console_write(STD_ERROR_HANDLE, line);
 }
 
 const char *error_name(int error)
@@ -114,7 +109,7 @@ static BOOL WINAPI console_event(DWORD type)
     return TRUE;
 }
 
-bool server_interrupted(void)
+bool console_interrupted(void)
 {
     return InterlockedCompareExchange(&console_interrupts, 0, 0) != 0;
 }
@@ -142,8 +137,14 @@ static void console_restore(void)
     if (console_mode) SetConsoleMode(GetStdHandle(STD_INPUT_HANDLE), console_mode | ENABLE_EXTENDED_FLAGS);
 }
 
-/* Writes "ADDRESS:PORT", IPv6 in brackets; an IPv4 client on the dual-stack socket is shown as IPv4. */
-static void address_text(const SOCKADDR_STORAGE *addr, char *text, size_t size)
+/* ---- text, addresses, memory ---- */
+
+const char *text_plural(int n)
+{
+    return n == 1 ? "" : "s";
+}
+
+void address_text(const SOCKADDR_STORAGE *addr, char *text, size_t size)
 {
     const SOCKADDR_IN *in4 = (const SOCKADDR_IN *)addr;
     const SOCKADDR_IN6 *in6 = (const SOCKADDR_IN6 *)addr;
@@ -156,6 +157,42 @@ static void address_text(const SOCKADDR_STORAGE *addr, char *text, size_t size)
     snprintf(text, size, strchr(host, ':') ? "[%s]:%d" : "%s:%d", host, ntohs(in4->sin_port));
 }
 
+bool address_same(const SOCKADDR_STORAGE *a, const SOCKADDR_STORAGE *b)
+{
+    if (a->ss_family == AF_INET) {
+        return memcmp(&((const SOCKADDR_IN *)a)->sin_addr, &((const SOCKADDR_IN *)b)->sin_addr, sizeof(IN_ADDR)) == 0;
+    }
+    return memcmp(&((const SOCKADDR_IN6 *)a)->sin6_addr, &((const SOCKADDR_IN6 *)b)->sin6_addr, sizeof(IN6_ADDR)) == 0;
+}
+
+/* The heap would keep the pages of large blocks; the system takes them back at once ("VirtualFree function"). */
+static char *block_get(ULONG size)
+{
+    return (char *)(size < BLOCK_BYTES ? malloc(size)
+                                       : VirtualAlloc(NULL, size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE));
+}
+
+void buffer_free(char *buf, ULONG bufsize)
+{
+    if (bufsize < BLOCK_BYTES) {
+        free(buf);
+    } else {
+        VirtualFree(buf, 0, MEM_RELEASE);
+    }
+}
+
+bool buffer_resize(char **buf, ULONG *bufsize, ULONG size)
+{
+    char *other = block_get(size);
+
+    if (!other) return false;
+    if (*buf) memcpy(other, *buf, size < *bufsize ? size : *bufsize);
+    buffer_free(*buf, *bufsize);
+    *buf = other;
+    *bufsize = size;
+    return true;
+}
+
 /* ---- the trace ---- */
 
 bool trace_on;
@@ -165,34 +202,24 @@ static FILE *trace_file;
 static CRITICAL_SECTION trace_cs; /* keeps steps in the order in which they happened; cs is never taken inside */
 static LARGE_INTEGER trace_start, trace_frequency;
 
-/* How a TraceStep is shown: its event in the Trace Event Format, which lane it is in, the bar's name ("": the text
- * up to its arguments), its colour in the viewer and on the console (0: as it is). */
+/* The console's colours. */
 enum {
-    BLUE = FOREGROUND_BLUE | FOREGROUND_GREEN,
-    YELLOW = FOREGROUND_RED | FOREGROUND_GREEN,
-    GREEN = FOREGROUND_GREEN | FOREGROUND_INTENSITY,
-    BRIGHT = FOREGROUND_RED | FOREGROUND_GREEN | FOREGROUND_BLUE | FOREGROUND_INTENSITY
+    TRACE_PLAIN = 0, /* as it is */
+    TRACE_BLUE = FOREGROUND_BLUE | FOREGROUND_GREEN,
+    TRACE_YELLOW = FOREGROUND_RED | FOREGROUND_GREEN,
+    TRACE_GREEN = FOREGROUND_GREEN | FOREGROUND_INTENSITY,
+    TRACE_BRIGHT = FOREGROUND_RED | FOREGROUND_GREEN | FOREGROUND_BLUE | FOREGROUND_INTENSITY
 };
+
+#define TRACE_LOOK(step, phase, of_session, is_send, bar, cname, color)                                                \
+    { phase, of_session, is_send, bar, cname, color },
 static const struct {
     char phase;
     bool of_session, is_send;
     const char *bar, *cname;
     int color;
-} trace_looks[] = {
-    { 'i', false, false, "", "", 0 },
-    { 'B', false, false, "", "grey", BLUE },
-    { 'E', false, false, "", "", BLUE },
-    { 'B', false, false, "sweep", "thread_state_runnable", 0 },
-    { 'E', false, false, "", "", 0 },
-    { 'B', false, false, "", "rail_response", BRIGHT },
-    { 'E', false, false, "", "", 0 },
-    { 'B', true, false, "WSARecv pending", "cq_build_running", YELLOW },
-    { 'B', true, false, "WSARecv finished at once", "cq_build_passed", GREEN },
-    { 'E', true, false, "", "", GREEN },
-    { 'B', true, true, "WSASend pending", "thread_state_iowait", YELLOW },
-    { 'B', true, true, "WSASend finished at once", "cq_build_passed", GREEN },
-    { 'E', true, true, "", "", GREEN },
-};
+} trace_looks[TRACE_STEP_COUNT] = { TRACE_STEPS(TRACE_LOOK) };
+#undef TRACE_LOOK
 
 const char *trace_preview(char text[PREVIEW_BYTES], const char *data, ULONG bytes)
 {
@@ -276,7 +303,7 @@ void trace_thread(LPProactor proactor)
 }
 
 /* A session has two lanes, for its receives and for its sends. */
-static void trace_session(LPSession session)
+void trace_session(LPSession session)
 {
     char name[ADDRESS_BYTES + 32], from[ADDRESS_BYTES];
 
@@ -298,8 +325,29 @@ static void trace_line(TraceStep step, unsigned long long now, int thread, unsig
     snprintf(line, sizeof line, "%9llu %-11s %-5s %s%s\n", now, who, client, step == HANDLER_BEGIN ? "handler: " : "",
              text);
     if (color) SetConsoleTextAttribute(console, (WORD)color);
-    line_print(STD_OUTPUT_HANDLE, line);
+    console_write(STD_OUTPUT_HANDLE, line);
     if (color) SetConsoleTextAttribute(console, trace_plain);
+}
+
+void trace_posted(LPSession session, LPWSAOVERLAPPED overlapped, int error)
+{
+    bool is_send = overlapped == &session->sover;
+    Operation operation = is_send ? session->sending : session->receiving;
+    ULONG bytes = is_send ? session->swsa[0].len + session->swsa[1].len : session->rwsa.len;
+    TraceStep step =
+        operation == IDLE ? STEP : (TraceStep)((is_send ? SEND_PENDING : RECV_PENDING) + operation - PENDING);
+    char call[48];
+
+    snprintf(call, sizeof call, is_send ? "WSASend(%lu bytes%s)" : "WSARecv(len=%lu%s)", bytes,
+             is_send && session->swsa[0].len && session->swsa[1].len ? " in 2 WSABUFs" : "");
+    if (operation == IDLE) {
+        trace(step, session->proactor, session, "%s -> SOCKET_ERROR, %s (%d)", call, error_name(error), error);
+    } else if (operation == DONE) {
+        trace(step, session->proactor, session, "%s -> 0: finished at once", call);
+    } else {
+        trace(step, session->proactor, session, "%s -> WSA_IO_PENDING (997): returned at once, %s", call,
+              is_send ? "enough is buffered" : "nothing yet");
+    }
 }
 
 void trace(TraceStep step, LPProactor proactor, LPSession session, const char *format, ...)
@@ -337,14 +385,14 @@ static bool trace_open(const Options *options)
     if (options->trace_file) {
         trace_file = fopen(options->trace_file, "w");
         if (!trace_file) {
-            complain(0, "cannot write the trace file %s", options->trace_file);
+            log_error(0, "cannot write the trace file %s", options->trace_file);
             return false;
         }
         fputs("[\n{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":1,\"args\":{\"name\":\"threads\"}}", trace_file);
         trace_name("process", 2, 0, "sessions: what is pending");
         trace_name("thread", 1, 0, "main");
     }
-    if (trace_lines) line_print(STD_OUTPUT_HANDLE, "       us thread      client what happens\n");
+    if (trace_lines) console_write(STD_OUTPUT_HANDLE, "       us thread      client what happens\n");
     trace_on = trace_lines || trace_file;
     return true;
 }
@@ -383,8 +431,8 @@ static const char help[] = "\n"
 /* Ends the process. `value` may be NULL. */
 static void option_fail(const char *option, const char *value, const char *why)
 {
-    complain(0, "%s%s%s: %s", option, value ? " " : "", value ? value : "", why);
-    line_print(STD_ERROR_HANDLE, usage);
+    log_error(0, "%s%s%s: %s", option, value ? " " : "", value ? value : "", why);
+    console_write(STD_ERROR_HANDLE, usage);
     exit(2);
 }
 
@@ -443,8 +491,8 @@ static void option_mode(Options *options, const char *option)
 
 static void print_and_end(const char *text, const char *more)
 {
-    line_print(STD_OUTPUT_HANDLE, text);
-    line_print(STD_OUTPUT_HANDLE, more);
+    console_write(STD_OUTPUT_HANDLE, text);
+    console_write(STD_OUTPUT_HANDLE, more);
     exit(0);
 }
 
@@ -527,21 +575,27 @@ static bool listen_bind(SOCKET sock, const Options *options, const SOCKADDR_STOR
     /* Dual stack: IPv4 clients arrive at the IPv6 socket too, as ::ffff:a.b.c.d ("Dual-Stack Sockets"). */
     if (addr->ss_family == AF_INET6 && !options->bind
         && setsockopt(sock, IPPROTO_IPV6, IPV6_V6ONLY, (const char *)&off, sizeof off) == SOCKET_ERROR) {
-        complain(WSAGetLastError(), "cannot make the socket dual-stack");
+        log_error(WSAGetLastError(), "cannot make the socket dual-stack");
         return false;
+    }
+    /* Set here, because the sockets that accept() makes are like this one ("accept function": "the same properties as
+     * socket s"). Answers go out at once, and a client that vanished is noticed some day. */
+    if (setsockopt(sock, IPPROTO_TCP, TCP_NODELAY, (const char *)&on, sizeof on) == SOCKET_ERROR
+        || setsockopt(sock, SOL_SOCKET, SO_KEEPALIVE, (const char *)&on, sizeof on) == SOCKET_ERROR) {
+        log_error(WSAGetLastError(), "cannot set TCP_NODELAY and SO_KEEPALIVE");
     }
     /* Without this another program could take the port over ("Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE"). */
     if (setsockopt(sock, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (const char *)&on, sizeof on) == SOCKET_ERROR) {
-        complain(WSAGetLastError(), "cannot claim the port");
+        log_error(WSAGetLastError(), "cannot claim the port");
         return false;
     }
     if (bind(sock, (const struct sockaddr *)addr, sizeof *addr) == SOCKET_ERROR) {
         int error = WSAGetLastError();
         if (error == WSAEADDRINUSE || error == WSAEACCES) {
-            complain(error, "port %d is in use", options->port);
+            log_error(error, "port %d is in use", options->port);
         } else {
-            complain(error, "cannot listen on %s, port %d", options->bind ? options->bind : "all addresses",
-                     options->port);
+            log_error(error, "cannot listen on %s, port %d", options->bind ? options->bind : "all addresses",
+                      options->port);
         }
         return false;
     }
@@ -556,192 +610,12 @@ static SOCKET listen_open(const Options *options)
     SOCKET sock = listen_socket(options, &addr);
 
     if (sock == INVALID_SOCKET) {
-        complain(WSAGetLastError(), "cannot make the listening socket");
+        log_error(WSAGetLastError(), "cannot make the listening socket");
     } else if (!listen_bind(sock, options, &addr)) {
         closesocket(sock);
         sock = INVALID_SOCKET;
     }
     return sock;
-}
-
-/* ---- sessions ---- */
-
-bool buffer_resize(char **buf, ULONG *bufsize, ULONG size)
-{
-    char *bigger = (char *)realloc(*buf, size);
-
-    if (!bigger) return false;
-    *buf = bigger;
-    *bufsize = size;
-    return true;
-}
-
-/* Answers go out at once, and a client that vanished is noticed some day. */
-static void session_tune(SOCKET sock)
-{
-    DWORD on = 1;
-
-    if (setsockopt(sock, IPPROTO_TCP, TCP_NODELAY, (const char *)&on, sizeof on) == SOCKET_ERROR
-        || setsockopt(sock, SOL_SOCKET, SO_KEEPALIVE, (const char *)&on, sizeof on) == SOCKET_ERROR) {
-        complain(WSAGetLastError(), "cannot set TCP_NODELAY and SO_KEEPALIVE");
-    }
-}
-
-static bool address_same(const SOCKADDR_STORAGE *a, const SOCKADDR_STORAGE *b)
-{
-    if (a->ss_family == AF_INET) {
-        return memcmp(&((const SOCKADDR_IN *)a)->sin_addr, &((const SOCKADDR_IN *)b)->sin_addr, sizeof(IN_ADDR)) == 0;
-    }
-    return memcmp(&((const SOCKADDR_IN6 *)a)->sin6_addr, &((const SOCKADDR_IN6 *)b)->sin6_addr, sizeof(IN6_ADDR)) == 0;
-}
-
-/* How many clients from the session's address are being served. cs is held. */
-static int session_neighbours(LPSession session)
-{
-    LPServer server = session->server;
-    int same = 0;
-
-    for (int i = 0; i < server->windows; i++) {
-        const Proactor *proactor = &server->proactors[i];
-        for (int slot = SLOT_FIRST; slot < SLOT_FIRST + proactor->noc; slot++) {
-            LPSession other = server->s_arr[proactor->first + slot];
-            if (other->handler != &full_handler && address_same(&other->caddr, &session->caddr)) same++;
-        }
-    }
-    return same;
-}
-
-/* Why the session is refused, as the line that its client gets in rbuf; or false. cs is held. */
-static bool session_refused(LPSession session)
-{
-    const Options *options = &session->server->options;
-
-    if (session->server->noc >= options->max_clients) {
-        snprintf(session->rbuf, session->rsize, "server full: %d client%s at most\r\n", options->max_clients,
-                 plural(options->max_clients));
-        return true;
-    }
-    if (options->max_per_ip && session_neighbours(session) >= options->max_per_ip) {
-        snprintf(session->rbuf, session->rsize, "your address is full: %d client%s at most\r\n", options->max_per_ip,
-                 plural(options->max_per_ip));
-        return true;
-    }
-    return false;
-}
-
-/* Counts the session in and says so. */
-static void session_count_in(LPSession session)
-{
-    LPServer server = session->server;
-    char from[ADDRESS_BYTES];
-    bool refused;
-    int clients;
-
-    EnterCriticalSection(&server->cs);
-    session->id = ++server->ids;
-    refused = session_refused(session);
-    if (refused) {
-        server->refused++;
-        session->handler = &full_handler;
-    } else {
-        server->served++;
-        server->noc++;
-        if (server->noc > server->peak) server->peak = server->noc;
-    }
-    clients = server->noc;
-    LeaveCriticalSection(&server->cs);
-    address_text(&session->caddr, from, sizeof from);
-    TRACE(STEP, NULL, session, "WSACreateEvent() -> its event; a session for %s, %s", from, session->handler->name);
-    say("#%lu %s %s (%d client%s)", session->id, from, refused ? "refused" : "connected", clients, plural(clients));
-}
-
-static int session_count_out(LPSession session)
-{
-    LPServer server = session->server;
-    int clients;
-
-    EnterCriticalSection(&server->cs);
-    if (session->handler == &full_handler) {
-        server->refused--;
-    } else {
-        server->noc--;
-        server->in += session->in;
-        server->out += session->out;
-    }
-    clients = server->noc;
-    LeaveCriticalSection(&server->cs);
-    return clients;
-}
-
-static void session_release(LPSession session)
-{
-    if (session->hevent != WSA_INVALID_EVENT) WSACloseEvent(session->hevent);
-    free(session->rbuf);
-    free(session->sbuf);
-    free(session);
-}
-
-static LPSession session_allocate(void)
-{
-    LPSession session = (LPSession)calloc(1, sizeof *session);
-
-    if (!session) return NULL;
-    session->hevent = WSACreateEvent();
-    if (session->hevent == WSA_INVALID_EVENT || !buffer_resize(&session->rbuf, &session->rsize, RBUF_MIN)) {
-        session_release(session);
-        return NULL;
-    }
-    return session;
-}
-
-/* Refused clients have a window's worth of places: they cannot take those of the others. */
-static bool crowd_at_the_door(LPServer server)
-{
-    bool crowd;
-
-    EnterCriticalSection(&server->cs);
-    crowd = server->refused >= WINDOW_SESSIONS;
-    LeaveCriticalSection(&server->cs);
-    return crowd;
-}
-
-LPSession session_create(LPServer server, SOCKET sock, const SOCKADDR_STORAGE *caddr)
-{
-    LPSession session = crowd_at_the_door(server) ? NULL : session_allocate();
-
-    if (!session) {
-        complain(0, "a client was turned away: no place, event or memory for it");
-        closesocket(sock);
-        return NULL;
-    }
-    session->server = server;
-    session->handler = server->handler;
-    session->sock = sock;
-    session->caddr = *caddr;
-    session_tune(sock);
-    session_count_in(session);
-    if (trace_on) trace_session(session);
-    return session;
-}
-
-void session_free(LPSession session)
-{
-    int clients = session_count_out(session);
-    char from[ADDRESS_BYTES], why[96];
-
-    if (session->handler != &full_handler) {
-        address_text(&session->caddr, from, sizeof from);
-        if (session->error == WSAECONNRESET) {
-            snprintf(why, sizeof why, "reset by the client");
-        } else if (session->error) {
-            snprintf(why, sizeof why, "%s failed: %s (%d)", session->why, error_name(session->error), session->error);
-        } else {
-            snprintf(why, sizeof why, "%s", session->why);
-        }
-        say("#%lu %s left (%d client%s): in %llu bytes, out %llu bytes, %s", session->id, from, clients,
-            plural(clients), session->in, session->out, why);
-    }
-    session_release(session);
 }
 
 /* ---- the server ---- */
@@ -753,11 +627,15 @@ static bool server_arrays(LPServer server)
 
     server->max_windows = (server->options.max_clients + 2 * WINDOW_SESSIONS - 1) / WINDOW_SESSIONS;
     slots = (size_t)server->max_windows * WINDOW_SLOTS;
+    snprintf(server->full, sizeof server->full, "server full: %d client%s at most\r\n", server->options.max_clients,
+             text_plural(server->options.max_clients));
+    snprintf(server->address_full, sizeof server->address_full, "your address is full: %d client%s at most\r\n",
+             server->options.max_per_ip, text_plural(server->options.max_per_ip));
     server->s_arr = (LPSession *)calloc(slots, sizeof *server->s_arr);
     server->e_arr = (WSAEVENT *)calloc(slots, sizeof *server->e_arr);
     server->proactors = (Proactor *)calloc((size_t)server->max_windows, sizeof *server->proactors);
     if (server->s_arr && server->e_arr && server->proactors) return true;
-    complain(0, "no memory for %d clients", server->options.max_clients);
+    log_error(0, "no memory for %d clients", server->options.max_clients);
     return false;
 }
 
@@ -772,9 +650,9 @@ static void server_announce(LPServer server)
     getsockname(server->listen_sock, (struct sockaddr *)&addr, &length);
     address_text(&addr, text, sizeof text);
     snprintf(line, sizeof line, "%s server listening on %s (Ctrl+C stops it)\n", server->handler->name, text);
-    line_print(STD_OUTPUT_HANDLE, line);
+    console_write(STD_OUTPUT_HANDLE, line);
     snprintf(line, sizeof line, "try: telnet %s %d\n", host, ntohs(((SOCKADDR_IN *)&addr)->sin_port));
-    if (!server->options.quiet) line_print(STD_OUTPUT_HANDLE, line);
+    if (!server->options.quiet) console_write(STD_OUTPUT_HANDLE, line);
 }
 
 /* Frees what server_start() made, as far as it came. The Proactors have been told to stop. */
@@ -783,6 +661,7 @@ static void server_free(LPServer server)
     listen_close();
     for (int i = 0; i < server->windows; i++) proactor_join(&server->proactors[i]);
     for (int i = 0; i < server->windows; i++) proactor_close(&server->proactors[i]);
+    session_free_spares(server);
     free(server->proactors);
     free(server->e_arr);
     free(server->s_arr);
@@ -798,7 +677,7 @@ static void server_tell_stop(LPServer server)
     server->stopping = true;
     LeaveCriticalSection(&server->cs);
     TRACE(STEP, NULL, NULL, "stopping: WSASetEvent(wake) for every proactor");
-    server_wake(server, NULL);
+    proactor_wake_all(server, NULL);
 }
 
 /* In the lecture's order: overlapped socket, the thread that waits, listen. */
@@ -811,11 +690,11 @@ static bool server_open(LPServer server)
     InterlockedExchange(&listen_is_open, 1);
     if (!proactor_open(server)) return false;
     if (!console_prepare(server)) {
-        complain((int)GetLastError(), "SetConsoleCtrlHandler failed");
+        log_error((int)GetLastError(), "SetConsoleCtrlHandler failed");
         return false;
     }
-    if (listen(server->listen_sock, SOMAXCONN) == SOCKET_ERROR && !server_interrupted()) {
-        complain(WSAGetLastError(), "listen failed");
+    if (listen(server->listen_sock, SOMAXCONN) == SOCKET_ERROR && !console_interrupted()) {
+        log_error(WSAGetLastError(), "listen failed");
         return false;
     }
     TRACE(STEP, NULL, NULL, "listen(SOMAXCONN) -> 0: clients may come");
@@ -828,7 +707,7 @@ bool server_start(LPServer server)
     int error = WSAStartup(MAKEWORD(2, 2), &data);
 
     if (error) {
-        complain(error, "WSAStartup failed");
+        log_error(error, "WSAStartup failed");
         return false;
     }
     InitializeCriticalSectionAndSpinCount(&server->cs, SPINS);
@@ -850,7 +729,7 @@ void server_stop(LPServer server)
     server_free(server);
     snprintf(line, sizeof line,
              "stopped: %lu client%s served, %d at once, %llu bytes in, %llu bytes out, %d Proactor thread%s\n",
-             server->served, plural((int)server->served), server->peak, server->in, server->out, server->windows,
-             plural(server->windows));
-    line_print(STD_OUTPUT_HANDLE, line);
+             server->served, text_plural((int)server->served), server->peak, server->in, server->out, server->windows,
+             text_plural(server->windows));
+    console_write(STD_OUTPUT_HANDLE, line);
 }

@@ -81,8 +81,8 @@ build_all() {
     flags="-std=c11 -O2 -D__USE_MINGW_ANSI_STDIO=1"
     [ "$windows" ] && cc=${HOST_CC:-gcc} cross=${HOST_CC:-gcc} libraries="-static -lws2_32"
     mkdir -p "$work"
-    [ "$windows" ] || sh "$top/tests/need.sh" "$cc=gcc,libc6-dev" $cross=gcc-mingw-w64-x86-64 wine=wine,wine64 || exit 1
-    "$cc" $flags -o "$load" "$here/load.c" "$here/echo.c" "$here/chat.c" "$here/net.c" $libraries || exit 1
+    [ "$windows" ] || sh "$top/tests/scripts/need.sh" "$cc=gcc,libc6-dev" $cross=gcc-mingw-w64-x86-64 wine=wine,wine64 || exit 1
+    "$cc" $flags -o "$load" "$here/load.c" "$here"/load_*.c $libraries || exit 1
     $cross $flags -o "$work/textbook.exe" "$here/textbook.c" -static -lws2_32 || exit 1
     chat_servers="server"
     if build_asio; then chat_servers="server asio"; fi
@@ -97,7 +97,7 @@ build_asio() {
     [ -z "$windows" ] && command -v apt-get >/dev/null || return 1
     example_echo=$(find_example echo/async_tcp_echo_server.cpp)
     if [ ! -f /usr/include/asio.hpp ] || [ -z "$example_echo" ] || ! command -v x86_64-w64-mingw32-g++ >/dev/null; then
-        sh "$top/tests/need.sh" asio-headers=libasio-dev,libasio-doc,g++-mingw-w64-x86-64
+        sh "$top/tests/scripts/need.sh" asio-headers=libasio-dev,libasio-doc,g++-mingw-w64-x86-64
     fi
     example_echo=$(find_example echo/async_tcp_echo_server.cpp)
     example_chat=$(find_example chat/chat_server.cpp)
@@ -138,7 +138,7 @@ wine_prepare() {
         mkdir -p "$template"
         WINEPREFIX=$template $wine wineboot --init >"$work/wineboot.log" 2>&1 </dev/null
         WINEPREFIX=$template $wineserver -w
-        [ ! -f "$template/system.reg" ] || : >"$template/ready" # as tests/wine.sh leaves it
+        [ ! -f "$template/system.reg" ] || : >"$template/ready" # as tests/scripts/wine.sh leaves it
     fi
     for clone in "$work/wine-1" "$work/wine-2"; do
         rm -rf "$clone"
@@ -260,6 +260,10 @@ echo_rows() {
         kernel_to 1
     fi
     in_turn ping-500 "$large_servers" pingpong --clients 500 --seconds $long
+    # Just over one window, two windows and nine: the sizes at which fairness among windows is hardest.
+    for clients in 63 126 559; do
+        in_turn ping-$clients "$large_servers" pingpong --clients $clients --seconds $long
+    done
     in_turn bulk "$echo_servers" bulk --seconds $short
     in_turn connect "$echo_servers" connect --seconds $short
     for each in $processes; do end "$each"; done

@@ -4,7 +4,7 @@
 #ifndef LOAD_H
 #define LOAD_H
 
-#include "net.h"
+#include "load_net.h"
 
 enum { MAX_PIDS = 8, MESSAGE = 64 /* bytes of an echo message and of a chat text */ };
 
@@ -32,14 +32,14 @@ typedef struct Options {
 
 void report(const char *name, double value);
 
-/* echo.c */
+/* load_echo.c */
 void run_pingpong(const Options *options); /* each client sends as soon as it is answered */
 void run_lockstep(const Options *options); /* all send, all are answered, and so on */
 void run_crowd(const Options *options);    /* a few of them play among thousands who do not */
 void run_bulk(const Options *options);     /* one client sends and receives all it can */
 void run_connect(const Options *options);  /* connect, one message, close */
 
-/* chat.c: the first client talks, the others listen */
+/* load_chat.c: the first client talks, the others listen */
 void run_burst(const Options *options); /* all lines at once */
 void run_paced(const Options *options); /* one line after the other */
 

@@ -4,7 +4,7 @@
  * told of it. On a console it pauses, so that one can read; with --fast, or into a file, it does not. It ends with 0,
  * or with 1 when the server did not do what was expected.
  */
-#include "../test.h"
+#include "../harness/test.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,8 @@
 # run.sh full               the same with many more seeds, a few minutes
 # run.sh seed MODE SEED     plays one seed and tells all that happens
 # run.sh coverage           the lines of the server that no seed reached
-# run.sh fuzz SECONDS       clang's libFuzzer; what it finds of interest joins corpus/
+# run.sh fuzz SECONDS       clang's libFuzzer; what it finds of interest joins build/sim/corpus
+# run.sh pack               minimises the corpus, with what was found, and packs it into corpus.txt
 # Environment: SEEDS (number), FROM (the first), JOBS.
 set -eu
 cd "$(dirname "$0")"
@@ -13,15 +14,15 @@ FROM=${FROM:-1}
 JOBS=${JOBS:-2}
 
 build() {
-    sh ../need.sh make=make gcc=gcc,libc6-dev >&2
+    sh ../scripts/need.sh make=make gcc=gcc,libc6-dev >&2
     make -s -j2 "$1" OUT="$OUT" SERVER="$SERVER"
 }
 
 build_fuzzer() {
-    sh ../need.sh clang=clang >&2
+    sh ../scripts/need.sh clang=clang >&2
     echo 'int LLVMFuzzerTestOneInput(void);int LLVMFuzzerTestOneInput(void){return 0;}' |
         clang -fsanitize=fuzzer,address -x c - -o /dev/null 2>/dev/null ||
-        sh ../need.sh no-such-command=libclang-rt-14-dev >&2
+        sh ../scripts/need.sh no-such-command=libclang-rt-14-dev >&2
     make -s fuzz OUT="$OUT" SERVER="$SERVER"
 }
 
@@ -44,13 +45,56 @@ calls() {
              END { for (i = 1; i <= n; i++) printf "%-40s %14d %12d\n", order[i], made[order[i]], failed[order[i]] }'
 }
 
+# corpus.txt has one input a line, as a format of printf(1). Fills OUT/corpus; what the fuzzer added there stays.
+unpack() {
+    mkdir -p "$OUT/corpus"
+    rm -f "$OUT"/corpus/line-*
+    number=0
+    while IFS= read -r line; do
+        number=$((number + 1))
+        # shellcheck disable=SC2059
+        printf "$line" >"$OUT/corpus/line-$number"
+    done <corpus.txt
+}
+
+# The first byte, which draws the options, is a number, so that no line begins with a dash. Sorted, so that a diff shows
+# what came and what went.
+pack() {
+    for file in "$1"/*; do
+        od -An -v -to1 "$file" | LC_ALL=C awk '
+            { for (i = 1; i <= NF; i++) {
+                code = substr($i, 1, 1) * 64 + substr($i, 2, 1) * 8 + substr($i, 3, 1)
+                character = code < 32 || code > 126 ? "\\" $i : sprintf("%c", code)
+                if (code == 10) character = "\\n"
+                if (code == 13) character = "\\r"
+                if (character == "\\" || character == "%") character = character character
+                line = line (NR == 1 && i == 1 ? "\\" $i : character)
+            } }
+            END { print line }'
+    done | LC_ALL=C sort
+}
+
+# The fewest inputs, to libFuzzer's best knowledge, that reach all that OUT/corpus reaches.
+minimise_and_pack() {
+    unpack
+    rm -rf "$OUT/minimal"
+    mkdir "$OUT/minimal"
+    "$OUT/fuzz" -set_cover_merge=1 -max_len=9000 -artifact_prefix="$OUT/" "$OUT/minimal" "$OUT/corpus" >"$OUT/merge.txt" 2>&1 ||
+        { tail -n 40 "$OUT/merge.txt" && exit 1; }
+    pack "$OUT/minimal" >"$OUT/corpus.txt"
+    echo "corpus: $(ls "$OUT/corpus" | wc -l) inputs, $(wc -l <"$OUT/corpus.txt") of them do the same"
+    mv "$OUT/corpus.txt" corpus.txt
+    rm -rf "$OUT/corpus"
+}
+
 corpus() {
     build_fuzzer
-    if "$OUT/fuzz" -runs=0 corpus >"$OUT/corpus.txt" 2>&1; then
-        echo "corpus: $(find corpus -type f | wc -l) inputs replayed"
+    unpack
+    if "$OUT/fuzz" -runs=0 -artifact_prefix="$OUT/" "$OUT/corpus" >"$OUT/replay.txt" 2>&1; then
+        echo "corpus: $(ls "$OUT/corpus" | wc -l) inputs replayed"
         passed=$((passed + 1))
     else
-        tail -n 40 "$OUT/corpus.txt"
+        tail -n 40 "$OUT/replay.txt"
         failed=$((failed + 1))
     fi
 }
@@ -98,11 +142,15 @@ seed)
 coverage) coverage ;;
 fuzz)
     build_fuzzer
-    mkdir -p corpus
-    "$OUT/fuzz" -max_total_time="${2:-600}" -max_len=9000 -dict=fuzz.dict -artifact_prefix="$OUT/" corpus
+    unpack
+    "$OUT/fuzz" -max_total_time="${2:-600}" -max_len=9000 -dict=fuzz.dict -artifact_prefix="$OUT/" "$OUT/corpus"
+    ;;
+pack)
+    build_fuzzer
+    minimise_and_pack
     ;;
 *)
-    sed -n '2,7s/^# //p' "$0"
+    sed -n '2,8s/^# //p' "$0"
     exit 2
     ;;
 esac

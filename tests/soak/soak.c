@@ -435,6 +435,28 @@ static void servers_end(void)
     if (failed_count) servers_show();
 }
 
+/* Is damage seen at all? A program that does damage must be caught. */
+static void heap_check_checked(const char *program)
+{
+    if (on_wine()) {
+        heap_planted(program, "--overrun");
+        heap_planted(program, "--late");
+        servers_free();
+    } else {
+        printf("skipped: patterns in the heap, which on Windows are switched on with gflags\n");
+        skipped_count++;
+    }
+}
+
+static void print_counts(void)
+{
+    if (skipped_count) {
+        printf("\n%d passed, %d failed, %d skipped\n", passed_count, failed_count, skipped_count);
+    } else {
+        printf("\n%d passed, %d failed\n", passed_count, failed_count);
+    }
+}
+
 int main(int argc, char *argv[])
 {
     long long seconds = argc > 2 ? atoi(argv[2]) : 60;
@@ -452,14 +474,7 @@ int main(int argc, char *argv[])
     net_init();
     printf("soak: %lld s, seed %u\n", seconds, seed);
     fflush(stdout);
-    if (on_wine()) {
-        heap_planted(argv[0], "--overrun");
-        heap_planted(argv[0], "--late");
-        servers_free();
-    } else {
-        printf("skipped: patterns in the heap, which on Windows are switched on with gflags\n");
-        skipped_count++;
-    }
+    heap_check_checked(argv[0]);
     heap_patterns(server_exe, true);
     started = servers_open();
     heap_patterns(server_exe, false);
@@ -472,10 +487,6 @@ int main(int argc, char *argv[])
     }
     servers_kill();
     servers_free();
-    if (skipped_count) {
-        printf("\n%d passed, %d failed, %d skipped\n", passed_count, failed_count, skipped_count);
-    } else {
-        printf("\n%d passed, %d failed\n", passed_count, failed_count);
-    }
+    print_counts();
     return failed_count ? 1 : 0;
 }

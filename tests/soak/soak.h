@@ -2,7 +2,7 @@
 #ifndef SOAK_H
 #define SOAK_H
 
-#include "../test.h"
+#include "../harness/test.h"
 
 enum { GUESTS = 14, LISTENERS = 3 };
 
@@ -43,13 +43,13 @@ bool wrong(volatile LONG *count, const char *format, ...);
 Client *guest_connect(Player *player);
 void guest_gone(Guest *guest, bool reset);
 
-/* echo.c */
+/* soak_echo.c */
 void echo_come(Player *player, Guest *guest);
 void echo_act(Player *player, Guest *guest);
 void echo_leave(Player *player, Guest *guest);
 bool echo_take(Guest *guest); /* all that must still come back */
 
-/* chat.c */
+/* soak_chat.c */
 void chat_come(Player *player, Guest *guest);
 void chat_act(Player *player, Guest *guest);
 void chat_leave(Player *player, Guest *guest);

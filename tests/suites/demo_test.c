@@ -1,5 +1,5 @@
 /* demo_test.c - demo.exe, the lesson that plays by itself. */
-#include "../test.h"
+#include "../harness/test.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -69,9 +69,3 @@ TEST(demo_fails)
     CHECK_EQ(server_wait(demo, PATIENCE_MS), 2);
     CHECK_HAS(server_errors(demo), "usage: demo.exe [--fast]");
 }
-
-const TestCase demo_tests[] = {
-    { "demo_fast", demo_fast },
-    { "demo_fails", demo_fails },
-    { NULL, NULL },
-};

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 top=$PWD
 bin=build/windows/bin
 copy=build/windows/copy # of the project: mingw32-make clean removes its build folder
-sh tests/need.sh x86_64-w64-mingw32-gcc=gcc-mingw-w64-x86-64 wine=wine,wine64
+sh tests/scripts/need.sh x86_64-w64-mingw32-gcc=gcc-mingw-w64-x86-64 wine=wine,wine64
 
 # Debian's sources of make, by way of the system's own list of packages, without changing it.
 make_fetch() {
@@ -64,7 +64,7 @@ at_cmd() {
     path=$(echo "$top/$bin" | tr / '\\')
     path="Z:$path;${sh_too:+Z:$path\\unix;}C:\\windows\\system32;C:\\windows"
     printf '@%s\r\n' "set PATH=$path" "$*" 'exit %errorlevel%' >build/windows/typed.cmd
-    (cd "$copy" && env -i PATH="$PATH" HOME="$HOME" sh "$top/tests/wine.sh" cmd /d /c '..\typed.cmd')
+    (cd "$copy" && env -i PATH="$PATH" HOME="$HOME" sh "$top/tests/scripts/wine.sh" cmd /d /c '..\typed.cmd')
 }
 
 # expect CODE COMMAND: it must end with this exit code. Not shown are the compiler's lines, and a remark of Wine's on the

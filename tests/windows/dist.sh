@@ -4,7 +4,7 @@
 # language, code page 949), from cmd.
 set -eu
 cd "$(dirname "$0")/../.."
-sh tests/need.sh zip=zip unzip=unzip localedef=locales iconv=libc-bin
+sh tests/scripts/need.sh zip=zip unzip=unzip localedef=locales iconv=libc-bin
 version=$(sed -n 's/^#define VERSION "\(.*\)"/\1/p' Overlapped.h ./*.cpp)
 name=overlapped-io-$version
 out=build/windows/dist

@@ -79,7 +79,7 @@ for file in "$@"; do
     no_unsafe "$file" "$unsafe" _CRT_SECURE_NO_WARNINGS
     no_unsafe "$file" "$old" _WINSOCK_DEPRECATED_NO_WARNINGS
 done
-for file in Overlapped.h tests/*.h; do
+for file in Overlapped.h tests/harness/*.h; do
     no_gnu "$file"
 done
 [ $bad = 0 ] && echo "what Visual Studio would refuse: $# files"

@@ -1,0 +1,90 @@
+/* load_net.h - what the load generator needs of the system, the same on Linux and on Windows: sockets
+ * that never block, one thread that waits for many of them, a clock, and what processes have used.
+ */
+#ifndef LOAD_NET_H
+#define LOAD_NET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#ifdef _WIN32
+#ifndef _WIN32_WINNT
+#define _WIN32_WINNT 0x0601
+#endif
+#ifndef WIN32_LEAN_AND_MEAN
+#define WIN32_LEAN_AND_MEAN
+#endif
+#include <winsock2.h>
+typedef SOCKET Socket;
+#else
+typedef int Socket;
+#endif
+
+/* Prints "load: ..." and ends the program with 1. */
+void fail(const char *format, ...);
+
+/* The same after a call of the system that failed, with the error's number. */
+void fail_call(const char *call);
+
+/* So many bytes, all 0; never NULL. */
+void *must_alloc(size_t bytes);
+
+/* Starts Winsock where there is one, and raises the limit of open sockets as far as allowed.
+ * Returns that limit. */
+long net_start(void);
+
+/* Connects to 127.0.0.1:port and returns a socket that does not block, TCP_NODELAY set. `nth`
+ * chooses the address it comes from, some thousand connections each, so that ports do not run out.
+ */
+Socket net_connect(int port, long nth);
+
+/* The same, but returns false when nobody listens there. */
+bool net_try_connect(int port, long nth, Socket *sock);
+
+void net_close(Socket sock);
+
+/* Both return the bytes moved, 0 when it would block, and -1 at the end or after an error. */
+long net_send(Socket sock, const char *data, size_t bytes);
+long net_recv(Socket sock, char *data, size_t room);
+
+/* As above, but wait, and the end or an error ends the program. */
+void net_send_all(Socket sock, const char *data, size_t bytes);
+void net_recv_all(Socket sock, char *data, size_t bytes);
+
+/* A port of 127.0.0.1 that nothing listens on. */
+int net_free_port(void);
+
+/* ---- waiting for many sockets ---- */
+
+typedef struct Poller Poller;
+
+typedef struct Ready {
+    int index; /* as given to poller_add() */
+    bool can_read, can_write;
+} Ready;
+
+Poller *poller_open(int room);
+void poller_close(Poller *poller);
+
+/* Watches `sock`, for reading always and for writing if asked. The indexes of a poller are 0, 1, 2
+ * and so on. */
+void poller_add(Poller *poller, Socket sock, int index, bool want_write);
+void poller_change(Poller *poller, Socket sock, int index, bool want_write);
+
+/* Waits at most so long, and returns how many were put into `ready`. */
+int poller_wait(Poller *poller, double seconds, Ready *ready, int room);
+
+/* ---- clock and processes ---- */
+
+/* Seconds since some moment. */
+double now(void);
+
+void pause_for(double seconds);
+
+/* Seconds of processor time, user and kernel, that these processes have used so far. */
+double used_cpu(const long *pids, int count);
+
+/* KiB of memory that the process holds resident. */
+double used_memory(long pid);
+
+#endif

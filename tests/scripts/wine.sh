@@ -1,0 +1,22 @@
+#!/bin/sh
+# wine.sh PROGRAM.EXE [ARGUMENT ...]: runs it under Wine, quietly, in the project's own prefix build/wine, so that the
+# user's ~/.wine stays untouched. wine.sh --end stops what Wine keeps running in that prefix.
+set -u
+top=$(cd "$(dirname "$0")/../.." && pwd)
+export WINEPREFIX="$top/build/wine" WINEDEBUG=-all WINEDLLOVERRIDES="mscoree,mshtml,winemenubuilder.exe,winedbg.exe="
+unset DISPLAY WAYLAND_DISPLAY
+
+if [ "$1" = --end ]; then
+    [ ! -d "$WINEPREFIX" ] || wineserver -k >/dev/null 2>&1
+    exit 0
+fi
+if [ ! -f "$WINEPREFIX/ready" ]; then
+    echo "Preparing Wine in build/wine (once, some seconds) ..." >&2
+    mkdir -p "$WINEPREFIX"
+    if ! wineboot --init >"$WINEPREFIX/log" 2>&1 </dev/null; then
+        cat "$WINEPREFIX/log" >&2
+        exit 1
+    fi
+    : >"$WINEPREFIX/ready"
+fi
+exec wine "$@"

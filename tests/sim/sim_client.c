@@ -1,0 +1,248 @@
+/* sim_client.c - scripted clients: how they behave, and what every one of them may expect. */
+#include "sim_client.h"
+
+enum {
+    MAX_SCRIPTED = 256,
+    PATIENCE = 20 * 1000 * 1000, /* us without an answer: the server hangs */
+    CHUNK = 8192
+};
+
+Client *clients[MAX_SCRIPTED];
+int client_count;
+
+static const Model *model;
+static int served_at_once; /* the least that the options let in; 0: no limit */
+
+bool client_prompt(const Client *client)
+{
+    return client->manner <= STAYER;
+}
+
+/* ---- the end of a client ---- */
+
+static void client_over(Client *client)
+{
+    client->over = true;
+    tell("client %d is over: %s, sent %lu, got %lu", client->id,
+         client->eof     ? "end of file"
+         : client->reset ? "reset"
+                         : "its own will",
+         (unsigned long)client->sent, (unsigned long)client->got);
+}
+
+/* When so many may be refused at once that some are closed without a word. */
+static bool crowd(void)
+{
+    return served_at_once && client_count >= served_at_once + 62;
+}
+
+static void check_refusal(Client *client)
+{
+    bool full = client->begun[0] == 's';
+    int most = full ? plan.max_clients : plan.max_per_ip;
+    char line[64];
+    int length = text_write(line, sizeof line, "%s full: %d client%s at most\r\n", full ? "server" : "your address is",
+                            most, most == 1 ? "" : "s");
+
+    if (!most || client_count <= most) violation("client %d was refused, but the server is not full", client->id);
+    if (client->eof && !client->conn.excused
+        && (client->got != (uint64_t)length || memcmp(client->begun, line, (size_t)length) != 0))
+        violation("client %d was refused with other words", client->id);
+    stats->refused++;
+}
+
+static void client_ended(Client *client)
+{
+    Conn *conn = &client->conn;
+
+    client_over(client);
+    if (client->refused) {
+        check_refusal(client);
+    } else if (client->reset && client_prompt(client) && !conn->excused && !crowd()) {
+        if (faults_loose-- <= 0) violation("client %d was reset, and had done nothing wrong", client->id);
+        conn->excused = true;
+    } else if (!(crowd() && client->got == 0)) {
+        model->ended(client);
+    }
+    if (!client->reset) conn_close(conn);
+}
+
+/* ---- one look ---- */
+
+static bool client_reads(const Client *client)
+{
+    if (client->manner == DEAF) return false;
+    return client->manner != LATE || now >= client->doom;
+}
+
+static bool client_read(Client *client)
+{
+    char bytes[CHUNK];
+    size_t most = client->cut < sizeof bytes ? client->cut : sizeof bytes;
+    size_t count = conn_receive(&client->conn, bytes, (size_t)rnd_between(1, most));
+
+    if (!count) return false;
+    if (client->got < sizeof client->begun) {
+        size_t room = sizeof client->begun - (size_t)client->got;
+        memcpy(client->begun + client->got, bytes, count < room ? count : room);
+    }
+    if (client->got == 0 && (bytes[0] == 's' || bytes[0] == 'y')) client->refused = true;
+    client->got += count;
+    if (!client->refused) model->hear(client, bytes, count);
+    return true;
+}
+
+static bool client_send(Client *client)
+{
+    char bytes[CHUNK];
+    size_t most = client->cut < sizeof bytes ? client->cut : sizeof bytes, count;
+
+    if (client->said) return false;
+    count = model->say(client, bytes, (size_t)rnd_between(1, most));
+    if (count) count = conn_send(&client->conn, bytes, count);
+    client->sent += count;
+    if (count) model->spoke(client);
+    stats->bytes += count;
+    return count > 0;
+}
+
+/* What it does out of its own will, at its time. Returns true when that was its end. */
+static bool client_act(Client *client)
+{
+    bool doomed = now >= client->doom;
+
+    if (client->manner == HASTY && doomed)
+        conn_close(&client->conn);
+    else if (client->manner == RESETTER && doomed)
+        conn_reset(&client->conn);
+    else if (client->manner == CLOSER && client->said && model->content(client))
+        conn_close(&client->conn);
+    else if (!(client->manner == VANISHER && doomed))
+        return false;
+    client_over(client);
+    return true;
+}
+
+/* Returns true when anything went on. */
+static bool client_live(Client *client)
+{
+    Conn *conn = &client->conn;
+    bool busy = false;
+
+    if (client_reads(client)) busy = client_read(client);
+    if (client->eof || (conn->down.fin && client_reads(client) && !conn->down.count)) {
+        client->eof = true;
+        client_ended(client);
+        return true;
+    }
+    if (conn->reset_by_server && !conn->down.count) {
+        client->reset = true;
+        client_ended(client);
+        return true;
+    }
+    if (!client->refused && client_send(client)) busy = true;
+    if (!client->said && client->sent == client->total) {
+        client->said = busy = true;
+        if (client->manner == POLITE || client->manner == LATE) conn_fin(conn);
+    }
+    if (client_act(client)) return true;
+    return busy;
+}
+
+static void client_check_patience(const Client *client)
+{
+    if (!client_prompt(client) || client->conn.excused || interrupt_time() != NEVER) return;
+    if (now - client->last < PATIENCE) return;
+    if (!client->conn.accepted) violation("client %d was never accepted", client->id);
+    if (!model->content(client) || (client->manner == POLITE && client->said))
+        violation("client %d waits and waits: sent %lu, got %lu", client->id, (unsigned long)client->sent,
+                  (unsigned long)client->got);
+}
+
+static void client_look(void *argument)
+{
+    Client *client = (Client *)argument;
+
+    if (client->over) return;
+    if (!client->connected) {
+        client->connected = true;
+        client->last = now;
+        tell("client %d connects", client->id);
+        conn_open(&client->conn, client->id);
+    }
+    if (client_live(client)) {
+        client->last = now;
+        client->idle = 0;
+    } else {
+        client_check_patience(client);
+        client->idle = client->idle < (client_prompt(client) ? 5000 : 100000) ? 2 * client->idle + 100 : client->idle;
+    }
+    if (!client->over) happen_in(client->idle + rnd_between(1, client->pace), client_look, client);
+}
+
+/* ---- all of them ---- */
+
+static Client *client_new(void)
+{
+    Client *client = (Client *)arena(sizeof *client);
+    static const int likely[] = { POLITE, POLITE, POLITE, CLOSER, CLOSER, STAYER, STAYER };
+
+    if (client_count == MAX_SCRIPTED) violation("more clients than the simulator has");
+    client->id = client_count + 1;
+    clients[client_count++] = client;
+    client->manner = chance(700) ? (Manner)likely[rnd(7)] : (Manner)rnd(MANNERS);
+    client->pace = rnd_between(1, 20000);
+    client->cut = plan.bulk ? CHUNK : (size_t)rnd_between(1, CHUNK);
+    client->doom = now + rnd_between(1, 2 * plan.span);
+    if (plan.flood) client->manner = client_count == 3 ? DEAF : client->manner == DEAF ? STAYER : client->manner;
+    model->prepare(client);
+    stats->clients++;
+    return client;
+}
+
+void clients_start(void)
+{
+    model = strcmp(plan.mode, "chat") == 0 ? &chat_model : &echo_model;
+    served_at_once = plan.max_clients;
+    if (plan.max_per_ip && (!served_at_once || plan.max_per_ip < served_at_once)) served_at_once = plan.max_per_ip;
+    for (int i = 0; i < plan.clients; i++) happen_in(rnd(plan.span), client_look, client_new());
+}
+
+/* One more, when nothing fails any more: is the server alive? */
+void clients_witness(void)
+{
+    Client *client = client_new();
+
+    client->manner = chance(500) ? POLITE : CLOSER;
+    client->witness = true;
+    happen_in(0, client_look, client);
+}
+
+bool clients_busy(void)
+{
+    for (int i = 0; i < client_count; i++) {
+        const Client *client = clients[i];
+        if (client->over || client->manner == DEAF || client->manner == VANISHER) continue;
+        if (client->manner == STAYER && client->said && model->content(client)) continue;
+        return true;
+    }
+    return false;
+}
+
+int clients_total(void)
+{
+    return client_count;
+}
+
+void clients_finish(void)
+{
+    for (int i = 0; i < client_count; i++) {
+        const Client *client = clients[i];
+        if (client->connected && !client->over && client_prompt(client) && !client->conn.excused
+            && client->conn.accepted)
+            violation("client %d was never told that the server is down", client->id);
+        if (client->conn.accepted && !client->conn.server_closed)
+            violation("the socket of client %d was not closed", client->id);
+    }
+    model->finish();
+}

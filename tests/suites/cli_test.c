@@ -1,0 +1,295 @@
+/* cli_test.c - the command line and the console: options, addresses, errors, and what is printed when.
+ */
+#include "../harness/test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- bad command lines ---- */
+
+typedef struct BadLine {
+    const char *options;
+    const char *named; /* what the error line must name */
+} BadLine;
+
+/* One line that names the culprit, the usage hint, exit code 2, and nothing on stdout. */
+static void check_refused(const BadLine *bad)
+{
+    Server *server = server_run(bad->options);
+    char line[300];
+    const char *errors, *rest;
+
+    CHECK_EQ(server_wait(server, PATIENCE_MS), 2);
+    errors = server_errors(server);
+    rest = strchr(errors, '\n');
+    CHECK(rest != NULL);
+    snprintf(line, sizeof line, "%.*s", (int)(rest - errors), errors);
+    CHECK(strncmp(line, "server: ", 8) == 0);
+    CHECK_HAS(line, bad->named);
+    CHECK(strncmp(rest + 1, "usage: ", 7) == 0);
+    CHECK_STR(server_output(server), "");
+}
+
+static const BadLine bad_lines[] = {
+    { "--port 99999", "--port" },
+    { "--port 65536", "--port" },
+    { "--port -1", "--port" },
+    { "--port x", "--port" },
+    { "--port 80x", "--port" },
+    { "--port \"\"", "--port" },
+    { "--port 4294967296", "--port" },
+    { "--port 18446744073709551617", "--port" },
+    { "--port", "--port" },
+    { "--quiet --port", "--port" },
+    { "99999", "99999" },
+    { "ninety", "ninety" },
+    { "9000 9001", "9001" },
+    { "9000 --port 9001", "--port" },
+    { "--frobnicate", "--frobnicate" },
+    { "-x", "-x" },
+    { "--ports 9000", "--ports" },
+    { "--echo --chat", "--echo" },
+    { "--chat --echo", "--chat" },
+    { "--bind 1.2.3.999", "--bind" },
+    { "--bind 1.2.3.999", "1.2.3.999" },
+    { "--bind localhost:80", "--bind" },
+    { "--bind ::g", "--bind" },
+    { "--bind \"\"", "--bind" },
+    { "--bind", "--bind" },
+    { "--max-clients 0", "--max-clients" },
+    { "--max-clients 10001", "--max-clients" },
+    { "--max-clients -5", "--max-clients" },
+    { "--max-clients abc", "--max-clients" },
+    { "--max-clients 4294967297", "--max-clients" },
+    { "--max-clients", "--max-clients" },
+};
+
+TEST(cli_bad_options)
+{
+    for (size_t i = 0; i < sizeof bad_lines / sizeof bad_lines[0]; i++) {
+        check_refused(&bad_lines[i]);
+        if (test_has_failed()) printf("    with the options: %s\n", bad_lines[i].options);
+        CHECK_STILL_GOOD();
+        servers_free();
+    }
+}
+
+TEST(cli_help_and_version)
+{
+    static const char *const options[] = { "PORT",    "--echo",        "--chat", "--port",   "--bind",
+                                           "--quiet", "--max-clients", "--help", "--version" };
+    Server *server = server_run("--help");
+    const char *text;
+
+    CHECK_EQ(server_wait(server, PATIENCE_MS), 0);
+    text = server_output(server);
+    CHECK_HAS(text, "usage: ");
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) CHECK_HAS(text, options[i]);
+    CHECK_STR(server_errors(server), "");
+
+    server = server_run("--version");
+    CHECK_EQ(server_wait(server, PATIENCE_MS), 0);
+    text = server_output(server);
+    CHECK_EQ(count_text(text, "\n"), 1);
+    CHECK(strpbrk(text, "0123456789") != NULL);
+    CHECK_STR(server_errors(server), "");
+}
+
+/* ---- ports ---- */
+
+/* One that is free now, and very likely a moment later. */
+static int free_port(void)
+{
+    SOCKADDR_IN name;
+    int size = sizeof name, port = 0;
+    SOCKET sock = socket(AF_INET, SOCK_STREAM, 0);
+
+    ZeroMemory(&name, sizeof name);
+    name.sin_family = AF_INET;
+    if (sock == INVALID_SOCKET) return 0;
+    if (bind(sock, (SOCKADDR *)&name, sizeof name) == 0 && getsockname(sock, (SOCKADDR *)&name, &size) == 0) {
+        port = ntohs(name.sin_port);
+    }
+    closesocket(sock);
+    return port;
+}
+
+static void check_port(const char *format)
+{
+    char options[64];
+    int port = free_port();
+    Server *server;
+
+    snprintf(options, sizeof options, format, port);
+    server = server_run(options);
+    CHECK(server_listens(server));
+    CHECK_EQ(server_port(server), port);
+    CHECK(client_echoes(client_connect(server), "hello"));
+    CHECK_EQ(server_stop(server), 0);
+}
+
+TEST(cli_port)
+{
+    check_port("%d");
+    CHECK_STILL_GOOD();
+    check_port("--port %d");
+    CHECK_STILL_GOOD();
+    check_port("--echo %d --quiet --max-clients 10000");
+}
+
+static void check_port_in_use(Server *server, const char *format)
+{
+    char options[64], port[16];
+    Server *second;
+
+    snprintf(options, sizeof options, format, server_port(server));
+    snprintf(port, sizeof port, "%d", server_port(server));
+    second = server_run(options);
+    CHECK_EQ(server_wait(second, PATIENCE_MS), 1);
+    CHECK_HAS(server_errors(second), port);
+    CHECK_HAS(server_errors(second), "server: ");
+    CHECK_EQ(count_text(server_errors(second), "\n"), 1);
+    CHECK_STR(server_output(second), "");
+}
+
+TEST(cli_port_in_use)
+{
+    Server *server = server_start("--echo --quiet");
+
+    CHECK(server != NULL);
+    check_port_in_use(server, "--port %d");
+    CHECK_STILL_GOOD();
+    check_port_in_use(server, "%d --bind 127.0.0.1");
+    CHECK_STILL_GOOD();
+    CHECK(client_echoes(client_connect(server), "undisturbed"));
+    CHECK_EQ(server_stop(server), 0);
+}
+
+/* ---- addresses ---- */
+
+static bool answers_at(Server *server, const char *address)
+{
+    Client *client = client_connect_to(address, server_port(server));
+    bool answers = client_echoes(client, "hello");
+
+    client_close(client);
+    return answers;
+}
+
+TEST(cli_bind_every_address)
+{
+    Server *server = server_start("--echo");
+    char line[128];
+
+    SKIP_IF(!have_ipv6(), "this machine has no IPv6");
+    CHECK(answers_at(server, "::1"));
+    CHECK(answers_at(server, "127.0.0.1"));
+    snprintf(line, sizeof line, "echo server listening on [::]:%d (Ctrl+C stops it)\n", server_port(server));
+    CHECK(strncmp(server_output(server), line, strlen(line)) == 0);
+    snprintf(line, sizeof line, "\ntry: telnet localhost %d\n", server_port(server));
+    CHECK_HAS(server_output(server), line);
+    CHECK(server_line(server, "#1 [::1]:", " connected (1 client)") != NULL);
+    CHECK(server_line(server, "#2 127.0.0.1:", " connected (1 client)") != NULL);
+    CHECK_EQ(server_stop(server), 0);
+}
+
+TEST(cli_bind_ipv4)
+{
+    Server *server = server_start("--echo --quiet --bind 127.0.0.1");
+    char line[128];
+
+    CHECK(answers_at(server, "127.0.0.1"));
+    CHECK(!have_ipv6() || !answers_at(server, "::1"));
+    CHECK(!answers_at(server, "127.0.0.2"));
+    snprintf(line, sizeof line, "echo server listening on 127.0.0.1:%d (Ctrl+C stops it)\n", server_port(server));
+    CHECK(strncmp(server_output(server), line, strlen(line)) == 0);
+    CHECK_EQ(server_stop(server), 0);
+}
+
+TEST(cli_bind_ipv6)
+{
+    Server *server;
+    char line[128];
+
+    SKIP_IF(!have_ipv6(), "this machine has no IPv6");
+    server = server_start("--echo --quiet --bind ::1");
+    CHECK(answers_at(server, "::1"));
+    CHECK(!answers_at(server, "127.0.0.1"));
+    snprintf(line, sizeof line, "echo server listening on [::1]:%d (Ctrl+C stops it)\n", server_port(server));
+    CHECK(strncmp(server_output(server), line, strlen(line)) == 0);
+    CHECK_EQ(server_stop(server), 0);
+}
+
+/* 192.0.2.1 is kept for examples: no machine has it. */
+TEST(cli_bind_foreign_address)
+{
+    Server *server = server_run("--port 0 --bind 192.0.2.1");
+
+    CHECK_EQ(server_wait(server, PATIENCE_MS), 1);
+    CHECK_HAS(server_errors(server), "192.0.2.1");
+    CHECK_EQ(count_text(server_errors(server), "\n"), 1);
+    CHECK_STR(server_output(server), "");
+}
+
+/* ---- the console ---- */
+
+/* "HH:MM:SS #" and the rest as given, with the client's port put in. */
+static void check_line(Server *server, const char *format, int port)
+{
+    char expected[128];
+    const char *line;
+
+    snprintf(expected, sizeof expected, format, port);
+    line = server_line(server, expected, NULL);
+    CHECK_HAS(line, expected);
+    CHECK_STR(line + 9, expected);
+    for (int i = 0; i < 9; i++) {
+        CHECK(strchr(i == 8 ? " " : i % 3 == 2 ? ":" : "0123456789", line[i]) != NULL);
+    }
+}
+
+TEST(cli_console_lines)
+{
+    Server *server = server_start("--echo --bind 127.0.0.1");
+    Client *first = client_connect_to("127.0.0.1", server_port(server)), *second;
+    int port1 = client_port(first), port2;
+
+    check_line(server, "#1 127.0.0.1:%d connected (1 client)", port1);
+    CHECK_STILL_GOOD();
+    second = client_connect_to("127.0.0.1", server_port(server));
+    port2 = client_port(second);
+    check_line(server, "#2 127.0.0.1:%d connected (2 clients)", port2);
+    CHECK_STILL_GOOD();
+    CHECK(client_echoes(first, "hello, world"));
+    client_close(first);
+    check_line(server, "#1 127.0.0.1:%d left (1 client): in 12 bytes, out 12 bytes, closed by the client", port1);
+    CHECK_STILL_GOOD();
+    CHECK(client_echoes(second, "12345"));
+    CHECK(server_interrupt(server));
+    CHECK(client_at_eof(second));
+    client_close(second);
+    CHECK_EQ(server_wait(server, PATIENCE_MS), 0);
+    check_line(server, "#2 127.0.0.1:%d left (0 clients): in 5 bytes, out 5 bytes, the server is stopping", port2);
+    CHECK_STILL_GOOD();
+    CHECK_STR(server_line(server, "stopped: ", NULL),
+              "stopped: 2 clients served, 2 at once, 17 bytes in, 17 bytes out, 1 Proactor thread");
+    CHECK_EQ(count_text(server_output(server), "\n"), 7);
+    CHECK_STR(server_errors(server), "");
+}
+
+TEST(cli_quiet)
+{
+    Server *server = server_start("--quiet --max-clients 1");
+    Client *client = client_connect(server);
+    char line[64];
+
+    CHECK(client_echoes(client, "psst"));
+    CHECK(client_line(client_connect(server), line, sizeof line));
+    CHECK_STR(line, "server full: 1 client at most");
+    CHECK_EQ(server_stop(server), 0);
+    CHECK_EQ(count_text(server_output(server), "\n"), 2);
+    CHECK_HAS(server_output(server), "echo server listening on ");
+    CHECK_HAS(server_output(server), "\nstopped: ");
+    CHECK_STR(server_errors(server), "");
+}

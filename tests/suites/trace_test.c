@@ -1,0 +1,280 @@
+/* trace_test.c - --trace tells the lecture's steps in the lecture's order, and --trace-file draws them all. */
+#include "../harness/timeline.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- the narration ---- */
+
+enum { COLUMNS = 100 };
+
+/* A line that comes after the one of the step before: of this thread, with both parts in it. */
+typedef struct Step {
+    const char *thread, *part, *part2;
+} Step;
+
+/* One client connects, says "hello", reads the answer, half-closes. */
+static const Step one_message[] = {
+    { " main ", "WSASocketW(", "WSA_FLAG_OVERLAPPED" },
+    { " main ", "_beginthreadex(", "proactor 1" }, /* before listen() */
+    { " main ", "listen(", "-> 0" },
+    { " main ", "accept() ...", "" },
+    { " main ", " -> ", "client" },
+    { " main ", "WSACreateEvent(", "echo" },
+    { " main ", "in s_arr", "of window 1" },
+    { " proactor 1 ", "-> WSA_WAIT_EVENT_0 + 0", "wake event" },
+    { " proactor 1 ", "opened(", "" },
+    { " proactor 1 ", "WSARecv(len=", "-> WSA_IO_PENDING (997)" },
+    { " proactor 1 ", "WSAWaitForMultipleEvents(2 events", "..." },
+    { " proactor 1 ", "-> WSA_WAIT_EVENT_0 + 1", "e_arr[2], so s_arr[2]: #1" },
+    { " proactor 1 ", "WSAGetOverlappedResult", "-> TRUE, 6 bytes" },
+    { " proactor 1 ", "received(6 bytes", "\"hello\\n\"" },
+    { " proactor 1 ", "WSASend(6 bytes", "-> 0: finished at once" },
+    { " proactor 1 ", "WSAGetOverlappedResult", "-> TRUE, 6 bytes" },
+    { " proactor 1 ", "sent(", "" },
+    { " proactor 1 ", "WSARecv(len=", "-> WSA_IO_PENDING (997)" },
+    { " proactor 1 ", "WSAWaitForMultipleEvents(2 events", "..." },
+    { " proactor 1 ", "-> WSA_WAIT_EVENT_0 + 1", "e_arr[2], so s_arr[2]: #1" },
+    { " proactor 1 ", "WSAGetOverlappedResult", "-> TRUE, 0 bytes" },
+    { " proactor 1 ", "received(0 bytes", "" },
+    { " proactor 1 ", "closesocket()", "" },
+    { " proactor 1 ", "session is freed", "" },
+    { " proactor 1 ", "WSAWaitForMultipleEvents(1 event", "..." },
+};
+
+enum { STEPS = sizeof one_message / sizeof one_message[0] };
+
+/* Copies the next line; false at the end of the text. */
+static bool next_line(const char **text, char *line, size_t size)
+{
+    size_t length = strcspn(*text, "\n"), kept = length < size - 1 ? length : size - 1;
+
+    if (**text == '\0') return false;
+    memcpy(line, *text, kept);
+    line[kept] = '\0';
+    *text += length + ((*text)[length] == '\n');
+    return true;
+}
+
+/* How many of the steps were told, in their order. */
+static int count_steps(const char *text)
+{
+    char line[512];
+    int step = 0;
+
+    while (step < STEPS && next_line(&text, line, sizeof line)) {
+        const Step *wanted = &one_message[step];
+        if (strstr(line, wanted->thread) && strstr(line, wanted->part) && strstr(line, wanted->part2)) step++;
+    }
+    return step;
+}
+
+/* Every line fits the screen, and the time does not go back. */
+static bool lines_are_good(const char *text)
+{
+    char line[512];
+    unsigned long long last = 0, now = 0;
+    bool good = true;
+
+    while (next_line(&text, line, sizeof line)) {
+        bool forward = line[0] != ' ' || sscanf(line, "%llu", &now) != 1 || now >= last;
+        if (strlen(line) > COLUMNS || !forward) {
+            printf("\n    %s", line);
+            good = false;
+        }
+        if (line[0] == ' ' && forward) sscanf(line, "%llu", &last);
+    }
+    return good;
+}
+
+/* Plays the one client of one_message. */
+static Server *tell_one_message(const char *options)
+{
+    Server *server = server_start(options);
+    Client *client = client_connect(server);
+    char answer[6];
+
+    if (!server_line(server, "WSARecv(len=", "WSA_IO_PENDING")) return NULL;
+    if (!client_send(client, "hello\n", 6) || !client_recv(client, answer, 6)) return NULL;
+    if (!server_line(server, "sent(", NULL)) return NULL;
+    Sleep(100); /* the next receive pends */
+    if (!client_half_close(client) || !client_at_eof(client)) return NULL;
+    return server_line(server, "session is freed", NULL) ? server : NULL;
+}
+
+TEST(trace_one_message)
+{
+    Server *server = tell_one_message("--trace");
+    int told;
+
+    CHECK_EQ(server_stop(server), 0);
+    told = count_steps(server_output(server));
+    if (told < STEPS) printf("\n    missing: %s %s", one_message[told].part, one_message[told].part2);
+    CHECK_EQ(told, STEPS);
+    CHECK(lines_are_good(server_output(server)));
+    CHECK(strchr(server_output(server), '\033') == NULL); /* redirected: no colour */
+    CHECK_STR(server_errors(server), "");
+}
+
+/* ---- runs that are traced ---- */
+
+/* Fills `options` and `path` with a file of our own. */
+static void trace_options(char options[512], char path[MAX_PATH], const char *mode)
+{
+    char folder[MAX_PATH - 40];
+
+    if (!GetTempPathA(sizeof folder, folder)) strcpy(folder, ".\\");
+    snprintf(path, MAX_PATH, "%strace-%lu.json", folder, (unsigned long)GetCurrentProcessId());
+    snprintf(options, 512, "%s --trace-file \"%s\"", mode, path);
+}
+
+/* Reads lines until `count` of them have `part` in them. */
+static bool read_lines(Client *client, const char *part, int count)
+{
+    char line[256];
+
+    while (count > 0 && client_line(client, line, sizeof line)) {
+        if (strstr(line, part)) count--;
+    }
+    return count == 0;
+}
+
+static bool read_to_end(Client *client)
+{
+    char data[4096];
+    int got;
+
+    while ((got = client_recv_some(client, data, sizeof data)) > 0) {
+    }
+    return got == RECV_EOF;
+}
+
+/* 20 clients talk; some have left and the others are in the room when Ctrl+C comes. */
+TEST(trace_file_chat)
+{
+    enum { MEMBERS = 20, LINES = 10 };
+    Client *clients[MEMBERS];
+    char options[512], path[MAX_PATH], line[64];
+    Server *server;
+
+    trace_options(options, path, "--chat");
+    server = server_start(options);
+    for (int i = 0; i < MEMBERS; i++) {
+        clients[i] = client_connect(server);
+        CHECK(read_lines(clients[i], "welcome", 1));
+    }
+    for (int n = 0; n < LINES; n++) {
+        for (int i = 0; i < MEMBERS; i++) {
+            snprintf(line, sizeof line, "\"line\\ %d\r\n", n);
+            CHECK(client_send(clients[i], line, strlen(line)));
+        }
+    }
+    for (int i = 0; i < MEMBERS; i++) CHECK(read_lines(clients[i], "\"line\\", (MEMBERS - 1) * LINES));
+    for (int i = 0; i < MEMBERS / 4; i++) client_close(clients[i]);
+    CHECK(server_line(server, " left (15 clients)", NULL) != NULL);
+    CHECK(server_interrupt(server));
+    for (int i = MEMBERS / 4; i < MEMBERS; i++) CHECK(read_to_end(clients[i]));
+    CHECK_EQ(server_wait(server, PATIENCE_MS), 0);
+
+    CHECK(timeline_read(path));
+    CHECK_EQ(timeline.count, 2 + 2 * MEMBERS); /* main, a Proactor; a receive and a send lane each */
+    CHECK(timeline.pending >= MEMBERS);
+    test_note("(%ld receives, %ld sends)", timeline.receives, timeline.sends);
+}
+
+/* ---- 32 busy clients ---- */
+
+enum { BUSY = 32, BUSY_MS = 2000, MESSAGE = 64 };
+
+typedef struct Player {
+    Client *client;
+    long long until;
+    long answered;
+    bool bad;
+} Player;
+
+static Player players[BUSY];
+
+static void player_play(void *argument)
+{
+    Player *player = (Player *)argument;
+    Noise noise;
+
+    noise_start(&noise, (unsigned int)(player - players));
+    while (now_ms() < player->until && !player->bad) {
+        char message[MESSAGE], answer[MESSAGE];
+        noise_fill(&noise, message, MESSAGE);
+        player->bad = !client_send(player->client, message, MESSAGE) || !client_recv(player->client, answer, MESSAGE)
+                      || memcmp(message, answer, MESSAGE) != 0;
+        player->answered += !player->bad;
+    }
+}
+
+TEST(trace_file_busy)
+{
+    char options[512], path[MAX_PATH];
+    long answered = 0;
+    Server *server;
+
+    trace_options(options, path, "--echo --quiet");
+    server = server_start(options);
+    for (int i = 0; i < BUSY; i++) {
+        memset(&players[i], 0, sizeof players[i]);
+        players[i].client = client_connect(server);
+        players[i].until = now_ms() + BUSY_MS;
+        CHECK(players[i].client && worker_start(player_play, &players[i]));
+    }
+    CHECK(workers_join(PATIENCE_MS));
+    for (int i = 0; i < BUSY; i++) {
+        CHECK(!players[i].bad);
+        CHECK(players[i].answered > 0);
+        answered += players[i].answered;
+    }
+    CHECK_EQ(server_stop(server), 0);
+
+    CHECK(timeline_read(path));
+    CHECK_EQ(timeline.count, 2 + 2 * BUSY);
+    CHECK_EQ(timeline.sends, answered);
+    CHECK_EQ(timeline.receives, answered + BUSY);         /* and the one that brought the end */
+    CHECK_EQ(timeline.handlers, 2 * answered + 2 * BUSY); /* received, sent; opened, received(0 bytes) */
+    test_note("(%ld messages, none lost)", answered);
+}
+
+/* A send and receives are pending when Ctrl+C comes; the messages hold every byte there is. */
+TEST(trace_file_stop)
+{
+    char options[512], path[MAX_PATH], bytes[256], answer[256];
+    Noise noise;
+    Server *server;
+    Client *slow;
+
+    trace_options(options, path, "--echo --trace");
+    server = server_start(options);
+    slow = client_connect_narrow(server);
+    noise_start(&noise, 1);
+    CHECK(client_stuff(slow, &noise, 300) > 0);
+    for (int i = 0; i < 256; i++) bytes[i] = (char)i;
+    for (int i = 0; i < 256; i += 16) {
+        Client *client = client_connect(server);
+        CHECK(client_send(client, bytes + i, 16));
+        CHECK(client_recv(client, answer, 16));
+        CHECK(memcmp(bytes + i, answer, 16) == 0);
+    }
+    CHECK(server_line(server, "WSASend(", "WSA_IO_PENDING") != NULL);
+    CHECK(server_interrupt(server));
+    CHECK_EQ(server_wait(server, PATIENCE_MS), 0);
+
+    CHECK(strchr(server_output(server), '\033') == NULL); /* not even one that a client sent */
+    CHECK(timeline_read(path));
+    CHECK_EQ(timeline.count, 2 + 2 * 17);
+}
+
+TEST(trace_file_unwritable)
+{
+    Server *server = server_run("--trace-file no-such-folder/trace.json --port 0");
+
+    CHECK_EQ(server_wait(server, PATIENCE_MS), 1);
+    CHECK_HAS(server_errors(server), "no-such-folder/trace.json");
+    CHECK_EQ(count_text(server_errors(server), "\n"), 1);
+    CHECK_STR(server_output(server), "");
+}
