@@ -661,7 +661,6 @@ static void server_free(LPServer server)
     listen_close();
     for (int i = 0; i < server->windows; i++) proactor_join(&server->proactors[i]);
     for (int i = 0; i < server->windows; i++) proactor_close(&server->proactors[i]);
-    session_free_spares(server);
     free(server->proactors);
     free(server->e_arr);
     free(server->s_arr);
