@@ -185,19 +185,18 @@ static bool server_create(Server *server, const char *options)
     SECURITY_ATTRIBUTES inherit = { sizeof inherit, NULL, TRUE };
     PROCESS_INFORMATION process;
     STARTUPINFOA startup;
-    char path[MAX_PATH], command[1024];
+    char command[1024];
     BOOL good;
 
     server_name(server);
     snprintf(command, sizeof command, "%s %s", server->name, options);
-    if (!GetFullPathNameA(server_exe, sizeof path, path, NULL)) abort();
     ZeroMemory(&startup, sizeof startup);
     startup.cb = sizeof startup;
     startup.dwFlags = STARTF_USESTDHANDLES;
     startup.hStdInput = CreateFileA("NUL", GENERIC_READ, 0, &inherit, OPEN_EXISTING, 0, NULL);
     startup.hStdOutput = capture_open(&server->out);
     startup.hStdError = capture_open(&server->err);
-    good = CreateProcessA(path, command, NULL, NULL, TRUE, on_wine() ? 0 : CREATE_NEW_PROCESS_GROUP, NULL, NULL,
+    good = CreateProcessA(server_exe, command, NULL, NULL, TRUE, on_wine() ? 0 : CREATE_NEW_PROCESS_GROUP, NULL, NULL,
                           &startup, &process);
     CloseHandle(startup.hStdInput);
     CloseHandle(startup.hStdOutput);
