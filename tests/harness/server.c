@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include <process.h>
+#include <psapi.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -184,19 +185,18 @@ static bool server_create(Server *server, const char *options)
     SECURITY_ATTRIBUTES inherit = { sizeof inherit, NULL, TRUE };
     PROCESS_INFORMATION process;
     STARTUPINFOA startup;
-    char path[MAX_PATH], command[1024];
+    char command[1024];
     BOOL good;
 
     server_name(server);
     snprintf(command, sizeof command, "%s %s", server->name, options);
-    if (!GetFullPathNameA(server_exe, sizeof path, path, NULL)) abort();
     ZeroMemory(&startup, sizeof startup);
     startup.cb = sizeof startup;
     startup.dwFlags = STARTF_USESTDHANDLES;
     startup.hStdInput = CreateFileA("NUL", GENERIC_READ, 0, &inherit, OPEN_EXISTING, 0, NULL);
     startup.hStdOutput = capture_open(&server->out);
     startup.hStdError = capture_open(&server->err);
-    good = CreateProcessA(path, command, NULL, NULL, TRUE, on_wine() ? 0 : CREATE_NEW_PROCESS_GROUP, NULL, NULL,
+    good = CreateProcessA(server_exe, command, NULL, NULL, TRUE, on_wine() ? 0 : CREATE_NEW_PROCESS_GROUP, NULL, NULL,
                           &startup, &process);
     CloseHandle(startup.hStdInput);
     CloseHandle(startup.hStdOutput);
@@ -405,6 +405,14 @@ long server_cpu_ms(Server *server)
     if (on_wine()) return host_cpu_ms(server);
     if (!GetProcessTimes(server->process, &created, &ended, &kernel, &user)) return -1;
     return (long)((kernel.dwLowDateTime + user.dwLowDateTime) / 10000);
+}
+
+long long server_memory_kb(Server *server)
+{
+    PROCESS_MEMORY_COUNTERS memory;
+
+    if (!server || !GetProcessMemoryInfo(server->process, &memory, sizeof memory)) return -1;
+    return (long long)(memory.PagefileUsage / 1024);
 }
 
 /* SystemExtendedHandleInformation: all handles of all processes. */

@@ -21,6 +21,10 @@
 #ifndef TEST_H
 #define TEST_H
 
+#ifdef _MSC_VER
+#define _CRT_SECURE_NO_WARNINGS
+#pragma comment(lib, "ws2_32.lib")
+#endif
 #ifndef _WIN32_WINNT
 #define _WIN32_WINNT 0x0601 /* Windows 7: WSA_FLAG_NO_HANDLE_INHERIT */
 #endif
@@ -136,6 +140,7 @@ const char *server_line(Server *server, const char *part, const char *part2);
 
 /* The whole-process CPU time in milliseconds, and the open handles; -1 if they cannot be had. */
 long server_cpu_ms(Server *server);
+long long server_memory_kb(Server *server); /* only its own; Wine counts what was touched and not given back */
 long server_handles(Server *server);
 
 /* The runner's: at the start, after a test or when it takes too long (any thread), after a failed

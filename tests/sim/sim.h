@@ -238,7 +238,7 @@ bool listener_ready(void *unused);
 Conn *listener_take(void);
 Conn *listener_last(void);   /* whom accept gave last; NULL: nobody yet */
 void conn_break(Conn *conn); /* the connection is lost for both sides */
-int wire_moves(void); /* how often a session got another owner */
+int wire_moves(void);        /* how often a session got another owner */
 void wire_totals(uint64_t *taken, uint64_t *given, unsigned *accepted);
 
 /* ---- socket.c, overlap.c ---- */
@@ -300,7 +300,7 @@ bool console_lines_lost(void); /* printing failed */
 bool console_announced(void);  /* the first line is out */
 bool console_handler_known(void);
 void console_interrupt(DWORD type); /* Ctrl+C */
-uint64_t interrupt_time(void); /* when, or NEVER */
+uint64_t interrupt_time(void);      /* when, or NEVER */
 bool console_returned(void);        /* the handler is done with it */
 void console_check_restored(void);
 
