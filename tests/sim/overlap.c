@@ -371,6 +371,25 @@ int WSARecv(SOCKET sock, LPWSABUF bufs, DWORD count, DWORD *received, DWORD *fla
     return 0;
 }
 
+/* A send that fails resets the event that tells of others. The worst moment for that is when they have just become
+ * complete. */
+static int send_fault(Conn *conn, LPWSAOVERLAPPED over)
+{
+    WSAEVENT event = over->hEvent;
+    bool others = false;
+    int error;
+
+    for (const Socket *socket = sockets; socket; socket = socket->next) {
+        if (socket->send.pending && socket->send.scheduled && socket->send.event == event) others = true;
+    }
+    error = call_fault(CALL_WSASend, conn);
+    if (!error && others && arrays_calm(over)) error = call_fault_aimed(CALL_WSASend, conn);
+    for (Socket *socket = error ? sockets : NULL; socket; socket = socket->next) {
+        if (socket->send.pending && socket->send.scheduled && socket->send.event == event) send_happen(&socket->send);
+    }
+    return error;
+}
+
 int WSASend(SOCKET sock, LPWSABUF bufs, DWORD count, DWORD *sent, DWORD flags, LPWSAOVERLAPPED over,
             LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
 {
@@ -384,8 +403,8 @@ int WSASend(SOCKET sock, LPWSABUF bufs, DWORD count, DWORD *sent, DWORD flags, L
     operation = &socket_get(sock, "WSASend")->send;
     conn = operation->socket->conn;
     if (operation->socket->shut) violation("WSASend after shutdown(SD_SEND)");
+    error = over ? send_fault(conn, over) : 0;
     operation_begin(operation, bufs, count, over, (const void *)(uintptr_t)routine);
-    error = call_fault(CALL_WSASend, conn);
     if (error && error != WSAENOBUFS) conn_break(conn);
     if (!error && conn->reset_by_client && draw_at_once()) error = WSAECONNRESET;
     if (error) return operation_refuse(operation, error);
