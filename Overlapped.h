@@ -13,9 +13,9 @@
  *                 session_sent()      it is complete
  *   Main.cpp      echo_sent()         the handler posts the next receive, and the circle closes
  *
- * A function's prefix tells its file: accept_, echo_, full_, chat_ and the chat's member_, room_, nick_, command_,
- * line_, telnet_ are in Main.cpp; session_ and proactor_ in Proactor.cpp; server_, console_, log_, trace_, text_ and
- * the like in util.cpp.
+ * A function's prefix tells its file: accept_, echo_, full_, chat_ and the chat's telnet_, line_, command_, nick_,
+ * pace_, room_, news_, reply_ are in Main.cpp; session_ and proactor_ in Proactor.cpp; server_, console_, log_, trace_,
+ * text_ and the like in util.cpp.
  *
  * The language is clean C: it compiles without a warning as C11 and as C++14 and C++17.
  *
@@ -204,7 +204,8 @@ typedef struct Options {
     const char *mode; /* "--echo" or "--chat" as given; NULL: none was */
     int max_clients;
     int max_per_ip; /* 0: no limit */
-    bool chat, telnet, quiet, trace;
+    UINT codepage;  /* of clients that do not speak UTF-8 */
+    bool chat, quiet, trace;
     const char *trace_file; /* NULL: none */
 } Options;
 
@@ -332,6 +333,36 @@ void address_text(const SOCKADDR_STORAGE *addr, char *text, size_t size);
 
 /* True if both are the same client address. Any thread. */
 bool address_same(const SOCKADDR_STORAGE *a, const SOCKADDR_STORAGE *b);
+
+/* ---- util.cpp: text in UTF-8 and in code pages of one or two bytes a character; any thread ---- */
+
+enum { TEXT_INVALID = 0x110000 }; /* no character */
+
+/* Returns the bytes of the first character of `text`, which has `length` > 0, in the code page, and what it is; with
+ * TEXT_INVALID one byte that is none. 0: the character is well so far, but cut off. */
+ULONG text_next(UINT page, const char *text, ULONG length, unsigned long *character);
+
+/* Writes the character as UTF-8, up to four bytes, and returns how many. */
+ULONG text_put(char *text, unsigned long character);
+
+/* The most bytes that one of its characters has, 1 for no text or ASCII; 0: it is not well-formed UTF-8. */
+int text_utf8(const char *text, ULONG length);
+
+/* How many bytes of a UTF-8 text are at most `most` and whole characters. */
+ULONG text_fit(const char *text, ULONG most);
+
+/* Makes text in the code page of well-formed UTF-8, in place: it never grows. Returns the bytes. What the page does
+ * not have becomes "?". */
+ULONG text_encode(UINT page, char *text, ULONG length);
+
+/* True for controls, line separators and what turns text around: they would steer a terminal. */
+bool text_steers(unsigned long character);
+
+/* Columns that the character takes on a terminal: 0, 1, or 2 for Hangul, Chinese, kana, full-width and emoji. */
+int text_columns(unsigned long character);
+
+/* True if something of the UTF-8 text can be seen. */
+bool text_visible(const char *text);
 
 /* ---- util.cpp: the trace, which shows the model at work ---- */
 

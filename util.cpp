@@ -370,23 +370,24 @@ static void trace_close(void)
 
 /* ---- options ---- */
 
-static const char usage[] =
-    "usage: server.exe [PORT] [--echo|--chat [--telnet]] [--port N] [--bind ADDR] [--max-clients N] [--max-per-ip N] "
-    "[--quiet] [--trace] [--trace-file FILE] [--help] [--version]\n";
+static const char usage[] = "usage: server.exe [PORT] [--echo|--chat [--codepage N]] [--port N] [--bind ADDR] "
+                            "[--max-clients N] [--max-per-ip N] "
+                            "[--quiet] [--trace] [--trace-file FILE] [--help] [--version]\n";
 
-static const char help[] = "\n"
-                           "  --echo           send back what comes (the default)\n"
-                           "  --chat           one room: every line goes to everyone else\n"
-                           "  --telnet         chat with clients that send each key by itself (Windows' telnet)\n"
-                           "  --port N         listen on port N, 0 to 65535 (default 9000; 0: a free one)\n"
-                           "  --bind ADDR      listen on this IPv4 or IPv6 address only (default: on all)\n"
-                           "  --max-clients N  serve at most N clients, 1 to 10000 (default 1000)\n"
-                           "  --max-per-ip N   at most N of them from one address (default: no such limit)\n"
-                           "  --quiet          print only the first line, errors and the totals\n"
-                           "  --trace          print every step of the Overlapped I/O, as it happens\n"
-                           "  --trace-file F   write the steps to F, for chrome://tracing or Perfetto\n"
-                           "  --help           print this and end\n"
-                           "  --version        print the version and end\n";
+static const char help[] =
+    "\n"
+    "  --echo           send back what comes (the default)\n"
+    "  --chat           one room: every line goes to everyone else\n"
+    "  --codepage N     of chat clients that do not speak UTF-8 (default: this machine's OEM code page)\n"
+    "  --port N         listen on port N, 0 to 65535 (default 9000; 0: a free one)\n"
+    "  --bind ADDR      listen on this IPv4 or IPv6 address only (default: on all)\n"
+    "  --max-clients N  serve at most N clients, 1 to 10000 (default 1000)\n"
+    "  --max-per-ip N   at most N of them from one address (default: no such limit)\n"
+    "  --quiet          print only the first line, errors and the totals\n"
+    "  --trace          print every step of the Overlapped I/O, as it happens\n"
+    "  --trace-file F   write the steps to F, for chrome://tracing or Perfetto\n"
+    "  --help           print this and end\n"
+    "  --version        print the version and end\n";
 
 /* Ends the process. `value` may be NULL. */
 static void option_fail(const char *option, const char *value, const char *why)
@@ -449,6 +450,19 @@ static void option_mode(Options *options, const char *option)
     options->mode = option;
 }
 
+/* Those with more than two bytes a character, but UTF-8, are of no use here, nor is one that turns ASCII into
+ * something else: text is converted in place. */
+static void option_codepage(Options *options, const char *option, const char *value)
+{
+    CPINFO info;
+
+    options->codepage = (UINT)option_number(option, value, 1, 65535);
+    if (options->codepage == CP_UTF8) return;
+    if (!IsValidCodePage(options->codepage) || !GetCPInfo(options->codepage, &info) || info.MaxCharSize > 2) {
+        option_fail(option, value, "no code page of this machine, as 949, 437 or 65001 (UTF-8)");
+    }
+}
+
 static void print_and_end(const char *text, const char *more)
 {
     console_write(STD_OUTPUT_HANDLE, text);
@@ -473,8 +487,8 @@ void options_read(Options *options, int argc, char *argv[])
             options->max_clients = option_number(option, argv[++i], 1, MAX_CLIENTS);
         } else if (strcmp(option, "--max-per-ip") == 0) {
             options->max_per_ip = option_number(option, argv[++i], 1, MAX_CLIENTS);
-        } else if (strcmp(option, "--telnet") == 0) {
-            options->telnet = true;
+        } else if (strcmp(option, "--codepage") == 0) {
+            option_codepage(options, option, argv[++i]);
         } else if (strcmp(option, "--trace") == 0) {
             options->trace = true;
         } else if (strcmp(option, "--trace-file") == 0) {
@@ -492,7 +506,8 @@ void options_read(Options *options, int argc, char *argv[])
         }
     }
     options->chat = options->mode && strcmp(options->mode, "--chat") == 0;
-    if (options->telnet && !options->chat) option_fail("--telnet", NULL, "goes with --chat only");
+    if (options->codepage && !options->chat) option_fail("--codepage", NULL, "goes with --chat only");
+    if (!options->codepage) options->codepage = GetOEMCP();
     if (options->port < 0) options->port = DEFAULT_PORT;
 }
 
@@ -539,10 +554,12 @@ static bool listen_bind(SOCKET sock, const Options *options, const SOCKADDR_STOR
         return false;
     }
     /* Set here, because the sockets that accept() makes are like this one ("accept function": "the same properties as
-     * socket s"). Answers go out at once, and a client that vanished is noticed some day. */
+     * socket s"). Answers go out at once, a client that vanished is noticed some day, and an urgent byte, as of
+     * telnet's Synch, stays in its place in the stream. */
     if (setsockopt(sock, IPPROTO_TCP, TCP_NODELAY, (const char *)&on, sizeof on) == SOCKET_ERROR
-        || setsockopt(sock, SOL_SOCKET, SO_KEEPALIVE, (const char *)&on, sizeof on) == SOCKET_ERROR) {
-        log_error(WSAGetLastError(), "cannot set TCP_NODELAY and SO_KEEPALIVE");
+        || setsockopt(sock, SOL_SOCKET, SO_KEEPALIVE, (const char *)&on, sizeof on) == SOCKET_ERROR
+        || setsockopt(sock, SOL_SOCKET, SO_OOBINLINE, (const char *)&on, sizeof on) == SOCKET_ERROR) {
+        log_error(WSAGetLastError(), "cannot set TCP_NODELAY, SO_KEEPALIVE and SO_OOBINLINE");
     }
     /* Without this another program could take the port over ("Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE"). */
     if (setsockopt(sock, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (const char *)&on, sizeof on) == SOCKET_ERROR) {
@@ -692,4 +709,184 @@ void server_stop(LPServer server)
              server->served, text_plural((int)server->served), server->peak, server->in, server->out, server->windows,
              text_plural(server->windows));
     console_write(STD_OUTPUT_HANDLE, line);
+}
+
+/* ---- text: UTF-8 inside, the client's code page at the edge ---- */
+
+/* What a first byte promises: how many bytes, 0 for none, and the least character that needs so many. */
+static ULONG utf8_length(unsigned long first, unsigned long *least)
+{
+    *least = first < 0x80 ? 0 : first < 0xE0 ? 0x80 : first < 0xF0 ? 0x800 : 0x10000;
+    return first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
+}
+
+/* The second byte tells whether it can become a character at all: so one that cannot is not waited for. */
+static ULONG utf8_next(const char *text, ULONG length, unsigned long *character)
+{
+    unsigned long c = (unsigned char)text[0], least;
+    ULONG bytes = utf8_length(c, &least), i;
+
+    *character = TEXT_INVALID;
+    if (bytes == 0) return 1;
+    if (bytes > 1) c &= 0x7Fu >> bytes;
+    for (i = 1; i < bytes && i < length; i++) {
+        if (((unsigned char)text[i] & 0xC0) != 0x80) return 1;
+        c = c << 6 | ((unsigned char)text[i] & 0x3Fu);
+        if (i > 1) continue;
+        if (c < least >> 6 * (bytes - 2)) return 1;                       /* fewer bytes would do */
+        if (bytes == 3 && c >= 0xD800 >> 6 && c <= 0xDFFF >> 6) return 1; /* a surrogate */
+        if (bytes == 4 && c > 0x10FFFF >> 12) return 1;                   /* past the last */
+    }
+    if (i < bytes) return 0;
+    *character = c;
+    return bytes;
+}
+
+ULONG text_next(UINT page, const char *text, ULONG length, unsigned long *character)
+{
+    bool two = page != CP_UTF8 && IsDBCSLeadByteEx(page, (BYTE)text[0]);
+    WCHAR wide[2];
+    int units;
+
+    if (page == CP_UTF8) return utf8_next(text, length, character);
+    if (two && length < 2) return 0;
+    units = MultiByteToWideChar(page, MB_ERR_INVALID_CHARS, text, two ? 2 : 1, wide, 2);
+    *character = units == 1 ? wide[0] : TEXT_INVALID;
+    if (units == 1 && wide[0] >= 0xD800 && wide[0] <= 0xDFFF) *character = TEXT_INVALID;
+    return *character == TEXT_INVALID ? 1 : two ? 2 : 1;
+}
+
+ULONG text_put(char *text, unsigned long character)
+{
+    ULONG bytes = character < 0x80 ? 1 : character < 0x800 ? 2 : character < 0x10000 ? 3 : 4;
+
+    for (ULONG i = bytes - 1; i > 0; i--, character >>= 6) text[i] = (char)(0x80 | (character & 0x3F));
+    text[0] = (char)(bytes == 1 ? character : (0xF00u >> bytes & 0xFF) | character);
+    return bytes;
+}
+
+int text_utf8(const char *text, ULONG length)
+{
+    unsigned long character;
+    ULONG longest = 1, bytes;
+
+    for (; length > 0; text += bytes, length -= bytes) {
+        bytes = utf8_next(text, length, &character);
+        if (bytes == 0 || character == TEXT_INVALID) return 0;
+        if (bytes > longest) longest = bytes;
+    }
+    return (int)longest;
+}
+
+ULONG text_fit(const char *text, ULONG most)
+{
+    ULONG length = (ULONG)strlen(text);
+
+    if (length <= most) return length;
+    for (length = most; ((unsigned char)text[length] & 0xC0) == 0x80;) length--;
+    return length;
+}
+
+/* The UTF-16 of a UTF-8 text's beginning, 64 units at most, and how many bytes that is. */
+static int text_widen(const char *text, ULONG length, WCHAR wide[64], ULONG *bytes)
+{
+    unsigned long character;
+    int units = 0;
+
+    for (*bytes = 0; *bytes < length && units < 63;) {
+        *bytes += utf8_next(text + *bytes, length - *bytes, &character);
+        if (character > 0xFFFF) wide[units++] = (WCHAR)(0xD7C0 + (character >> 10));
+        wide[units++] = (WCHAR)(character > 0xFFFF ? 0xDC00 + (character & 0x3FF) : character);
+    }
+    return units;
+}
+
+/* No "best fit": it would make one name of two that only look alike ("WideCharToMultiByte function" advises so). A
+ * byte 255 would be a command to telnet. */
+ULONG text_encode(UINT page, char *text, ULONG length)
+{
+    ULONG from = 0, to = 0, bytes;
+    WCHAR wide[64];
+
+    if (page == CP_UTF8) return length;
+    for (; from < length; from += bytes) {
+        int units = text_widen(text + from, length - from, wide, &bytes);
+        int made = WideCharToMultiByte(page, WC_NO_BEST_FIT_CHARS, wide, units, text + to, (int)bytes, "?", NULL);
+        for (ULONG end = to + (made > 0 ? (ULONG)made : 0); to < end; to++) {
+            if ((unsigned char)text[to] == 0xFF) text[to] = '?';
+        }
+    }
+    return to;
+}
+
+bool text_steers(unsigned long c)
+{
+    return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x061C || (c >= 0x200E && c <= 0x200F)
+           || (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x206F);
+}
+
+typedef struct Range {
+    unsigned long first, last;
+} Range;
+
+static bool text_among(unsigned long c, const Range *ranges, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (c >= ranges[i].first && c <= ranges[i].last) return true;
+    }
+    return false;
+}
+
+/* Marks that stand on another character, and what is not shown at all. */
+static const Range narrow[] = { { 0xAD, 0xAD },      { 0x300, 0x36F },   { 0x483, 0x489 },     { 0x591, 0x5BD },
+                                { 0x610, 0x61A },    { 0x64B, 0x65F },   { 0x93C, 0x93C },     { 0x941, 0x948 },
+                                { 0x94D, 0x94D },    { 0xE31, 0xE31 },   { 0xE34, 0xE3A },     { 0xE47, 0xE4E },
+                                { 0x1160, 0x11FF },  { 0x17B4, 0x17B5 }, { 0x180B, 0x180F },   { 0x1AB0, 0x1AFF },
+                                { 0x1DC0, 0x1DFF },  { 0x200B, 0x200F }, { 0x202A, 0x202E },   { 0x2060, 0x206F },
+                                { 0x20D0, 0x20FF },  { 0x3099, 0x309A }, { 0xFE00, 0xFE0F },   { 0xFE20, 0xFE2F },
+                                { 0xFEFF, 0xFEFF },  { 0xFFF0, 0xFFFB }, { 0x1BCA0, 0x1BCA3 }, { 0x1D173, 0x1D17A },
+                                { 0xE0000, 0xE0FFF } };
+
+/* Hangul, Chinese, kana, full-width, emoji (Unicode's East Asian Width: W and F). */
+static const Range wide_ones[] = {
+    { 0x1100, 0x115F },   { 0x231A, 0x231B },   { 0x23E9, 0x23EC },   { 0x23F0, 0x23F0 },   { 0x23F3, 0x23F3 },
+    { 0x25FD, 0x25FE },   { 0x2614, 0x2615 },   { 0x2648, 0x2653 },   { 0x267F, 0x267F },   { 0x2693, 0x2693 },
+    { 0x26A1, 0x26A1 },   { 0x26AA, 0x26AB },   { 0x26BD, 0x26BE },   { 0x26C4, 0x26C5 },   { 0x26CE, 0x26CE },
+    { 0x26D4, 0x26D4 },   { 0x26EA, 0x26EA },   { 0x26F2, 0x26F3 },   { 0x26F5, 0x26F5 },   { 0x26FA, 0x26FA },
+    { 0x26FD, 0x26FD },   { 0x2705, 0x2705 },   { 0x270A, 0x270B },   { 0x2728, 0x2728 },   { 0x274C, 0x274C },
+    { 0x274E, 0x274E },   { 0x2753, 0x2755 },   { 0x2757, 0x2757 },   { 0x2795, 0x2797 },   { 0x27B0, 0x27B0 },
+    { 0x27BF, 0x27BF },   { 0x2B1B, 0x2B1C },   { 0x2B50, 0x2B50 },   { 0x2B55, 0x2B55 },   { 0x2E80, 0x303E },
+    { 0x3041, 0x4DBF },   { 0x4E00, 0xA4C6 },   { 0xA960, 0xA97C },   { 0xAC00, 0xD7A3 },   { 0xF900, 0xFAFF },
+    { 0xFE10, 0xFE19 },   { 0xFE30, 0xFE6B },   { 0xFF01, 0xFF60 },   { 0xFFE0, 0xFFE6 },   { 0x16FE0, 0x18CFF },
+    { 0x1AFF0, 0x1B2FF }, { 0x1F004, 0x1F004 }, { 0x1F0CF, 0x1F0CF }, { 0x1F18E, 0x1F18E }, { 0x1F191, 0x1F19A },
+    { 0x1F200, 0x1F320 }, { 0x1F32D, 0x1F335 }, { 0x1F337, 0x1F37C }, { 0x1F37E, 0x1F393 }, { 0x1F3A0, 0x1F3CA },
+    { 0x1F3CF, 0x1F3D3 }, { 0x1F3E0, 0x1F3F0 }, { 0x1F3F4, 0x1F3F4 }, { 0x1F3F8, 0x1F43E }, { 0x1F440, 0x1F440 },
+    { 0x1F442, 0x1F4FC }, { 0x1F4FF, 0x1F53D }, { 0x1F54B, 0x1F567 }, { 0x1F57A, 0x1F57A }, { 0x1F595, 0x1F596 },
+    { 0x1F5A4, 0x1F5A4 }, { 0x1F5FB, 0x1F64F }, { 0x1F680, 0x1F6C5 }, { 0x1F6CC, 0x1F6CC }, { 0x1F6D0, 0x1F6DF },
+    { 0x1F6EB, 0x1F6EC }, { 0x1F6F4, 0x1F6FC }, { 0x1F7E0, 0x1F7F0 }, { 0x1F90C, 0x1F93A }, { 0x1F93C, 0x1F945 },
+    { 0x1F947, 0x1F9FF }, { 0x1FA70, 0x1FAFF }, { 0x20000, 0x3FFFD }
+};
+
+/* What has its place, but nothing in it. */
+static const Range blank[] = { { 0x20, 0x20 },     { 0xA0, 0xA0 },     { 0x115F, 0x1160 }, { 0x1680, 0x1680 },
+                               { 0x2000, 0x200A }, { 0x202F, 0x202F }, { 0x205F, 0x205F }, { 0x2800, 0x2800 },
+                               { 0x3000, 0x3000 }, { 0x3164, 0x3164 }, { 0xFFA0, 0xFFA0 } };
+
+int text_columns(unsigned long character)
+{
+    if (character < 0x300 && character != 0xAD) return 1;
+    if (text_among(character, narrow, sizeof narrow / sizeof *narrow)) return 0;
+    return text_among(character, wide_ones, sizeof wide_ones / sizeof *wide_ones) ? 2 : 1;
+}
+
+bool text_visible(const char *text)
+{
+    unsigned long c;
+
+    for (ULONG length = (ULONG)strlen(text), bytes; length > 0; text += bytes, length -= bytes) {
+        bytes = utf8_next(text, length, &c);
+        if (bytes == 0) return false;
+        if (!text_steers(c) && text_columns(c) > 0 && !text_among(c, blank, sizeof blank / sizeof *blank)) return true;
+    }
+    return false;
 }
