@@ -150,18 +150,18 @@ enum {
     TEXT_BYTES = SAY_BYTES + 2 * NICK_BYTES + 64, /* a whole message: names, text, line end */
     KEYS_BYTES = 256,                             /* a first input of so many without a line end is no typed key */
     SUB_BYTES = 512,                              /* a sub-negotiation that has not ended by then never will */
-    TERMINAL_COLUMNS = 79,  /* a line that the server echoes goes on in the next row here: a terminal has 80 or more,
-                               and does not break it anywhere else, so that the server knows where the cursor is */
-    REPLY_KEPT = 256,       /* reply in quiet times */
-    REPLY_FULL = 2 * 1024,  /* with so many bytes for the client unsent, its next line waits */
-    SBUF_KEPT = 2 * 1024,   /* sbuf in quiet times ... */
-    SBUF_MAX = 16 * 1024,   /* ... and in a burst */
-    TICK_MS = 50,           /* the shortest tick */
-    TICK_BYTES = 16 * 1024, /* what a tick brings for all together: for long 320 KB/s at the most ... */
-    BUCKET = LOG_BYTES / 4, /* ... but so much at once after a quiet time */
-    RESERVE = 64 * 1024,    /* what quiet authors may take beyond it */
-    ASK_BYTES = 1024,       /* who sent so much without a line asks too whether he may go on */
-    ASK_AGAIN_MS = 10       /* when the tick is late */
+    TERMINAL_COLUMNS = 79,   /* a line that the server echoes goes on in the next row here: a terminal has 80 or more,
+                                and does not break it anywhere else, so that the server knows where the cursor is */
+    REPLY_KEPT = 256,        /* reply in quiet times */
+    REPLY_FULL = 2 * 1024,   /* with so many bytes for the client unsent, its next line waits */
+    SBUF_KEPT = 2 * 1024,    /* sbuf in quiet times ... */
+    SBUF_MAX = 16 * 1024,    /* ... and in a burst */
+    TICK_MS = 50,            /* the shortest tick */
+    TICK_BYTES = 16 * 1024,  /* what a tick brings for all together: for long 320 KB/s at the most ... */
+    BUCKET = LOG_BYTES / 4,  /* ... but so much at once after a quiet time */
+    RESERVE = LOG_BYTES / 8, /* how far a tick is overdrawn at the most */
+    ASK_BYTES = 1024,        /* who sent so much without a line asks too whether he may go on */
+    ASK_AGAIN_MS = 10        /* when the tick is late */
 };
 
 typedef enum TelnetState { DATA, COMMAND, OPTION, SUBNEGOTIATION, SUB_COMMAND } TelnetState;
@@ -179,7 +179,6 @@ typedef struct Member {
     unsigned long long until;          /* guarded by cs: it is leaving, and gets the news up to here; 0: it stays */
     unsigned long tick;                /* guarded by cs: in which it talked last */
     long long allowance;               /* guarded by cs: bytes that it may still say in that tick; below 0: its debt */
-    bool quiet;                        /* guarded by cs: it did not talk in the tick before that */
     bool inside;                       /* in the list */
 
     ULONG next_byte, bytes_end; /* what of rbuf was received and not looked at yet */
@@ -781,7 +780,8 @@ static void pace_tick(LPServer server, ULONGLONG now)
     if (room.waiting) ticks = 1;
     room.tokens = ticks < BUCKET / TICK_BYTES ? room.tokens + (long long)ticks * TICK_BYTES : BUCKET;
     if (room.tokens > BUCKET) room.tokens = BUCKET;
-    room.share = room.tokens > 0 ? room.tokens / (room.talkers ? room.talkers : 1) : 0;
+    room.share = room.tokens / (room.talkers ? room.talkers : 1);
+    if (room.share < 1) room.share = 1; /* one without a debt can talk in every tick */
     room.talkers = 0;
     room.waiting = false;
     room.tick_at = now;
@@ -796,8 +796,8 @@ static void pace_charge(Member *member, ULONG bytes)
 }
 
 /* True if the member may say something. It gets its share of each tick, but cannot save more than one. A line is never
- * cut for this: who overdraws the share has a debt, which the next ones pay. One who was quiet may even talk when
- * others have used up the tick. If it has to wait, woken() comes. */
+ * cut for this: who overdraws the share has a debt, which the next ones pay. So does the room as a whole. If the member
+ * has to wait, woken() comes. */
 static bool pace_allows(LPSession session)
 {
     Member *member = member_of(session);
@@ -807,7 +807,6 @@ static bool pace_allows(LPSession session)
     EnterCriticalSection(&session->server->cs);
     pace_tick(session->server, now);
     if (member->tick != room.tick) {
-        member->quiet = room.tick - member->tick > 1;
         member->allowance += (long long)(room.tick - member->tick) * room.share;
         if (member->allowance > room.share) member->allowance = room.share;
         member->tick = room.tick;
@@ -815,8 +814,7 @@ static bool pace_allows(LPSession session)
     }
     pace_charge(member, member->spent);
     member->spent = 0;
-    allowed =
-        member->quiet ? member->allowance >= 0 && room.tokens > -RESERVE : member->allowance > 0 && room.tokens > 0;
+    allowed = member->allowance > 0 && room.tokens > -RESERVE;
     if (!allowed) {
         room.waiting = true;
         session->wake_at = room.tick_at + TICK_MS;
@@ -1114,7 +1112,7 @@ static void chat_opened(LPSession session)
     member->page = CP_UTF8;
     here = room_enter(session);
     reply(session, "*** welcome, you are %s (%d here)", member->nick, here);
-    reply(session, "*** /nick NAME, /who, /me ACTION, /quit, /help are the commands; all else is said to the room");
+    reply(session, "*** /nick NAME, /who, /me ACTION, /quit, /help; all else is said to the room");
     room_broadcast(session, false, "*** %s joined (%d here)", member->nick, here);
     session_recv(session, 0);
     chat_pump(session);
