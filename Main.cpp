@@ -141,95 +141,7 @@ const Handler full_handler = { "full", full_opened, full_received, full_nothing,
  *
  * The sections stand in the order in which a line travels: bytes, line, command or message, room, news, send. */
 
-enum {
-    LOG_BYTES = 1024 * 1024,
-    RECENT = 20, /* lines of talk that a newcomer is shown */
-    NICK_CHARS = 20,
-    NICK_BYTES = 3 * NICK_CHARS + 1,
-    SAY_BYTES = 4095,                             /* a longer line goes out in pieces of at most this size */
-    TEXT_BYTES = SAY_BYTES + 2 * NICK_BYTES + 64, /* a whole message: names, text, line end */
-    KEYS_BYTES = 256,                             /* a first input of so many without a line end is no typed key */
-    SUB_BYTES = 512,                              /* a sub-negotiation that has not ended by then never will */
-    TERMINAL_COLUMNS = 79,   /* a line that the server echoes goes on in the next row here: a terminal has 80 or more,
-                                and does not break it anywhere else, so that the server knows where the cursor is */
-    REPLY_KEPT = 256,        /* reply in quiet times */
-    REPLY_FULL = 2 * 1024,   /* with so many bytes for the client unsent, its next line waits */
-    SBUF_KEPT = 2 * 1024,    /* sbuf in quiet times ... */
-    SBUF_MAX = 16 * 1024,    /* ... and in a burst */
-    TICK_MS = 50,            /* the shortest tick */
-    TICK_BYTES = 16 * 1024,  /* what a tick brings for all together: for long 320 KB/s at the most ... */
-    BUCKET = LOG_BYTES / 4,  /* ... but so much at once after a quiet time */
-    RESERVE = LOG_BYTES / 8, /* how far a tick is overdrawn at the most */
-    ASK_BYTES = 1024,        /* who sent so much without a line asks too whether he may go on */
-    ASK_AGAIN_MS = 10        /* when the tick is late */
-};
-
-typedef enum TelnetState { DATA, COMMAND, OPTION, SUBNEGOTIATION, SUB_COMMAND } TelnetState;
-
-/* Of an option that the server may use: it does not; has offered it and not been answered; does. */
-typedef enum OptionState { OFF, OFFERED, ON } OptionState;
-
-/* What chat knows of a session. All but the fields marked so is the owner's alone. */
-typedef struct Member {
-    struct Member *next;               /* in the room's list; guarded by cs */
-    char nick[NICK_BYTES];             /* guarded by cs; the owner may read it without */
-    WCHAR wide_nick[NICK_CHARS + 1];   /* the same in UTF-16; guarded by cs */
-    unsigned long long joined, cursor; /* guarded by cs: its place in the log when it came; what is before this was
-                                          sent to it, or is being sent */
-    unsigned long long until;          /* guarded by cs: it is leaving, and gets the news up to here; 0: it stays */
-    unsigned long tick;                /* guarded by cs: in which it talked last */
-    long long allowance;               /* guarded by cs: bytes that it may still say in that tick; below 0: its debt */
-    bool inside;                       /* in the list */
-
-    ULONG next_byte, bytes_end; /* what of rbuf was received and not looked at yet */
-    TelnetState telnet;
-    ULONG sub_bytes;            /* of the sub-negotiation */
-    unsigned char verb;         /* of the telnet option that is coming: DO, DONT, WILL, WONT */
-    OptionState echo, suppress; /* the server shows what is typed; it suppresses "go ahead" */
-    bool they_suppress;         /* the client does that */
-    bool negotiates;            /* the client has asked for options, or answered */
-    bool known;                 /* whether it sends lines or keys */
-    bool cr;                    /* the last byte was CR: a LF or NUL belongs to it */
-    unsigned char escape;       /* the last byte of an escape sequence, of which nothing is kept; 0: there is none */
-    UINT page;                  /* the client's code page, CP_UTF8 for most */
-    bool told;                  /* that some of its bytes are no text */
-    ULONG spent;                /* bytes that the room has not charged it for yet */
-
-    ULONG line;        /* bytes of the unfinished line at the front of rbuf, as they were received */
-    bool continued;    /* the front of that line went out already */
-    ULONG drawn;       /* bytes of it that were echoed: whole characters */
-    ULONG row, column; /* where the cursor is then, counted from the line's beginning */
-
-    const char *why; /* it is leaving, or NULL */
-    char *reply;     /* what is said to this client alone, and the echo */
-    ULONG reply_len, reply_size;
-    ULONG reply_out; /* bytes of it that are being sent: until then it must stay as it is */
-} Member;
-
-typedef struct Record {
-    ULONG length;         /* of the text behind it */
-    ULONG talk;           /* 1: somebody said it; 0: a notice */
-    unsigned long author; /* a session's id; it is not shown its own messages */
-} Record;
-
-/* Guarded by the server's cs. */
-static struct Room {
-    char log[LOG_BYTES + sizeof(Record) + TEXT_BYTES]; /* a ring of records: byte n of all that was ever said is
-                                        log[n % LOG_BYTES], and a record that begins before the end lies in one piece */
-    unsigned long long head;                           /* where the next record goes */
-    unsigned long long talk[RECENT];                   /* where the last lines of talk are */
-    unsigned long talks;
-    bool closed; /* the server is stopping: nothing is said any more */
-    Member *members;
-    int here;
-
-    unsigned long tick; /* counts from 1 */
-    ULONGLONG tick_at;  /* when it began */
-    bool waiting;       /* somebody had to wait in it */
-    int talkers;        /* who talked in it, or wanted to */
-    long long tokens;   /* bytes that may still be said in it, by all together; below 0: overdrawn */
-    long long share;    /* and by each */
-} room;
+static Room room;
 
 static Member *member_of(LPSession session)
 {
@@ -237,7 +149,7 @@ static Member *member_of(LPSession session)
 }
 
 /* What the sections call of those behind them. */
-static void line_end(LPSession session);
+static void line_end(LPSession session, bool split);
 static void line_put(LPSession session, unsigned char c);
 static void line_erase(LPSession session);
 static void line_show(LPSession session);
@@ -252,37 +164,21 @@ static void reply_add(LPSession session, const char *bytes, ULONG length);
 
 /* ---- bytes: telnet's commands are taken out (RFC 854, 855, 857, 858, 1143) ---- */
 
-enum {
-    SE = 240,
-    AYT = 246,
-    EC = 247,
-    EL = 248,
-    SB = 250,
-    WILL = 251,
-    WONT = 252,
-    DO = 253,
-    DONT = 254,
-    IAC = 255,
-    ECHO_OPTION = 1,
-    SUPPRESS_GO_AHEAD = 3
-};
-
 static void telnet_answer(LPSession session, int verb, unsigned char option)
 {
-    char answer[3];
+    const char answer[] = { (char)IAC, (char)verb, (char)option };
 
-    answer[0] = (char)IAC;
-    answer[1] = (char)verb;
-    answer[2] = (char)option;
     reply_add(session, answer, sizeof answer);
 }
 
-/* The server echoes from now on. What is typed already may stand on the terminal: it is written over with the same. */
-static void echo_begin(LPSession session)
+/* The server echoes from now on, or does not any more. What is typed already may stand on the terminal: it is written
+ * over with the same. */
+static void telnet_echo(LPSession session)
 {
-    member_of(session)->drawn = member_of(session)->row = member_of(session)->column = 0;
-    if (member_of(session)->line == 0) return;
-    reply_add(session, "\r", 1);
+    Member *member = member_of(session);
+
+    member->drawn = member->row = member->column = 0;
+    if (member->line > 0 && member->echo != OFF) reply_add(session, "\r", 1);
     line_show(session);
 }
 
@@ -303,35 +199,34 @@ static void telnet_offer(LPSession session)
         telnet_answer(session, WILL, SUPPRESS_GO_AHEAD);
         member->suppress = OFFERED;
     }
-    echo_begin(session);
+    telnet_echo(session);
 }
 
 /* DO and DONT ask for an option of the server's. What changes nothing is not answered, or two sides could answer each
  * other for ever (RFC 1143). */
-static void telnet_asked(LPSession session, unsigned char verb, unsigned char option)
+static void telnet_asked(LPSession session, bool wanted, unsigned char option, OptionState *ours)
 {
-    Member *member = member_of(session);
-    OptionState *ours = option == ECHO_OPTION ? &member->echo : option == SUPPRESS_GO_AHEAD ? &member->suppress : NULL;
-    OptionState before = ours ? *ours : OFF;
+    OptionState before = *ours;
 
-    if (!ours) {
-        if (verb == DO) telnet_answer(session, WONT, option);
-        return;
-    }
-    *ours = verb == DO ? ON : OFF;
-    if (verb == DO && before == OFF) telnet_answer(session, WILL, option);
-    if (verb == DONT && before == ON) telnet_answer(session, WONT, option);
-    if (ours != &member->echo) return;
-    if (verb == DO && before == OFF) echo_begin(session);
-    if (verb == DONT) member->drawn = 0;
+    *ours = wanted ? ON : OFF;
+    if (wanted && before == OFF) telnet_answer(session, WILL, option);
+    if (!wanted && before == ON) telnet_answer(session, WONT, option);
+    if (option == ECHO_OPTION && (!wanted || before == OFF)) telnet_echo(session);
 }
 
-/* WILL and WONT tell of an option of the client's. */
-static void telnet_told(LPSession session, unsigned char verb, unsigned char option)
+static void telnet_option(LPSession session, unsigned char verb, unsigned char option)
 {
     Member *member = member_of(session);
+    bool suppress = option == SUPPRESS_GO_AHEAD;
 
-    if (option != SUPPRESS_GO_AHEAD) {
+    member->negotiates = true;
+    if (verb == DO || verb == DONT) {
+        if (suppress || option == ECHO_OPTION) {
+            telnet_asked(session, verb == DO, option, suppress ? &member->suppress : &member->echo);
+        } else if (verb == DO) {
+            telnet_answer(session, WONT, option);
+        }
+    } else if (!suppress) { /* WILL and WONT tell of an option of the client's */
         if (verb == WILL) telnet_answer(session, DONT, option);
     } else if (member->they_suppress != (verb == WILL)) {
         member->they_suppress = verb == WILL;
@@ -375,7 +270,7 @@ static void text_byte(LPSession session, unsigned char c)
     }
     member->escape = c == 0x1B ? c : 0;
     if (c == '\r' || c == '\n') {
-        line_end(session);
+        line_end(session, false);
     } else if (c == 0x08 || c == 0x7F) {
         line_erase(session);
     } else if (c == '\t') {
@@ -401,14 +296,7 @@ static void telnet_byte(LPSession session, unsigned char c)
         }
         break;
     case COMMAND: telnet_command(session, c); break; /* IAC IAC is a byte 255, which is no text */
-    case OPTION:
-        member->negotiates = true;
-        if (member->verb == DO || member->verb == DONT) {
-            telnet_asked(session, member->verb, c);
-        } else {
-            telnet_told(session, member->verb, c);
-        }
-        break;
+    case OPTION: telnet_option(session, member->verb, c); break;
     case SUBNEGOTIATION:
         if (++member->sub_bytes < SUB_BYTES) member->telnet = c == IAC ? SUB_COMMAND : SUBNEGOTIATION;
         break;
@@ -425,38 +313,31 @@ static ULONG line_columns(const Member *member, unsigned long character, ULONG b
     return character == TEXT_INVALID ? 1 : text_steers(character) ? 0 : (ULONG)text_columns(character);
 }
 
-/* Echoes one character, in a new row if this one has no room for it. */
-static void line_draw(LPSession session, const char *bytes, ULONG count, unsigned long character)
-{
-    Member *member = member_of(session);
-    ULONG columns = line_columns(member, character, count);
-
-    if (member->column + columns > TERMINAL_COLUMNS) {
-        reply_add(session, "\r\n", 2);
-        member->row++;
-        member->column = 0;
-    }
-    member->column += columns;
-    if (character == TEXT_INVALID) {
-        reply_add(session, "?", 1);
-    } else if (!text_steers(character)) {
-        reply_add(session, bytes, count);
-    }
-}
-
-/* Echoes what was not yet: whole characters only, the rest of one is still coming. */
+/* Echoes what was not yet: whole characters only, the rest of one is still coming. In a new row, if this one has no
+ * room for the next. */
 static void line_show(LPSession session)
 {
     Member *member = member_of(session);
-    unsigned long character;
-    ULONG bytes;
+    ULONG bytes, columns;
 
-    if (member->echo == OFF) return;
-    while (member->drawn < member->line) {
+    while (member->echo != OFF && member->drawn < member->line) {
         const char *at = session->rbuf + member->drawn;
+        unsigned long character;
+
         bytes = text_next(member->page, at, member->line - member->drawn, &character);
         if (bytes == 0) return;
-        line_draw(session, at, bytes, character);
+        columns = line_columns(member, character, bytes);
+        if (member->column + columns > TERMINAL_COLUMNS) {
+            reply_add(session, "\r\n", 2);
+            member->row++;
+            member->column = 0;
+        }
+        if (character == TEXT_INVALID) {
+            reply_add(session, "?", 1);
+        } else if (!text_steers(character)) {
+            reply_add(session, at, bytes);
+        }
+        member->column += columns;
         member->drawn += bytes;
     }
 }
@@ -465,16 +346,12 @@ static void line_show(LPSession session)
 static void line_hide(LPSession session)
 {
     Member *member = member_of(session);
-    char wipe[32];
 
     if (member->drawn == 0) return;
-    if (member->row > 0) {
-        snprintf(wipe, sizeof wipe, "\r\033[%luA\033[J", (unsigned long)member->row);
-    } else {
-        strcpy(wipe, "\r\033[K");
-    }
-    reply_add(session, wipe, (ULONG)strlen(wipe));
-    member->drawn = member->row = member->column = 0;
+    reply_add(session, "\r", 1);
+    for (; member->row > 0; member->row--) reply_add(session, "\033[A", 3); /* one row up */
+    reply_add(session, "\033[J", 3);                                        /* all below is cleared */
+    member->drawn = member->column = 0;
 }
 
 /* Takes back the last character that has a place on the screen, and the marks on it. It is found from the line's
@@ -507,90 +384,55 @@ static void line_erase(LPSession session)
     }
 }
 
-/* Writes the first `length` bytes of the line to `text` as UTF-8. What is not UTF-8 is taken for the code page, and
- * from then on the client is sent that too; a line of UTF-8 turns it back. A character of three bytes must be in it
- * for that, as Hangul are: those of two are syllables of code page 949 as well. */
-static void line_decode(LPSession session, ULONG length, char *text)
+/* The first `length` bytes of the line are one. What is not UTF-8 is taken for the code page, and from then on the
+ * client is sent that too; a line of UTF-8 turns it back. A character of three bytes must be in it for that, as Hangul
+ * are: those of two are syllables of code page 949 as well. Too much for one message goes out in pieces. */
+static void line_finish(LPSession session, ULONG length)
 {
     Member *member = member_of(session);
     int longest = text_utf8(session->rbuf, length);
-    unsigned long character;
-    bool valid = true;
+    char text[3 * SAY_BYTES + 1], *piece = text, next;
+    bool whole = !member->continued;
 
     if (longest == 0) member->page = session->server->options.codepage;
     if (longest >= 3) member->page = CP_UTF8;
-    for (ULONG at = 0, bytes; at < length; at += bytes) {
-        bytes = text_next(member->page, session->rbuf + at, length - at, &character);
-        if (bytes == 0) {
-            bytes = 1;
-            character = TEXT_INVALID;
-        }
-        if (character == TEXT_INVALID) {
-            valid = false;
-            character = 0xFFFD;
-        }
-        if (!text_steers(character)) text += text_put(text, character);
+    if (!text_decode(member->page, session->rbuf, length, text) && !member->told) {
+        member->told = true;
+        reply(session, "! some of that was neither UTF-8 nor code page %u, and is lost", member->page);
     }
-    *text = '\0';
-    if (valid || member->told) return;
-    member->told = true;
-    reply(session, "! some of that was neither UTF-8 nor code page %u, and is lost", session->server->options.codepage);
-}
-
-/* The first `length` bytes of the line are one: it goes out, in pieces if it is too long for one message. */
-static void line_finish(LPSession session, ULONG length)
-{
-    char text[3 * SAY_BYTES + 1], *piece = text, kept;
-    bool whole = !member_of(session)->continued;
-
-    line_decode(session, length, text);
-    while (*piece && session->phase == OPEN && !member_of(session)->why) {
-        ULONG bytes = text_fit(piece, SAY_BYTES);
-        kept = piece[bytes];
+    while (*piece && !member->why) {
+        ULONG bytes = (ULONG)strlen(piece);
+        if (bytes > SAY_BYTES) bytes = text_whole(CP_UTF8, piece, SAY_BYTES);
+        next = piece[bytes];
         piece[bytes] = '\0';
         line_said(session, piece, whole);
         piece += bytes;
-        *piece = kept;
+        *piece = next;
         whole = false;
     }
 }
 
-static void line_end(LPSession session)
+/* The line ends, or is too long for one message: then what is there of it goes out, but for a character that is still
+ * coming. */
+static void line_end(LPSession session, bool split)
 {
     Member *member = member_of(session);
-    ULONG length = member->line;
+    ULONG length = split ? text_whole(member->page, session->rbuf, member->line) : member->line;
 
     if (length > 0) member->known = true;
     if (member->echo != OFF) reply_add(session, "\r\n", 2);
-    member->line = member->drawn = member->row = member->column = 0;
+    member->line -= length;
+    member->drawn = member->row = member->column = 0;
     line_finish(session, length);
-    member->continued = false;
-}
-
-/* The line is too long for one message: what is there of it goes out, but for a character that is still coming. */
-static void line_split(LPSession session)
-{
-    Member *member = member_of(session);
-    ULONG whole = 0, bytes;
-    unsigned long character;
-
-    while (whole < member->line) {
-        bytes = text_next(member->page, session->rbuf + whole, member->line - whole, &character);
-        if (bytes == 0) break;
-        whole += bytes;
-    }
-    line_hide(session);
-    line_finish(session, whole);
-    member->line -= whole;
-    memmove(session->rbuf, session->rbuf + whole, member->line);
-    member->continued = true;
+    memmove(session->rbuf, session->rbuf + length, member->line);
+    member->continued = split;
 }
 
 static void line_put(LPSession session, unsigned char c)
 {
     Member *member = member_of(session);
 
-    if (member->line == SAY_BYTES) line_split(session);
+    if (member->line == SAY_BYTES) line_end(session, true);
     session->rbuf[member->line++] = (char)c;
     line_show(session);
 }
@@ -605,34 +447,6 @@ static void line_said(LPSession session, char *text, bool whole)
     } else if (text_visible(text)) {
         room_broadcast(session, true, "%s: %s", member_of(session)->nick, whole && text[0] == '/' ? text + 1 : text);
     }
-}
-
-/* Letters and digits of any script. Of marks only those without which a script cannot be written, from Devanagari to
- * Khmer, and not at the beginning. Some letters and vowels of Unicode are not seen: what takes no place on the screen
- * must not tell two names apart. */
-static bool nick_character(const WCHAR *at, bool first)
-{
-    WORD type1 = 0, type3 = 0;
-
-    if (*at == '-' || *at == '_' || *at == '.') return true;
-    if ((*at >= 0x115F && *at <= 0x1160) || *at == 0x3164 || *at == 0xFFA0) return false; /* Hangul fillers */
-    if (!GetStringTypeW(CT_CTYPE1, at, 1, &type1) || !GetStringTypeW(CT_CTYPE3, at, 1, &type3)) return false;
-    if (type1 & (C1_ALPHA | C1_DIGIT)) return !text_steers(*at) && text_columns(*at) > 0;
-    return !first && (type3 & (C3_NONSPACING | C3_VOWELMARK))
-           && ((*at >= 0x900 && *at <= 0x109F) || (*at >= 0x17B6 && *at <= 0x17D3));
-}
-
-/* Writes the name as it is kept: precomposed, so that one name has one form. False if it is none. */
-static bool nick_read(const char *text, WCHAR nick[NICK_CHARS + 1])
-{
-    WCHAR wide[4 * NICK_CHARS];
-    int units = MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, text, -1, wide, 4 * NICK_CHARS);
-
-    if (units > 0) units = FoldStringW(MAP_PRECOMPOSED, wide, -1, nick, NICK_CHARS + 1);
-    for (int i = 0; i + 1 < units; i++) {
-        if (!nick_character(&nick[i], i == 0)) return false;
-    }
-    return units > 1;
 }
 
 /* "guest" and a number are for the server to give. */
@@ -669,7 +483,7 @@ static void command_nick(LPSession session, const char *text)
     char nick[NICK_BYTES], old[NICK_BYTES];
     int here;
 
-    if (!nick_read(text, wide) || !WideCharToMultiByte(CP_UTF8, 0, wide, -1, nick, sizeof nick, NULL, NULL)) {
+    if (!text_name(text, wide, nick)) {
         reply(session, "! /nick NAME: a name has 1 to %d letters or digits, and - _ . if you like", NICK_CHARS);
         return;
     }
@@ -691,15 +505,12 @@ static void command_who(LPSession session, const char *nothing)
     (void)nothing;
     EnterCriticalSection(&session->server->cs);
     here = room.here;
-    for (Member *member = room.members; member && used + NICK_BYTES + 2 < sizeof names; member = member->next) {
+    for (Member *member = room.members; member && used + NICK_BYTES + 20 < sizeof names; member = member->next) {
         used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", named++ ? ", " : "", member->nick);
     }
     LeaveCriticalSection(&session->server->cs);
-    if (named < here) {
-        reply(session, "*** %d here: %s and %d more", here, names, here - named);
-    } else {
-        reply(session, "*** %d here: %s", here, names);
-    }
+    if (named < here) snprintf(names + used, sizeof names - used, " and %d more", here - named);
+    reply(session, "*** %d here: %s", here, names);
 }
 
 static void command_me(LPSession session, const char *action)
@@ -869,34 +680,32 @@ static unsigned long long room_recent(void)
 /* Puts a member into the room, with what it may still read of it. Returns how many are here then. */
 static int room_enter(LPSession session)
 {
-    LPServer server = session->server;
     Member *member = member_of(session);
     int here;
 
     snprintf(member->nick, sizeof member->nick, "guest%lu", session->id);
     for (int i = 0; member->nick[i]; i++) member->wide_nick[i] = (WCHAR)member->nick[i];
-    EnterCriticalSection(&server->cs);
+    EnterCriticalSection(&session->server->cs);
     member->joined = room.head;
     member->cursor = room_recent();
     member->next = room.members;
     room.members = member;
     here = ++room.here;
-    LeaveCriticalSection(&server->cs);
+    LeaveCriticalSection(&session->server->cs);
     member->inside = true;
     return here;
 }
 
 static int room_leave(LPSession session)
 {
-    LPServer server = session->server;
     Member *member = member_of(session), **at = &room.members;
     int here;
 
-    EnterCriticalSection(&server->cs);
+    EnterCriticalSection(&session->server->cs);
     while (*at != member) at = &(*at)->next;
     *at = member->next;
     here = --room.here;
-    LeaveCriticalSection(&server->cs);
+    LeaveCriticalSection(&session->server->cs);
     member->inside = false;
     return here;
 }
@@ -1087,7 +896,7 @@ static void chat_pump(LPSession session)
 
     if (!member || session->phase != OPEN) return;
     if (session->proactor->stopping && !member->why) chat_stop(session);
-    if (member->next_byte < member->bytes_end) chat_parse(session);
+    chat_parse(session);
     if (session->phase != OPEN) return;
     behind = news_behind(session);
     if (behind > LOG_BYTES) {
@@ -1114,7 +923,6 @@ static void chat_opened(LPSession session)
     reply(session, "*** welcome, you are %s (%d here)", member->nick, here);
     reply(session, "*** /nick NAME, /who, /me ACTION, /quit, /help; all else is said to the room");
     room_broadcast(session, false, "*** %s joined (%d here)", member->nick, here);
-    session_recv(session, 0);
     chat_pump(session);
 }
 
@@ -1128,7 +936,6 @@ static void chat_received(LPSession session, ULONG bytes)
         member->telnet = DATA;
         if (member->line) session->rbuf[member->bytes_end++] = '\n';
     }
-    chat_parse(session);
     chat_pump(session);
 }
 
@@ -1147,11 +954,6 @@ static void chat_sent(LPSession session)
     chat_pump(session);
 }
 
-static void chat_woken(LPSession session)
-{
-    chat_pump(session);
-}
-
 static void chat_closed(LPSession session)
 {
     Member *member = member_of(session);
@@ -1165,4 +967,4 @@ static void chat_closed(LPSession session)
     free(member);
 }
 
-const Handler chat_handler = { "chat", chat_opened, chat_received, chat_sent, chat_woken, chat_closed };
+const Handler chat_handler = { "chat", chat_opened, chat_received, chat_sent, chat_pump, chat_closed };

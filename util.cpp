@@ -778,13 +778,33 @@ int text_utf8(const char *text, ULONG length)
     return (int)longest;
 }
 
-ULONG text_fit(const char *text, ULONG most)
+ULONG text_whole(UINT page, const char *text, ULONG length)
 {
-    ULONG length = (ULONG)strlen(text);
+    unsigned long character;
+    ULONG whole = 0, bytes = 1;
 
-    if (length <= most) return length;
-    for (length = most; ((unsigned char)text[length] & 0xC0) == 0x80;) length--;
-    return length;
+    for (; whole < length && bytes > 0; whole += bytes) {
+        bytes = text_next(page, text + whole, length - whole, &character);
+    }
+    return whole;
+}
+
+bool text_decode(UINT page, const char *bytes, ULONG length, char *text)
+{
+    unsigned long character;
+    bool valid = true;
+
+    for (ULONG at = 0, used; at < length; at += used) {
+        used = text_next(page, bytes + at, length - at, &character);
+        if (used == 0 || character == TEXT_INVALID) {
+            used = 1;
+            character = 0xFFFD;
+            valid = false;
+        }
+        if (!text_steers(character)) text += text_put(text, character);
+    }
+    *text = '\0';
+    return valid;
 }
 
 /* The UTF-16 of a UTF-8 text's beginning, 64 units at most, and how many bytes that is. */
@@ -849,22 +869,13 @@ static const Range narrow[] = { { 0xAD, 0xAD },      { 0x300, 0x36F },   { 0x483
 
 /* Hangul, Chinese, kana, full-width, emoji (Unicode's East Asian Width: W and F). */
 static const Range wide_ones[] = {
-    { 0x1100, 0x115F },   { 0x231A, 0x231B },   { 0x23E9, 0x23EC },   { 0x23F0, 0x23F0 },   { 0x23F3, 0x23F3 },
-    { 0x25FD, 0x25FE },   { 0x2614, 0x2615 },   { 0x2648, 0x2653 },   { 0x267F, 0x267F },   { 0x2693, 0x2693 },
-    { 0x26A1, 0x26A1 },   { 0x26AA, 0x26AB },   { 0x26BD, 0x26BE },   { 0x26C4, 0x26C5 },   { 0x26CE, 0x26CE },
-    { 0x26D4, 0x26D4 },   { 0x26EA, 0x26EA },   { 0x26F2, 0x26F3 },   { 0x26F5, 0x26F5 },   { 0x26FA, 0x26FA },
-    { 0x26FD, 0x26FD },   { 0x2705, 0x2705 },   { 0x270A, 0x270B },   { 0x2728, 0x2728 },   { 0x274C, 0x274C },
-    { 0x274E, 0x274E },   { 0x2753, 0x2755 },   { 0x2757, 0x2757 },   { 0x2795, 0x2797 },   { 0x27B0, 0x27B0 },
-    { 0x27BF, 0x27BF },   { 0x2B1B, 0x2B1C },   { 0x2B50, 0x2B50 },   { 0x2B55, 0x2B55 },   { 0x2E80, 0x303E },
-    { 0x3041, 0x4DBF },   { 0x4E00, 0xA4C6 },   { 0xA960, 0xA97C },   { 0xAC00, 0xD7A3 },   { 0xF900, 0xFAFF },
-    { 0xFE10, 0xFE19 },   { 0xFE30, 0xFE6B },   { 0xFF01, 0xFF60 },   { 0xFFE0, 0xFFE6 },   { 0x16FE0, 0x18CFF },
-    { 0x1AFF0, 0x1B2FF }, { 0x1F004, 0x1F004 }, { 0x1F0CF, 0x1F0CF }, { 0x1F18E, 0x1F18E }, { 0x1F191, 0x1F19A },
-    { 0x1F200, 0x1F320 }, { 0x1F32D, 0x1F335 }, { 0x1F337, 0x1F37C }, { 0x1F37E, 0x1F393 }, { 0x1F3A0, 0x1F3CA },
-    { 0x1F3CF, 0x1F3D3 }, { 0x1F3E0, 0x1F3F0 }, { 0x1F3F4, 0x1F3F4 }, { 0x1F3F8, 0x1F43E }, { 0x1F440, 0x1F440 },
-    { 0x1F442, 0x1F4FC }, { 0x1F4FF, 0x1F53D }, { 0x1F54B, 0x1F567 }, { 0x1F57A, 0x1F57A }, { 0x1F595, 0x1F596 },
-    { 0x1F5A4, 0x1F5A4 }, { 0x1F5FB, 0x1F64F }, { 0x1F680, 0x1F6C5 }, { 0x1F6CC, 0x1F6CC }, { 0x1F6D0, 0x1F6DF },
-    { 0x1F6EB, 0x1F6EC }, { 0x1F6F4, 0x1F6FC }, { 0x1F7E0, 0x1F7F0 }, { 0x1F90C, 0x1F93A }, { 0x1F93C, 0x1F945 },
-    { 0x1F947, 0x1F9FF }, { 0x1FA70, 0x1FAFF }, { 0x20000, 0x3FFFD }
+    { 0x1100, 0x115F },   { 0x231A, 0x231B },   { 0x23E9, 0x23EC },   { 0x2614, 0x2615 },   { 0x2648, 0x2653 },
+    { 0x26AA, 0x26AB },   { 0x26BD, 0x26BE },   { 0x2705, 0x2705 },   { 0x270A, 0x270B },   { 0x2728, 0x2728 },
+    { 0x274C, 0x274E },   { 0x2753, 0x2757 },   { 0x2795, 0x2797 },   { 0x2B1B, 0x2B1C },   { 0x2B50, 0x2B55 },
+    { 0x2E80, 0x303E },   { 0x3041, 0x4DBF },   { 0x4E00, 0xA4C6 },   { 0xA960, 0xA97C },   { 0xAC00, 0xD7A3 },
+    { 0xF900, 0xFAFF },   { 0xFE10, 0xFE19 },   { 0xFE30, 0xFE6B },   { 0xFF01, 0xFF60 },   { 0xFFE0, 0xFFE6 },
+    { 0x16FE0, 0x1B2FF }, { 0x1F18E, 0x1F19A }, { 0x1F200, 0x1F64F }, { 0x1F680, 0x1F6FF }, { 0x1F7E0, 0x1F7F0 },
+    { 0x1F900, 0x1F9FF }, { 0x1FA70, 0x1FAFF }, { 0x20000, 0x3FFFD }
 };
 
 /* What has its place, but nothing in it. */
@@ -889,4 +900,34 @@ bool text_visible(const char *text)
         if (!text_steers(c) && text_columns(c) > 0 && !text_among(c, blank, sizeof blank / sizeof *blank)) return true;
     }
     return false;
+}
+
+/* Letters and digits of any script. Of marks only those without which a script cannot be written, from Devanagari to
+ * Khmer, and not at the beginning. Some letters and vowels of Unicode are not seen: what takes no place on the screen
+ * must not tell two names apart. */
+static bool name_character(const WCHAR *at, bool first)
+{
+    WORD type1 = 0, type3 = 0;
+
+    if (*at == '-' || *at == '_' || *at == '.') return true;
+    if (!GetStringTypeW(CT_CTYPE1, at, 1, &type1) || !GetStringTypeW(CT_CTYPE3, at, 1, &type3)) return false;
+    if ((type1 & (C1_ALPHA | C1_DIGIT)) && text_columns(*at) > 0
+        && !text_among(*at, blank, sizeof blank / sizeof *blank)) {
+        return true;
+    }
+    return !first && ((type1 & C1_ALPHA) || (type3 & (C3_NONSPACING | C3_VOWELMARK)))
+           && ((*at >= 0x900 && *at <= 0x109F) || (*at >= 0x17B6 && *at <= 0x17D3));
+}
+
+/* Precomposed, so that one name has one form. */
+bool text_name(const char *text, WCHAR wide[NICK_CHARS + 1], char nick[NICK_BYTES])
+{
+    WCHAR typed[4 * NICK_CHARS];
+    int units = MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, text, -1, typed, 4 * NICK_CHARS);
+
+    if (units > 0) units = FoldStringW(MAP_PRECOMPOSED, typed, -1, wide, NICK_CHARS + 1);
+    for (int i = 0; i + 1 < units; i++) {
+        if (!name_character(&wide[i], i == 0)) return false;
+    }
+    return units > 1 && WideCharToMultiByte(CP_UTF8, 0, wide, -1, nick, NICK_BYTES, NULL, NULL) > 0;
 }
