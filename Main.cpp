@@ -963,7 +963,7 @@ static void chat_closed(LPSession session)
         int here = room_leave(session);
         if (!session->proactor->stopping) room_broadcast(session, false, "*** %s left (%d here)", member->nick, here);
     }
-    free(member->reply);
+    buffer_free(member->reply, member->reply_size);
     free(member);
 }
 

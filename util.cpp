@@ -10,8 +10,9 @@
 #define VERSION "1.0"
 
 enum {
-    LINE_BYTES = 5 * 1024, /* of one line on the console */
-    SPINS = 4000           /* tries before a thread sleeps for cs: it is held for a few instructions */
+    LINE_BYTES = 5 * 1024,   /* of one line on the console */
+    BLOCK_BYTES = 16 * 1024, /* a buffer of this size is large */
+    SPINS = 4000             /* tries before a thread sleeps for cs: it is held for a few instructions */
 };
 
 /* ---- the console ---- */
@@ -164,12 +165,30 @@ bool address_same(const SOCKADDR_STORAGE *a, const SOCKADDR_STORAGE *b)
     return memcmp(&((const SOCKADDR_IN6 *)a)->sin6_addr, &((const SOCKADDR_IN6 *)b)->sin6_addr, sizeof(IN6_ADDR)) == 0;
 }
 
+/* The heap would keep the pages of large blocks; the system takes them back at once ("VirtualFree function"). */
+static char *block_get(ULONG size)
+{
+    return (char *)(size < BLOCK_BYTES ? malloc(size)
+                                       : VirtualAlloc(NULL, size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE));
+}
+
+void buffer_free(char *buf, ULONG bufsize)
+{
+    if (bufsize < BLOCK_BYTES) {
+        free(buf);
+    } else {
+        VirtualFree(buf, 0, MEM_RELEASE);
+    }
+}
+
 bool buffer_resize(char **buf, ULONG *bufsize, ULONG size)
 {
-    char *bigger = (char *)realloc(*buf, size);
+    char *other = block_get(size);
 
-    if (!bigger) return false;
-    *buf = bigger;
+    if (!other) return false;
+    if (*buf) memcpy(other, *buf, size < *bufsize ? size : *bufsize);
+    buffer_free(*buf, *bufsize);
+    *buf = other;
     *bufsize = size;
     return true;
 }
@@ -308,6 +327,27 @@ static void trace_line(TraceStep step, unsigned long long now, int thread, unsig
     if (color) SetConsoleTextAttribute(console, (WORD)color);
     console_write(STD_OUTPUT_HANDLE, line);
     if (color) SetConsoleTextAttribute(console, trace_plain);
+}
+
+void trace_posted(LPSession session, LPWSAOVERLAPPED overlapped, int error)
+{
+    bool is_send = overlapped == &session->sover;
+    Operation operation = is_send ? session->sending : session->receiving;
+    ULONG bytes = is_send ? session->swsa[0].len + session->swsa[1].len : session->rwsa.len;
+    TraceStep step =
+        operation == IDLE ? STEP : (TraceStep)((is_send ? SEND_PENDING : RECV_PENDING) + operation - PENDING);
+    char call[48];
+
+    snprintf(call, sizeof call, is_send ? "WSASend(%lu bytes%s)" : "WSARecv(len=%lu%s)", bytes,
+             is_send && session->swsa[0].len && session->swsa[1].len ? " in 2 WSABUFs" : "");
+    if (operation == IDLE) {
+        trace(step, session->proactor, session, "%s -> SOCKET_ERROR, %s (%d)", call, error_name(error), error);
+    } else if (operation == DONE) {
+        trace(step, session->proactor, session, "%s -> 0: finished at once", call);
+    } else {
+        trace(step, session->proactor, session, "%s -> WSA_IO_PENDING (997): returned at once, %s", call,
+              is_send ? "enough is buffered" : "nothing yet");
+    }
 }
 
 void trace(TraceStep step, LPProactor proactor, LPSession session, const char *format, ...)

@@ -289,7 +289,7 @@ void console_interrupt(DWORD type)
     if (interrupted_at == NEVER) interrupted_at = now;
 }
 
-uint64_t console_interrupted(void)
+uint64_t interrupt_time(void)
 {
     return interrupted_at;
 }

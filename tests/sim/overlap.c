@@ -44,6 +44,12 @@ void operations_check_thread(const Thread *thread)
     }
 }
 
+/* Nothing is pending, and the last result was taken. */
+static bool request_settled(const Request *operation)
+{
+    return !operation->pending && !operation->due;
+}
+
 static void operation_check_buffers(const Request *operation, const Request *other)
 {
     for (DWORD i = 0; i < operation->count; i++) {
@@ -51,6 +57,21 @@ static void operation_check_buffers(const Request *operation, const Request *oth
             && (other->name == other->socket->receive.name || operation->name == operation->socket->receive.name))
             violation("%s: its buffer is one of a pending %s", operation->name, other->name);
     }
+}
+
+/* A session may get another owner, but no operation may: not the one that is pending, nor the one of which the result
+ * was not taken yet. */
+static void operation_check_owner(Socket *socket, const char *call)
+{
+    Thread *owner = socket->owner;
+
+    socket->owner = sched_self();
+    if (!owner || owner == sched_self()) return;
+    if (!request_settled(&socket->receive) || !request_settled(&socket->send))
+        violation("%s: posted while an operation of another thread (%s) is under way", call, owner->name);
+    socket->moves++;
+    stats->hand_overs++;
+    tell("client %d has a new owner: %s after %s", socket->conn->client, sched_self()->name, owner->name);
 }
 
 static void operation_check(Request *operation, LPWSAOVERLAPPED over, const void *routine)
@@ -63,9 +84,7 @@ static void operation_check(Request *operation, LPWSAOVERLAPPED over, const void
     if (over->Internal || over->InternalHigh || over->Offset || over->OffsetHigh)
         violation("%s: the OVERLAPPED is not zeroed", operation->name);
     handle_get((uintptr_t)over->hEvent, KIND_EVENT, operation->name);
-    if (socket->owner && socket->owner != sched_self())
-        violation("%s: posted by another thread than the session's first (%s)", operation->name, socket->owner->name);
-    socket->owner = sched_self();
+    operation_check_owner(socket, operation->name);
     operation_check_buffers(operation, &socket->receive);
     operation_check_buffers(operation, &socket->send);
 }
@@ -105,6 +124,11 @@ static uint64_t buffers_hash(const Request *operation)
     return hash;
 }
 
+static Event *event_of(const Request *operation)
+{
+    return (Event *)handle_peek((uintptr_t)operation->event)->object;
+}
+
 static bool is_receive(const Request *operation)
 {
     return operation == &operation->socket->receive;
@@ -112,10 +136,10 @@ static bool is_receive(const Request *operation)
 
 static void operation_lend(Request *operation)
 {
-    operation->cancelled = false;
     operation->pending = true;
     operation->over->Internal = STATUS_PENDING;
-    ((Event *)handle_peek((uintptr_t)operation->event)->object)->operations++;
+    event_of(operation)->operations++;
+    event_of(operation)->poster = operation->thread;
     if (is_receive(operation))
         buffer_lend(&operation->bufs[0]);
     else
@@ -132,7 +156,7 @@ static void operation_return(Request *operation)
         buffer_return(&operation->bufs[0]);
     else if (operation->hash != buffers_hash(operation))
         violation("a buffer was changed while its WSASend was pending");
-    ((Event *)handle_peek((uintptr_t)operation->event)->object)->operations--;
+    event_of(operation)->operations--;
     operation->pending = false;
 }
 
@@ -143,7 +167,7 @@ static void operation_complete(Request *operation, int error, size_t bytes)
     operation->over->Internal = (ULONG_PTR)error;
     operation->over->InternalHigh = bytes;
     operation->done = bytes;
-    operation->taken = false;
+    operation->due = true;
     event_set(operation->event);
     tell("   %s of client %d is complete: error %d, %zu bytes", operation->name, operation->socket->conn->client, error,
          bytes);
@@ -274,6 +298,7 @@ static Request *operation_begin(Request *operation, LPWSABUF bufs, DWORD count, 
     if (count == 0 || count > 4) violation("%s: %u buffers", operation->name, count);
     operation->count = count;
     operation->total = operation->done = 0;
+    operation->cancelled = false;
     for (DWORD i = 0; i < count; i++) {
         operation->bufs[i] = bufs[i];
         operation->total += bufs[i].len;
@@ -326,6 +351,7 @@ int WSARecv(SOCKET sock, LPWSABUF bufs, DWORD count, DWORD *received, DWORD *fla
     if (error && error != WSAENOBUFS) conn_break(conn);
     if (!error && conn->reset_by_client && draw_at_once()) error = WSAECONNRESET;
     if (error) return operation_refuse(operation, error);
+    arrays_found(over);
     if (conn->reset_by_client || !receive_ripe(operation->socket) || !draw_at_once()) return operation_pend(operation);
     tell("WSARecv(client %d, %zu bytes) -> 0", conn->client, operation->total);
     operation_complete(operation, 0, receive_bytes(operation));
@@ -398,13 +424,17 @@ BOOL WSAGetOverlappedResult(SOCKET sock, LPWSAOVERLAPPED over, DWORD *bytes, BOO
     operation = over == socket->receive.over ? &socket->receive : &socket->send;
     if (operation->over != over) violation("%s: no operation of that socket", call);
     if (operation->pending) return fail_with(WSA_IO_INCOMPLETE) == 0;
+    if (operation->thread != sched_self()) violation("%s: another thread posted the %s", call, operation->name);
     error = (int)over->Internal;
     tell("%s(%s of client %d) -> error %d, %zu bytes", call, operation->name, socket->conn->client, error,
          operation->done);
     sched_self()->idle_waits = 0;
-    if (error) return fail_with(error) == 0;
-    if (is_receive(operation) && !operation->taken && !socket->shut) socket->conn->taken += operation->done;
-    operation->taken = true;
+    if (error) {
+        operation->due = false;
+        return fail_with(error) == 0;
+    }
+    if (is_receive(operation) && operation->due && !socket->shut) socket->conn->taken += operation->done;
+    operation->due = false;
     *bytes = (DWORD)operation->done;
     return TRUE;
 }
@@ -412,6 +442,11 @@ BOOL WSAGetOverlappedResult(SOCKET sock, LPWSAOVERLAPPED over, DWORD *bytes, BOO
 /* Not instrumented: the server may look at Internal of a pending OVERLAPPED, and at nothing else. */
 __attribute__((no_sanitize("address"))) BOOL sim_overlapped_completed(const OVERLAPPED *over)
 {
+    const Handle *handle = handle_peek((uintptr_t)over->hEvent);
+    const Event *event = handle && handle->kind == KIND_EVENT ? (const Event *)handle->object : NULL;
+
     call_begin(CALL_HasOverlappedIoCompleted);
+    if (event && event->operations && event->poster != sched_self())
+        violation("HasOverlappedIoCompleted: the operation is that of %s", event->poster->name);
     return over->Internal != STATUS_PENDING;
 }

@@ -96,7 +96,7 @@ static void stop(void *unused)
     static const DWORD types[] = { CTRL_C_EVENT, CTRL_C_EVENT, CTRL_BREAK_EVENT, CTRL_CLOSE_EVENT };
 
     (void)unused;
-    if (ended || console_interrupted() != NEVER) return;
+    if (ended || interrupt_time() != NEVER) return;
     tell("Ctrl+C");
     console_interrupt(types[rnd(4)]);
     happen_in(STOP_LIMIT, overtime, NULL);
@@ -108,7 +108,7 @@ static void look_for_end(void *unused)
     static bool witness;
 
     (void)unused;
-    if (ended || console_interrupted() != NEVER) return;
+    if (ended || interrupt_time() != NEVER) return;
     if (clients_busy()) {
         happen_in(LOOK, look_for_end, NULL);
     } else if (!witness) {
@@ -196,7 +196,7 @@ static void check_end(int code)
     size_t came = occurrences(&console_out, " connected (");
     size_t went = occurrences(&console_out, " client): in ") + occurrences(&console_out, " clients): in ");
 
-    if (console_interrupted() == NEVER) violation("the server ended by itself: exit code %d", code);
+    if (interrupt_time() == NEVER) violation("the server ended by itself: exit code %d", code);
     if (code) violation("exit code %d after Ctrl+C", code);
     if (fault_was_fatal()) violation("a failure at start-up was passed over");
     if (console_err.count && !faults_any() && !contains(&console_err, "turned away"))

@@ -191,6 +191,7 @@ static void *thread_main(void *argument)
     me->start(me->argument);
     if (me->cs_held) violation("a thread ends and holds a CRITICAL_SECTION");
     operations_check_thread(me);
+    arrays_check_thread(me->argument);
     order_release(me);
     tell("ends");
     me->done = true;

@@ -164,7 +164,7 @@ int call_fault(Call call, Conn *conn)
     faults.any = true;
     if (fault_fatal(call, error)) {
         faults.excuse = true;
-        if (console_interrupted() == NEVER) faults.fatal = true;
+        if (interrupt_time() == NEVER) faults.fatal = true;
     }
     if (!conn && sched_self()->id == 1) conn = listener_last(); /* Main was busy with that one */
     if (conn)

@@ -9,6 +9,7 @@
  *   overlap.c  overlapped operations
  *   wire.c     connections: what Winsock and the clients do to each other
  *   memory.c   the server's memory
+ *   arrays.c   its arrays and counts, as Overlapped.h has them
  *   console.c  its output, its Ctrl+C, its end
  *   sim_client.c  scripted clients;  sim_echo.c, sim_chat.c: what they say and what they must get back
  *   run.c      one seed from the start to the last check;  driver.c: many seeds
@@ -91,6 +92,7 @@ typedef enum Call {
 typedef struct Stats {
     uint64_t made[CALLS], failed[CALLS];
     uint64_t runs, threads, clients, bytes, refused, max_threads, max_clients;
+    uint64_t hand_overs, crowds, crowds_moved; /* runs with over 62 clients, and those in which sessions moved */
 } Stats;
 
 extern Stats *stats;
@@ -160,6 +162,8 @@ typedef enum Kind { KIND_NONE, KIND_EVENT, KIND_SOCKET, KIND_THREAD } Kind;
 typedef struct Event {
     bool set;
     int waiters, operations; /* threads that wait on it, operations that name it */
+    Thread *poster;          /* of those operations */
+    uint64_t mark;           /* see slot_mark() */
 } Event;
 
 typedef struct Handle {
@@ -176,6 +180,7 @@ Handle *handle_peek(uintptr_t value); /* open or closed; NULL: there never was o
 void handles_check(void);             /* all closed */
 void cs_all_deleted(void);
 void event_set(WSAEVENT event);
+bool slot_mark(WSAEVENT event, uint64_t mark); /* false if it has that mark already */
 
 /* A call that blocks, or any of Winsock's: not while a critical section is held. */
 void rule_no_cs(const char *call);
@@ -238,7 +243,7 @@ void wire_totals(uint64_t *taken, uint64_t *given, unsigned *accepted);
 
 typedef struct Request {
     bool pending, scheduled;
-    bool taken; /* the server was told the result */
+    bool due; /* complete, and the server was not told the result yet */
     bool cancelled;
     const char *name; /* "WSARecv" or "WSASend" */
     struct Socket *socket;
@@ -257,7 +262,8 @@ typedef struct Socket {
     Conn *conn; /* NULL: the listening socket */
     int family;
     bool open, bound, listening, shut;
-    Thread *owner; /* who posted its first operation */
+    Thread *owner; /* who posted its last operation */
+    int moves;     /* how often that became another */
     Request receive, send;
 } Socket;
 
@@ -269,6 +275,12 @@ void operations_try(Socket *socket);
 void operations_check_thread(const Thread *thread);
 void operations_check_block(const void *block, size_t size, const char *call);
 bool winsock_started(void);
+
+/* ---- arrays.c ---- */
+
+void arrays_found(const void *over);            /* a session posts this receive */
+void arrays_check(const void *cs);              /* when it is left */
+void arrays_check_thread(const void *argument); /* when a thread with that argument has ended */
 
 /* ---- console.c ---- */
 
@@ -284,7 +296,7 @@ bool console_lines_lost(void); /* printing failed */
 bool console_announced(void);  /* the first line is out */
 bool console_handler_known(void);
 void console_interrupt(DWORD type); /* Ctrl+C */
-uint64_t console_interrupted(void); /* when, or NEVER */
+uint64_t interrupt_time(void); /* when, or NEVER */
 bool console_returned(void);        /* the handler is done with it */
 void console_check_restored(void);
 

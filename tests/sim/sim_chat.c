@@ -289,7 +289,7 @@ static void chat_ended(Client *client)
     }
     if (!me->goodbye) violation("client %d was let go without good-bye", client->id);
     if (me->used) violation("client %d: the last line is torn", client->id);
-    if (console_interrupted() == NEVER && client->manner != POLITE)
+    if (interrupt_time() == NEVER && client->manner != POLITE)
         violation("client %d was let go without a reason", client->id);
 }
 

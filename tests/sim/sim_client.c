@@ -151,7 +151,7 @@ static bool client_live(Client *client)
 
 static void client_check_patience(const Client *client)
 {
-    if (!client_prompt(client) || client->conn.excused || console_interrupted() != NEVER) return;
+    if (!client_prompt(client) || client->conn.excused || interrupt_time() != NEVER) return;
     if (now - client->last < PATIENCE) return;
     if (!client->conn.accepted) violation("client %d was never accepted", client->id);
     if (!model->content(client) || (client->manner == POLITE && client->said))

@@ -62,11 +62,11 @@ static void echo_ended(Client *client)
     const Conn *conn = &client->conn;
 
     if (!client->eof || conn->excused || client->manner == DEAF) return;
-    if (console_interrupted() != NEVER && !client_prompt(client)) return;
+    if (interrupt_time() != NEVER && !client_prompt(client)) return;
     if (client->got != conn->taken)
         violation("client %d: the server received %lu bytes and sent %lu back", client->id, (unsigned long)conn->taken,
                   (unsigned long)client->got);
-    if (console_interrupted() == NEVER && client->got != client->total)
+    if (interrupt_time() == NEVER && client->got != client->total)
         violation("client %d: the server closed after %lu of %lu bytes", client->id, (unsigned long)client->got,
                   (unsigned long)client->total);
 }

@@ -68,7 +68,7 @@ int WSACleanup(void)
     winsock_begin(CALL_WSACleanup, "WSACleanup");
     for (Socket *socket = sockets; socket; socket = socket->next) {
         if (!socket->open) continue;
-        if (socket->conn || console_interrupted() == NEVER || console_returned())
+        if (socket->conn || interrupt_time() == NEVER || console_returned())
             violation("WSACleanup: socket %#lx is open", (unsigned long)socket->handle);
         socket->open = false; /* the console handler was just about to close it */
         handle_peek(socket->handle)->closed = true;
@@ -103,7 +103,7 @@ int closesocket(SOCKET sock)
 
     call_begin(CALL_closesocket);
     rule_no_cs("closesocket");
-    if (!started && console_interrupted() != NEVER) return fail_with(WSANOTINITIALISED);
+    if (!started && interrupt_time() != NEVER) return fail_with(WSANOTINITIALISED);
     if (!started) violation("closesocket outside of WSAStartup and WSACleanup");
     tell("closesocket(%#lx)", (unsigned long)sock);
     socket = socket_get(sock, "closesocket");

@@ -91,6 +91,15 @@ void event_set(WSAEVENT event)
     ((Event *)handle_peek((uintptr_t)event)->object)->set = true;
 }
 
+bool slot_mark(WSAEVENT event, uint64_t mark)
+{
+    Event *object = event_get(event, "a slot of e_arr");
+
+    if (object->mark == mark) return false;
+    object->mark = mark;
+    return true;
+}
+
 BOOL WSASetEvent(WSAEVENT event)
 {
     Event *object;
@@ -144,6 +153,10 @@ static void wait_check(Wait *wait, DWORD count, const WSAEVENT *events, BOOL all
             if (wait->events[j] == wait->events[i])
                 violation("WSAWaitForMultipleEvents: the same event at %u and %u", j, i);
         }
+        if (wait->events[i]->waiters) violation("WSAWaitForMultipleEvents: event %u is another thread's too", i);
+        if (wait->events[i]->operations && wait->events[i]->poster != sched_self())
+            violation("WSAWaitForMultipleEvents: event %u is of an operation that %s posted", i,
+                      wait->events[i]->poster->name);
     }
 }
 
@@ -316,6 +329,7 @@ void LeaveCriticalSection(LPCRITICAL_SECTION cs)
     sched_self()->cs_held--;
     sched_self()->output_held -= cs->for_output;
     if (--cs->depth == 0) {
+        arrays_check(cs);
         order_release(cs);
         cs->owner = NULL;
     }

@@ -1,0 +1,81 @@
+/* arrays.c - the server's own arrays and counts: the one file of the simulator that knows Overlapped.h.
+ *
+ * They are looked at when a thread leaves the critical section that guards them, and again when a window's thread has
+ * ended. The server is found through the first session that receives. */
+#include "Overlapped.h"
+
+#include "sim.h"
+
+static LPServer server;
+static uint64_t last_counts;
+
+void arrays_found(const void *over)
+{
+    server = ((const Session *)over)->server; /* a Session begins with its receive's OVERLAPPED */
+}
+
+/* One number that is another one when any count is. */
+static uint64_t counts_now(void)
+{
+    uint64_t counts = (uint64_t)server->windows;
+
+    for (int i = 0; i < server->windows; i++) {
+        const Proactor *proactor = &server->proactors[i];
+        counts = (counts * 64 + (uint64_t)proactor->noc) * 64 + (uint64_t)proactor->busy;
+        counts = counts * 0x9E3779B97F4A7C15u + 1;
+    }
+    return counts;
+}
+
+/* A session stands in one slot, which is its owner's, and its event in the same. */
+static void check_slot(const Proactor *proactor, int slot, uint64_t mark)
+{
+    LPSession session = server->s_arr[proactor->first + slot];
+
+    if (!session) violation("window %d: no session in slot %d of %d", proactor->number, slot, proactor->noc);
+    if (session->proactor != proactor)
+        violation("window %d: session #%lu in slot %d has another owner", proactor->number, session->id, slot);
+    if (server->e_arr[proactor->first + slot] != session->hevent)
+        violation("window %d: session #%lu and its event stand in different slots", proactor->number, session->id);
+    if (!slot_mark(session->hevent, mark)) violation("session #%lu stands in two slots", session->id);
+}
+
+/* The owner says `busy` of one session before it counts it, and so may be one ahead of the count. */
+static void check_window(const Proactor *proactor, uint64_t mark)
+{
+    int busy = 0;
+
+    if (proactor->noc < 0 || proactor->noc > WINDOW_SESSIONS || proactor->known > proactor->noc)
+        violation("window %d: %d sessions, of which %d are known", proactor->number, proactor->noc, proactor->known);
+    for (int slot = SLOT_FIRST; slot < SLOT_FIRST + proactor->noc; slot++) {
+        check_slot(proactor, slot, mark);
+        busy += server->s_arr[proactor->first + slot]->busy;
+    }
+    if (busy > proactor->busy + 1 || busy < proactor->busy - 1)
+        violation("window %d: %d sessions are busy, but it counts %d", proactor->number, busy, proactor->busy);
+}
+
+void arrays_check(const void *cs)
+{
+    static uint64_t mark;
+    uint64_t counts;
+    int windows;
+
+    if (!server || cs != &server->cs) return;
+    counts = counts_now();
+    if (counts == last_counts) return;
+    last_counts = counts;
+    windows = server->windows;
+    mark++;
+    for (int i = 0; i < windows; i++) check_window(&server->proactors[i], mark);
+}
+
+void arrays_check_thread(const void *argument)
+{
+    for (int i = 0; server && i < server->windows; i++) {
+        const Proactor *proactor = &server->proactors[i];
+        if (proactor == argument && (proactor->noc || proactor->busy))
+            violation("window %d ends with %d sessions and counts %d busy ones", proactor->number, proactor->noc,
+                      proactor->busy);
+    }
+}
