@@ -426,6 +426,7 @@ static void line_end(LPSession session, bool split)
     line_finish(session, length);
     memmove(session->rbuf, session->rbuf + length, member->line);
     member->continued = split;
+    member->paid = 0;
 }
 
 static void line_put(LPSession session, unsigned char c)
@@ -624,6 +625,7 @@ static bool pace_allows(LPSession session)
         room.talkers++;
     }
     pace_charge(member, member->spent);
+    member->paid += member->spent;
     member->spent = 0;
     allowed = member->allowance > 0 && room.tokens > -RESERVE;
     if (!allowed) {
@@ -641,8 +643,10 @@ static bool pace_allows(LPSession session)
 static void room_broadcast(LPSession author, bool talk, const char *format, ...)
 {
     LPServer server = author->server;
+    Member *member = member_of(author);
     char text[TEXT_BYTES], *at;
     Record record;
+    ULONG cost;
     va_list args;
 
     va_start(args, format);
@@ -662,8 +666,8 @@ static void room_broadcast(LPSession author, bool talk, const char *format, ...)
         memcpy(at + sizeof record, text, record.length);
         room.head += sizeof record + record.length;
     }
-    pace_charge(member_of(author), (ULONG)sizeof record + record.length);
-    member_of(author)->spent = 0; /* the bytes that the line was made of are paid with it */
+    cost = (ULONG)sizeof record + record.length;
+    if (cost > member->paid) pace_charge(member, cost - member->paid);
     LeaveCriticalSection(&server->cs);
     proactor_wake_all(server, author->proactor);
 }

@@ -305,7 +305,7 @@ typedef struct Member {
     unsigned char escape;       /* the last byte of an escape sequence, of which nothing is kept; 0: there is none */
     UINT page;                  /* the client's code page, CP_UTF8 for most */
     bool told;                  /* that some of its bytes are no text */
-    ULONG spent;                /* bytes that the room has not charged it for yet */
+    ULONG spent, paid;          /* bytes that the room has not charged it for yet; has, since the line began */
 
     ULONG line;        /* bytes of the unfinished line at the front of rbuf, as they were received */
     bool continued;    /* the front of that line went out already */

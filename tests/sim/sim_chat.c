@@ -198,10 +198,10 @@ static void hear_line(Client *client, const char *line)
     Speaker *me = speaker_of(client);
     int id, number;
 
-    if (strncmp(line, "* welcome, ", 11) == 0) me->welcome_at = now;
+    if (strncmp(line, "*** welcome, ", 13) == 0) me->welcome_at = now;
     if (plan.trace && strncmp(line, "! you are too slow", 18) == 0)
         client->conn.excused = true; /* narration takes time */
-    me->goodbye = strcmp(line, "* good-bye") == 0;
+    me->goodbye = strcmp(line, "*** good-bye") == 0;
     for (const char *at = strstr(line, " c"); at; at = strstr(at + 1, " c")) {
         if (sscanf(at, " c%dm%d ", &id, &number) == 2) {
             hear_message(client, id, number, at + 1);
