@@ -52,7 +52,7 @@ typedef struct Plan {
     uint64_t span;        /* us in which the clients arrive */
     uint64_t stop_at;     /* us: Ctrl+C; NEVER: when the clients are done */
     bool bulk;            /* few clients with many bytes */
-    bool telnet;          /* the option of chat */
+    bool codepage;        /* the option of chat, 949; the machine's own is UTF-8 */
     bool flood;           /* chat: more than its log holds, and somebody who does not read */
     bool trace;           /* the options --trace and --trace-file */
     bool options_only;    /* the command line is the test */
@@ -78,7 +78,7 @@ bool chance(unsigned in_thousand);
     X(InitializeCriticalSectionAndSpinCount) X(InitializeCriticalSection) \
     X(EnterCriticalSection) X(LeaveCriticalSection) X(DeleteCriticalSection) X(Interlocked) \
     X(HasOverlappedIoCompleted) X(GetTickCount64) X(GetLocalTime) X(Sleep) X(GetCurrentThreadId) \
-    X(MultiByteToWideChar)
+    X(MultiByteToWideChar) X(WideCharToMultiByte) X(FoldStringW) X(CompareStringOrdinal) X(GetStringTypeW)
 /* clang-format on */
 
 typedef enum Call {
@@ -200,6 +200,12 @@ void unseen_begin(void);
 void unseen_end(void);
 void order_release(void *object); /* what was done before is seen ... */
 void order_acquire(void *object); /* ... by who passes here later */
+
+/* ---- text.c ---- */
+
+bool text_is_utf8(const char *text, size_t count);
+int korean_encode(const char *text, char *korean); /* UTF-8 to code page 949, as it is here; returns the bytes */
+int korean_decode(const char *korean, size_t count, char *text);
 
 /* ---- wire.c ---- */
 
