@@ -600,6 +600,7 @@ static bool listen_bind(SOCKET sock, const Options *options, const SOCKADDR_STOR
         || setsockopt(sock, SOL_SOCKET, SO_KEEPALIVE, (const char *)&on, sizeof on) == SOCKET_ERROR
         || setsockopt(sock, SOL_SOCKET, SO_OOBINLINE, (const char *)&on, sizeof on) == SOCKET_ERROR) {
         log_error(WSAGetLastError(), "cannot set TCP_NODELAY, SO_KEEPALIVE and SO_OOBINLINE");
+        return false;
     }
     /* Without this another program could take the port over ("Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE"). */
     if (setsockopt(sock, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (const char *)&on, sizeof on) == SOCKET_ERROR) {

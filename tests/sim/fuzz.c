@@ -70,7 +70,7 @@ void session_close(LPSession session, const char *why, int error)
     session->phase = CLOSED;
 }
 
-void server_wake(LPServer server, LPProactor self)
+void proactor_wake_all(LPServer server, LPProactor self)
 {
     (void)server;
     (void)self;
@@ -100,9 +100,22 @@ bool proactor_add(LPServer server, LPSession session)
     return false;
 }
 
-void proactor_wake(LPProactor proactor)
+LPSession session_create(LPServer server, SOCKET sock, const SOCKADDR_STORAGE *caddr)
 {
-    (void)proactor;
+    (void)server;
+    (void)sock;
+    (void)caddr;
+    return NULL;
+}
+
+void session_free(LPSession session)
+{
+    (void)session;
+}
+
+void session_free_spares(LPServer server)
+{
+    (void)server;
 }
 
 /* ---- playing ---- */
@@ -181,8 +194,8 @@ static void player_close(Player *player)
     LPSession session = &player->session;
 
     session->handler->closed(session);
-    free(session->rbuf);
-    free(session->sbuf);
+    buffer_free(session->rbuf, session->rsize);
+    buffer_free(session->sbuf, session->ssize);
 }
 
 static void check_console(void)
