@@ -67,7 +67,7 @@ run: server.exe
 
 test: server.exe client.exe build/tests.exe
 ifneq ($(OS),Windows_NT)
-	@sh tests/scripts/need.sh telnet=telnet expect=expect
+	@sh tests/scripts/need.sh telnet=telnet expect=expect plink=putty-tools busybox=busybox nc=netcat-openbsd
 	@sh tests/scripts/telnet.sh ./server.exe
 endif
 	@$(RUN)build/tests.exe server.exe $(ARGS)
