@@ -71,6 +71,9 @@ ifneq ($(OS),Windows_NT)
 	@sh tests/scripts/telnet.sh ./server.exe
 endif
 	@$(RUN)build/tests.exe server.exe $(ARGS)
+ifneq ($(OS),Windows_NT)
+	@$(if $(ARGS),true,sh tests/scripts/korean.sh build/tests.exe server.exe)
+endif
 
 # For the lessons: the textbook's server, on the port that ARGS names, and the load generator.
 textbook: build/textbook.exe build/load

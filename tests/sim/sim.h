@@ -302,7 +302,7 @@ bool console_lines_lost(void); /* printing failed */
 bool console_announced(void);  /* the first line is out */
 bool console_handler_known(void);
 void console_interrupt(DWORD type); /* Ctrl+C */
-uint64_t interrupt_time(void); /* when, or NEVER */
+uint64_t interrupt_time(void);      /* when, or NEVER */
 bool console_returned(void);        /* the handler is done with it */
 void console_check_restored(void);
 

@@ -473,3 +473,31 @@ TEST(keys_lines_stay_clean)
     CHECK_EQ(client_recv_some(ned, &byte, 1), RECV_EOF);
     CHECK_EQ(server_stop(server), 0);
 }
+
+/* ---- the option ---- */
+
+static void check_refused(const char *options, const char *what)
+{
+    server = server_run(options);
+    CHECK_EQ(server_wait(server, PATIENCE_MS), 2);
+    CHECK_HAS(server_errors(server), what);
+    CHECK_HAS(server_errors(server), "\nusage: ");
+    CHECK_STR(server_output(server), "");
+}
+
+TEST(keys_code_page_option)
+{
+    static const char *const refused[][2] = {
+        { "--chat --codepage", "server: --codepage: its value is missing" },
+        { "--chat --codepage ks", "server: --codepage ks: " },
+        { "--chat --codepage 12345", "server: --codepage 12345: " }, /* there is none */
+        { "--chat --codepage 65000", "server: --codepage 65000: " }, /* UTF-7: up to five bytes a character */
+        { "--codepage 949", "server: --codepage: " },                /* echo gives back what it gets */
+        { "--chat --telnet", "server: --telnet: no such option" },
+    };
+
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        check_refused(refused[i][0], refused[i][1]);
+        CHECK_STILL_GOOD();
+    }
+}
