@@ -857,7 +857,7 @@ static void chat_closed(LPSession session)
         if (!session->proactor->stopping) room_tell(session, "left", here);
     }
     room_heard(session);
-    free(member->reply);
+    buffer_free(member->reply, member->reply_size);
     free(member);
 }
 

@@ -51,7 +51,8 @@ client: client.exe
 client.exe: tests/client/client.c Makefile | build
 	$(C11) $< -o $@ -x none $(LDFLAGS) $(LDLIBS)
 
-build/tests.exe: $(TEST_OBJECTS)
+# The folder changes when a suite comes or goes.
+build/tests.exe: $(TEST_OBJECTS) tests/suites
 	$(CC) $(LDFLAGS) -o $@ $(TEST_OBJECTS) $(LDLIBS)
 
 vpath %.c tests/suites tests/harness

@@ -80,8 +80,8 @@ enum {
     SLOT_FIRST = 2, /* the first session */
     WINDOW_SESSIONS = WINDOW_SLOTS - SLOT_FIRST,
 
-    RBUF_MIN = 2 * 1024, /* bytes: rbuf starts here and doubles while receives fill it */
-    RBUF_MAX = 64 * 1024,
+    RBUF_MIN = 2 * 1024,  /* bytes of rbuf in quiet times ... */
+    RBUF_MAX = 64 * 1024, /* ... and while receives fill it */
 
     ACCEPT_PAUSE_MS = 100, /* before the next try when accept is out of handles or buffers */
     FINISH_MS = 800 /* for a session's last sends and its good-bye; at the end as long again before, to hear it out */
@@ -153,7 +153,8 @@ struct Session {
     bool event_may_be_set;        /* hevent may be set though nothing is pending */
     bool filled;                  /* the last receive filled rbuf */
     bool eof;                     /* the client half-closed */
-    unsigned char small_receives; /* in a row: they needed little of rbuf */
+    bool rbuf_needed;             /* a receive since the last count needed a large rbuf */
+    bool rbuf_needless;           /* the next receive gets a small one again */
     bool served, busy;            /* received something since the last count; and before it: `busy` is counted */
     unsigned long long round;     /* the Proactor's, in which this session was served last */
     ULONGLONG wake_at;            /* GetTickCount64 time to call woken(), set by the handler; 0: none */
@@ -322,8 +323,12 @@ void log_error(int error, const char *format, ...);
 /* "WSAECONNRESET" for 10054, and so on; "error" for one it does not know. Never NULL. Any thread. */
 const char *error_name(int error);
 
-/* Gives `*buf` `size` bytes, keeping what is in it. False and unchanged when there is no memory. Any thread. */
+/* Gives `*buf` `size` bytes, keeping what is in it (`*buf` NULL: nothing yet). A large buffer comes from the system
+ * page by page and goes back to it when it shrinks. False and unchanged when there is no memory. Any thread. */
 bool buffer_resize(char **buf, ULONG *bufsize, ULONG size);
+
+/* Frees a buffer of buffer_resize(), or NULL. Any thread. */
+void buffer_free(char *buf, ULONG bufsize);
 
 /* "" for 1, "s" for any other number. Any thread. */
 const char *text_plural(int n);
@@ -375,6 +380,10 @@ extern bool trace_on;
  * timeline. `proactor` is the calling thread, NULL for Main; `session` may be NULL for steps that have none. Any
  * thread, cs not held. */
 void trace(TraceStep step, LPProactor proactor, LPSession session, const char *format, ...);
+
+/* Tells what became of the WSARecv or WSASend that was posted with `overlapped`; `error` is WSAGetLastError() if it
+ * failed. With tracing on, owner thread only. */
+void trace_posted(LPSession session, LPWSAOVERLAPPED overlapped, int error);
 
 /* Name the lanes of a new Proactor thread or session in the timeline. With tracing on, Main only. */
 void trace_thread(LPProactor proactor);

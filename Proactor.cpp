@@ -16,11 +16,10 @@
 enum {
     PROACTOR_STACK = 256 * 1024, /* bytes reserved; the default of 1 MiB would cost 10,000 clients 160 MiB */
     FAILED_PAUSE_MS = 10,        /* after a wait that failed */
-    SMALL_RUN = 8,               /* so many small receives in a row, and rbuf shrinks again */
     COUNT_MS = 500,              /* a session that receives nothing for so long is not busy any more */
     LEAVE_ROOM = 8,              /* places that must stay free elsewhere before a window's busy sessions leave it */
     MAX_SPARES = 16,             /* sessions that are kept with their events for newcomers */
-    NO_SLOT = -1
+    NO_INDEX = -1
 };
 
 /* The one way to call a handler: the trace is told before and after. */
@@ -86,62 +85,55 @@ static void session_count_in(LPSession session)
              text_plural(clients));
 }
 
-static int session_count_out(LPSession session)
-{
-    LPServer server = session->server;
-    int clients;
-
-    EnterCriticalSection(&server->cs);
-    if (session->refusal) {
-        server->refused--;
-    } else {
-        server->noc--;
-        server->in += session->in;
-        server->out += session->out;
-    }
-    clients = server->noc;
-    LeaveCriticalSection(&server->cs);
-    return clients;
-}
-
 static void session_release(LPSession session)
 {
     if (session->hevent != WSA_INVALID_EVENT) WSACloseEvent(session->hevent);
-    free(session->rbuf);
-    free(session->sbuf);
+    buffer_free(session->rbuf, session->rsize);
+    buffer_free(session->sbuf, session->ssize);
     free(session);
 }
 
-static LPSession session_allocate(void)
+/* A session with its event and a small rbuf: one that ended and was kept, which saves two calls into the kernel for
+ * each client, or a new one. Refused clients have a window's worth of places: they cannot take those of the others. */
+static LPSession session_allocate(LPServer server)
 {
-    LPSession session = (LPSession)calloc(1, sizeof *session);
+    LPSession session;
+    bool full;
 
+    EnterCriticalSection(&server->cs);
+    full = server->refused >= WINDOW_SESSIONS;
+    session = full ? NULL : server->spares;
+    if (session) {
+        server->spares = session->next_spare;
+        server->spare_count--;
+    }
+    LeaveCriticalSection(&server->cs);
+    if (session || full) return session;
+
+    session = (LPSession)calloc(1, sizeof *session);
     if (!session) return NULL;
     session->hevent = WSACreateEvent();
-    if (session->hevent == WSA_INVALID_EVENT || !buffer_resize(&session->rbuf, &session->rsize, RBUF_MIN)) {
-        session_release(session);
-        return NULL;
-    }
-    return session;
+    if (session->hevent != WSA_INVALID_EVENT && buffer_resize(&session->rbuf, &session->rsize, RBUF_MIN))
+        return session;
+    session_release(session);
+    return NULL;
 }
 
-/* Keeps the session, its event and a small rbuf for a newcomer, which saves two calls into the kernel for each client.
- * False when enough are kept, or it would be expensive to. */
+/* Keeps the session, its event and its rbuf for a newcomer; false when enough are kept. */
 static bool session_keep(LPSession session)
 {
     LPServer server = session->server;
-    char *rbuf = session->rbuf;
-    WSAEVENT hevent = session->hevent;
+    Session fresh;
     bool kept;
 
     if (session->rsize != RBUF_MIN) return false;
-    free(session->sbuf);
-    ZeroMemory(session, sizeof *session);
-    session->server = server;
-    session->hevent = hevent;
-    session->event_may_be_set = true;
-    session->rbuf = rbuf;
-    session->rsize = RBUF_MIN;
+    buffer_free(session->sbuf, session->ssize);
+    ZeroMemory(&fresh, sizeof fresh);
+    fresh.hevent = session->hevent;
+    fresh.event_may_be_set = true;
+    fresh.rbuf = session->rbuf;
+    fresh.rsize = session->rsize;
+    *session = fresh;
     EnterCriticalSection(&server->cs);
     kept = server->spare_count < MAX_SPARES;
     if (kept) {
@@ -153,29 +145,10 @@ static bool session_keep(LPSession session)
     return kept;
 }
 
-/* A spare session; NULL: there is none. `refuse` is set instead when the clients that are just being refused fill a
- * window's worth of places: they cannot take those of the others. */
-static LPSession session_spare(LPServer server, bool *refuse)
-{
-    LPSession session;
-
-    EnterCriticalSection(&server->cs);
-    *refuse = server->refused >= WINDOW_SESSIONS;
-    session = *refuse ? NULL : server->spares;
-    if (session) {
-        server->spares = session->next_spare;
-        server->spare_count--;
-    }
-    LeaveCriticalSection(&server->cs);
-    return session;
-}
-
 LPSession session_create(LPServer server, SOCKET sock, const SOCKADDR_STORAGE *caddr)
 {
-    bool refuse;
-    LPSession session = session_spare(server, &refuse);
+    LPSession session = session_allocate(server);
 
-    if (!session && !refuse) session = session_allocate();
     if (!session) {
         log_error(0, "a client was turned away: no place, event or memory for it");
         closesocket(sock);
@@ -190,28 +163,30 @@ LPSession session_create(LPServer server, SOCKET sock, const SOCKADDR_STORAGE *c
     return session;
 }
 
-/* Why the session ended, for the console. */
-static void session_why(LPSession session, char *why, size_t size)
-{
-    if (session->error == WSAECONNRESET) {
-        snprintf(why, size, "reset by the client");
-    } else if (session->error) {
-        snprintf(why, size, "%s failed: %s (%d)", session->why, error_name(session->error), session->error);
-    } else {
-        snprintf(why, size, "%s", session->why);
-    }
-}
-
 void session_free(LPSession session)
 {
-    int clients = session_count_out(session);
-    char from[ADDRESS_BYTES], why[96];
+    LPServer server = session->server;
+    char from[ADDRESS_BYTES], failed[64] = "";
+    int clients;
 
+    EnterCriticalSection(&server->cs);
+    if (session->refusal) {
+        server->refused--;
+    } else {
+        server->noc--;
+        server->in += session->in;
+        server->out += session->out;
+    }
+    clients = server->noc;
+    LeaveCriticalSection(&server->cs);
     if (!session->refusal) {
         address_text(&session->caddr, from, sizeof from);
-        session_why(session, why, sizeof why);
-        log_line("#%lu %s left (%d client%s): in %llu bytes, out %llu bytes, %s", session->id, from, clients,
-                 text_plural(clients), session->in, session->out, why);
+        if (session->error)
+            snprintf(failed, sizeof failed, " failed: %s (%d)", error_name(session->error), session->error);
+        log_line("#%lu %s left (%d client%s): in %llu bytes, out %llu bytes, %s%s", session->id, from, clients,
+                 text_plural(clients), session->in, session->out,
+                 session->error == WSAECONNRESET ? "reset by the client" : session->why,
+                 session->error == WSAECONNRESET ? "" : failed);
     }
     if (!session_keep(session)) session_release(session);
 }
@@ -227,18 +202,16 @@ void session_free_spares(LPServer server)
 
 /* ---- posting operations ---- */
 
-/* rbuf doubles while receives fill it and goes back to its first size when traffic is small again, so that bulk is
- * fast and 10,000 quiet sessions are cheap. Without memory to grow it stays as it is. */
+/* A receive that fills rbuf is followed by one into a large rbuf, so that bulk is fast; a count that finds the large
+ * one needless gives it back, so that 10,000 quiet sessions are cheap. Without memory to grow it stays as it is. */
 static void rbuf_fit(LPSession session)
 {
     if (session->filled && session->rsize < RBUF_MAX) {
-        buffer_resize(&session->rbuf, &session->rsize, 2 * session->rsize);
-    } else if ((session->small_receives >= SMALL_RUN || !session->busy) && session->rsize > RBUF_MIN
-               && session->kept < RBUF_MIN / 2) {
+        buffer_resize(&session->rbuf, &session->rsize, RBUF_MAX);
+    } else if (session->rbuf_needless && session->kept < RBUF_MIN / 2) {
         buffer_resize(&session->rbuf, &session->rsize, RBUF_MIN);
-        session->small_receives = 0;
     }
-    session->filled = false;
+    session->filled = session->rbuf_needless = false;
 }
 
 /* What became of a WSARecv or WSASend: 0, and SOCKET_ERROR with WSA_IO_PENDING, are both good news. */
@@ -253,24 +226,6 @@ static Operation operation_posted(int result, int *error)
 static bool operation_finished(Operation operation, LPWSAOVERLAPPED overlapped)
 {
     return operation == DONE || (operation == PENDING && HasOverlappedIoCompleted(overlapped));
-}
-
-/* Tells the trace what became of a call. */
-static void trace_posted(LPSession session, const char *call, ULONG bytes, Operation operation, int error)
-{
-    bool is_send = call[3] == 'S';
-
-    if (operation == PENDING) {
-        trace(is_send ? SEND_PENDING : RECV_PENDING, session->proactor, session,
-              "%s(%lu bytes) -> WSA_IO_PENDING (997): %s", call, bytes,
-              is_send ? "returned at once, enough is buffered" : "returned at once, nothing yet");
-    } else if (operation == DONE) {
-        trace(is_send ? SEND_AT_ONCE : RECV_AT_ONCE, session->proactor, session, "%s(%lu bytes) -> 0: finished at once",
-              call, bytes);
-    } else {
-        trace(STEP, session->proactor, session, "%s(%lu bytes) -> SOCKET_ERROR, %s (%d)", call, bytes,
-              error_name(error), error);
-    }
 }
 
 /* Posts the receive that the handler wanted, behind the `kept` bytes. */
@@ -295,7 +250,7 @@ static void recv_post(LPSession session)
     session->receiving =
         operation_posted(WSARecv(session->sock, &session->rwsa, 1, NULL, &flags, &session->over, NULL), &error);
     session->proactor->look_again = true;
-    if (trace_on) trace_posted(session, "WSARecv", session->rwsa.len, session->receiving, error);
+    if (trace_on) trace_posted(session, &session->over, error);
     if (session->receiving == IDLE) session_close(session, "WSARecv", error);
 }
 
@@ -313,10 +268,7 @@ static void send_post(LPSession session)
     session->sending =
         operation_posted(WSASend(session->sock, &session->swsa[first], count, NULL, 0, &session->sover, NULL), &error);
     session->proactor->look_again = true;
-    if (trace_on) {
-        trace_posted(session, count == 1 ? "WSASend" : "WSASend of 2 WSABUFs",
-                     session->swsa[0].len + session->swsa[1].len, session->sending, error);
-    }
+    if (trace_on) trace_posted(session, &session->sover, error);
     if (session->sending == IDLE) session_close(session, "WSASend", error);
 }
 
@@ -343,7 +295,7 @@ void session_close(LPSession session, const char *why, int error)
         session->error = error;
     }
     session->phase = CLOSED;
-    session->recv_put_off = false;
+    session->recv_put_off = session->recv_cancelled = false;
     session->wake_at = session->finish_at = 0;
     /* Windows cancels what is pending when the socket is closed; Wine may leave a send pending for ever. */
     if (session->receiving || session->sending) CancelIoEx((HANDLE)session->sock, NULL);
@@ -358,6 +310,7 @@ void session_finish(LPSession session, const char *why)
     session->why = why;
     session->phase = FINISHING;
     session->recv_put_off = false;
+    session->kept = 0;
     session->wake_at = 0;
     session->finish_at = GetTickCount64() + FINISH_MS;
 }
@@ -378,7 +331,6 @@ static bool session_wind_down(LPSession session)
     }
     TRACE(STEP, session->proactor, session, "shutdown(SD_SEND) -> 0: half-closed, the client sees the end");
     session->phase = LINGERING;
-    session->kept = 0;
     if (!session->receiving) recv_post(session);
     return true;
 }
@@ -390,25 +342,22 @@ static int session_result(LPSession session, LPWSAOVERLAPPED overlapped, DWORD *
 {
     TraceStep end = overlapped == &session->over ? RECV_END : SEND_END;
     DWORD flags = 0;
-    int error;
 
     if (session->phase == CLOSED) { /* its socket is gone, and cannot be asked any more */
         TRACE(end, session->proactor, session, "cancelled, and complete at last");
         return WSA_OPERATION_ABORTED;
     }
     if (!WSAGetOverlappedResult(session->sock, overlapped, bytes, FALSE, &flags)) {
-        error = WSAGetLastError();
+        int error = WSAGetLastError();
         TRACE(end, session->proactor, session, "WSAGetOverlappedResult -> FALSE, %s (%d)", error_name(error), error);
         return error;
     }
     TRACE(end, session->proactor, session, "WSAGetOverlappedResult -> TRUE, %lu bytes%s", *bytes,
-          end == SEND_END ? " sent"
-          : *bytes        ? " received"
-                          : ": the client will send no more");
+          *bytes ? "" : ": the client will send no more");
     return 0;
 }
 
-static void session_count_busy(LPSession session);
+static void session_set_busy(LPSession session, bool busy);
 static void proactor_count_later(LPProactor proactor);
 
 /* Hands what came to the handler. */
@@ -418,11 +367,11 @@ static void session_deliver(LPSession session, ULONG bytes)
 
     session->in += bytes;
     session->filled = bytes == session->rwsa.len;
-    session->small_receives =
-        (unsigned char)(bytes < RBUF_MIN && session->small_receives < SMALL_RUN ? session->small_receives + 1 : 0);
+    if (bytes >= RBUF_MIN) session->rbuf_needed = true;
     session->rwsa.buf[bytes] = '\0';
     session->served = true;
-    if (!session->busy) session_count_busy(session);
+    if (!session->busy) session_set_busy(session, true);
+    proactor_count_later(session->proactor);
     CALL_HANDLER(session, received, (session, bytes), "%s_received(%lu bytes)%s", session->handler->name, bytes,
                  trace_preview(preview, session->rwsa.buf, bytes));
 }
@@ -431,24 +380,19 @@ static void session_received(LPSession session)
 {
     DWORD bytes = 0;
     int error = session_result(session, &session->over, &bytes);
+    bool cancelled = session->recv_cancelled && error == WSA_OPERATION_ABORTED;
 
     session->receiving = IDLE;
     session->event_may_be_set = true;
-    if (error == WSA_OPERATION_ABORTED && session->recv_cancelled && session->phase != CLOSED) {
-        session->recv_cancelled = false; /* nothing came of it; the same again, into a small rbuf */
-        recv_post(session);
-        return;
-    }
     session->recv_cancelled = false;
-    if (error) {
+    session->eof = !error && bytes == 0;
+    if (cancelled) {
+        recv_post(session); /* nothing came; the same again, into a small rbuf */
+    } else if (error) {
         session_close(session, "WSARecv", error);
-        return;
-    }
-    session->eof = bytes == 0;
-    if (session->phase == OPEN) {
+    } else if (session->phase == OPEN) {
         session_deliver(session, bytes);
-    } else if (session->phase == LINGERING && !session->eof) {
-        session->kept = 0;
+    } else if (session->phase == LINGERING && bytes > 0) {
         recv_post(session);
     }
 }
@@ -556,12 +500,6 @@ static void session_serve(LPSession session)
  * would be served as often as 62 others together. So busy sessions go where fewer are busy, at the one moment when
  * nothing is pending on them: instead of posting the next receive. Idle sessions weigh nothing and never move. */
 
-/* The busy sessions that the window could hold. cs is held. */
-static int proactor_capacity(const Proactor *proactor)
-{
-    return WINDOW_SESSIONS - proactor->noc + proactor->busy;
-}
-
 /* The window with the fewest busy sessions, among those that have some, and a place for one more. cs is held. */
 static LPProactor proactor_emptiest(LPServer server)
 {
@@ -586,18 +524,17 @@ static bool proactor_outweighs(const Proactor *proactor, const Proactor *other)
  * own. cs is held. */
 static void proactor_level(LPServer server)
 {
-    int busy = 0, capacity = 0;
-    LPProactor emptiest;
+    int room = 0;
+    LPProactor emptiest, least = NULL;
 
-    server->leaving = NULL;
     for (int i = 0; i < server->windows; i++) {
         LPProactor proactor = &server->proactors[i];
         if (proactor->busy == 0) continue;
-        busy += proactor->busy;
-        capacity += proactor_capacity(proactor);
-        if (!server->leaving || proactor->busy <= server->leaving->busy) server->leaving = proactor;
+        room += WINDOW_SESSIONS - proactor->noc;
+        if (!least || proactor->busy <= least->busy) least = proactor;
     }
-    if (server->leaving && capacity - proactor_capacity(server->leaving) < busy + LEAVE_ROOM) server->leaving = NULL;
+    if (least) room -= WINDOW_SESSIONS - least->noc; /* what is left is the room of the others */
+    server->leaving = least && room >= least->busy + LEAVE_ROOM ? least : NULL;
     emptiest = proactor_emptiest(server);
     for (int i = 0; i < server->windows; i++) {
         LPProactor proactor = &server->proactors[i];
@@ -605,31 +542,30 @@ static void proactor_level(LPServer server)
     }
 }
 
-/* Puts the session and its event into the window's next slot, which is returned. cs is held. */
-static int proactor_put_in(LPProactor proactor, LPSession session)
+/* Puts the session and its event into the window's next slot. cs is held. */
+static void proactor_put_in(LPProactor proactor, LPSession session)
 {
     LPServer server = proactor->server;
-    int slot = SLOT_FIRST + proactor->noc++;
+    int index = proactor->first + SLOT_FIRST + proactor->noc++;
 
-    assert(slot < WINDOW_SLOTS);
+    assert(proactor->noc <= WINDOW_SESSIONS);
     session->proactor = proactor;
     session->round = 0;
-    server->s_arr[proactor->first + slot] = session;
-    server->e_arr[proactor->first + slot] = session->hevent;
+    server->s_arr[index] = session;
+    server->e_arr[index] = session->hevent;
     if (session->busy) proactor->busy++;
     proactor_level(server);
-    return slot;
 }
 
-/* Takes the session out of its slot; the window's last takes the place. Owner only, cs is held. */
-static void proactor_take_out(LPProactor proactor, int slot)
+/* Takes the session at `index` out of the arrays; the window's last takes its place. Owner only, cs is held. */
+static void proactor_take_out(LPProactor proactor, int index)
 {
     LPServer server = proactor->server;
-    int last = SLOT_FIRST + --proactor->noc;
+    int last = proactor->first + SLOT_FIRST + --proactor->noc;
 
-    if (server->s_arr[proactor->first + slot]->busy) proactor->busy--;
-    server->s_arr[proactor->first + slot] = server->s_arr[proactor->first + last];
-    server->e_arr[proactor->first + slot] = server->e_arr[proactor->first + last];
+    if (server->s_arr[index]->busy) proactor->busy--;
+    server->s_arr[index] = server->s_arr[last];
+    server->e_arr[index] = server->e_arr[last];
     proactor->known = proactor->noc;
     proactor_level(server);
 }
@@ -644,10 +580,10 @@ static void proactor_wake(LPProactor proactor)
 
 /* The session's receive was put off and nothing is pending on it. Hands it over if that still makes sense; false: it
  * stays. */
-static bool proactor_hand_over(LPProactor proactor, int slot)
+static bool proactor_hand_over(LPProactor proactor, int index)
 {
     LPServer server = proactor->server;
-    LPSession session = server->s_arr[proactor->first + slot];
+    LPSession session = server->s_arr[index];
     unsigned long id = session->id;
     LPProactor other;
 
@@ -656,7 +592,7 @@ static bool proactor_hand_over(LPProactor proactor, int slot)
     other = server->stopping ? NULL : proactor_emptiest(server);
     if (other && !proactor_outweighs(proactor, other)) other = NULL;
     if (other) {
-        proactor_take_out(proactor, slot);
+        proactor_take_out(proactor, index);
         proactor_put_in(other, session);
     }
     LeaveCriticalSection(&server->cs);
@@ -677,72 +613,61 @@ static void proactor_count_later(LPProactor proactor)
     proactor_look_at(proactor, proactor->count_at);
 }
 
-/* Something came for the session, the first time for a while. */
-static void session_count_busy(LPSession session)
+/* A session is busy from its first bytes on until a count finds that none came since the last count. */
+static void session_set_busy(LPSession session, bool busy)
 {
-    LPProactor proactor = session->proactor;
-
-    session->busy = true;
-    proactor_count_later(proactor);
+    session->busy = busy;
     EnterCriticalSection(&session->server->cs);
-    proactor->busy++;
+    session->proactor->busy += busy ? 1 : -1;
     proactor_level(session->server);
     LeaveCriticalSection(&session->server->cs);
 }
 
-/* A count is due. A session to which nothing came since the last one is not busy any more, and gives back what its
- * rbuf has grown: a receive is pending in it, so that is cancelled, and posted again into a small one. Bytes that came
+/* A count is due: whoever received nothing since the last one is not busy any more, and a large rbuf that was not
+ * needed is given back. A pending receive is cancelled for that, and posted again into a small rbuf. Bytes that come
  * just before are not lost: then the receive completes as usual ("CancelIoEx function"). */
 static void session_count(LPSession session)
 {
-    LPProactor proactor = session->proactor;
-
     if (session->served) {
-        proactor_count_later(proactor);
+        proactor_count_later(session->proactor);
     } else if (session->busy) {
-        session->busy = false;
-        EnterCriticalSection(&session->server->cs);
-        proactor->busy--;
-        proactor_level(session->server);
-        LeaveCriticalSection(&session->server->cs);
+        session_set_busy(session, false);
     }
-    if (!session->served && session->rsize > RBUF_MIN && session->kept < RBUF_MIN / 2 && session->receiving == PENDING
+    session->rbuf_needless = session->rsize > RBUF_MIN && !session->rbuf_needed;
+    if (session->rbuf_needless && session->receiving == PENDING && session->kept < RBUF_MIN / 2
         && session->phase == OPEN && CancelIoEx((HANDLE)session->sock, &session->over)) {
         session->recv_cancelled = true;
-        TRACE(STEP, proactor, session, "CancelIoEx(): quiet for a second, its large buffer is given back");
+        TRACE(STEP, session->proactor, session, "CancelIoEx(): its large buffer is not needed any more");
     }
-    session->served = false;
+    session->served = session->rbuf_needed = false;
 }
 
 /* ---- the window's loop ---- */
 
 /* Takes a session that is over out of the arrays and frees it. */
-static void proactor_remove(LPProactor proactor, int slot)
+static void proactor_remove(LPProactor proactor, int index)
 {
     LPServer server = proactor->server;
-    LPSession session = server->s_arr[proactor->first + slot];
+    LPSession session = server->s_arr[index];
 
     CALL_HANDLER(session, closed, (session), "%s_closed()", session->handler->name);
-    TRACE(STEP, proactor, session, "the session is freed: slot %d of window %d too", slot, proactor->number);
+    TRACE(STEP, proactor, session, "the session is freed: slot %d of window %d too", index - proactor->first,
+          proactor->number);
     EnterCriticalSection(&server->cs);
-    proactor_take_out(proactor, slot);
+    proactor_take_out(proactor, index);
     LeaveCriticalSection(&server->cs);
     session_free(session);
 }
 
-/* Serves the session in a slot, once in a round. Returns false when it has left the slot: then another is there. */
-static bool proactor_serve(LPProactor proactor, int slot)
+/* Serves the session at `index`, once in a round. Returns false when it is not there any more: then another is. */
+static bool proactor_serve(LPProactor proactor, LPSession session, int index)
 {
-    LPSession session = proactor->server->s_arr[proactor->first + slot];
-
     if (session->round == proactor->round) return true;
     session->round = proactor->round;
     session_serve(session);
-    if (proactor->finish_at && proactor->now >= proactor->finish_at) {
-        session_finish(session, "the server is stopping");
-    }
+    if (proactor->finish_at && proactor->now >= proactor->finish_at) session_finish(session, "the server is stopping");
     if (proactor->counting) session_count(session);
-    if (session->recv_put_off && !session->sending && proactor_hand_over(proactor, slot)) return false;
+    if (session->recv_put_off && !session->sending && proactor_hand_over(proactor, index)) return false;
     if (session->recv_put_off) recv_post(session);
     proactor_look_at(proactor, session->wake_at);
     proactor_look_at(proactor, session->finish_at);
@@ -750,18 +675,18 @@ static bool proactor_serve(LPProactor proactor, int slot)
 
     /* Freed only now: until both operations are complete, Windows may write to the OVERLAPPEDs and to rbuf. */
     if (session->phase != CLOSED || session->receiving || session->sending) return true;
-    proactor_remove(proactor, slot);
+    proactor_remove(proactor, index);
     return false;
 }
 
 /* Serves all sessions of the window that were not served in this round. */
 static void proactor_sweep(LPProactor proactor)
 {
-    int slot = SLOT_FIRST;
+    int first = proactor->first + SLOT_FIRST, index = first;
 
     TRACE(SWEEP_BEGIN, proactor, NULL, NULL);
-    while (slot < SLOT_FIRST + proactor->known) {
-        if (proactor_serve(proactor, slot)) slot++; /* else the last session stands there now */
+    while (index < first + proactor->known) {
+        if (proactor_serve(proactor, proactor->server->s_arr[index], index)) index++; /* else the last stands there */
     }
     TRACE(SWEEP_END, proactor, NULL, NULL);
 }
@@ -803,73 +728,73 @@ static void proactor_begin_round(LPProactor proactor)
 
 static DWORD wait_timeout(LPProactor proactor)
 {
-    ULONGLONG now;
+    ULONGLONG now = proactor->look_at ? GetTickCount64() : 0;
 
     if (!proactor->look_at) return WSA_INFINITE;
-    now = GetTickCount64();
     return now < proactor->look_at ? (DWORD)(proactor->look_at - now) : 0;
 }
 
-/* The lowest signalled slot was returned. The window's own events are reset here, before anybody looks, so that what
- * comes after the look sets them again. */
-static void wait_returned(LPProactor proactor, int slot)
+/* The wait returned the lowest index of a signalled event. The window's own events are reset here, before anybody
+ * looks, so that what comes after the look sets them again. Returns the session's index, or NO_INDEX. */
+static int wait_returned(LPProactor proactor, int slot, DWORD result)
 {
-    WSAEVENT *events = &proactor->server->e_arr[proactor->first];
-    LPSession session = slot < SLOT_FIRST ? NULL : proactor->server->s_arr[proactor->first + slot];
+    int index = proactor->first + slot;
 
-    TRACE(WAIT_END, proactor, session, "-> WSA_WAIT_EVENT_0+n, slot %d: %s", slot,
-          slot == SLOT_SEND   ? "the send event, a send is done"
-          : slot == SLOT_WAKE ? "the wake event, something is new"
-                              : "the session's event, its receive is done");
-    if (slot < SLOT_FIRST) {
-        WSAResetEvent(events[slot]);
-        TRACE(STEP, proactor, NULL, "WSAResetEvent(%s): first reset, then look", slot == SLOT_SEND ? "send" : "wake");
+    if (slot >= SLOT_FIRST) {
+        LPSession session = proactor->server->s_arr[index];
+        TRACE(WAIT_END, proactor, session, "-> WSA_WAIT_EVENT_0 + %lu: e_arr[%d], so s_arr[%d]: #%lu",
+              result - WSA_WAIT_EVENT_0, index, index, session->id);
+        return index;
     }
+    TRACE(WAIT_END, proactor, NULL, "-> WSA_WAIT_EVENT_0 + %lu: e_arr[%d], %s", result - WSA_WAIT_EVENT_0, index,
+          slot == SLOT_SEND ? "the send event: a send is done" : "the wake event: something is new");
+    WSAResetEvent(proactor->server->e_arr[index]);
+    TRACE(STEP, proactor, NULL, "WSAResetEvent(%s): first reset, then look", slot == SLOT_SEND ? "send" : "wake");
+    return NO_INDEX;
 }
 
-/* Sleeps until something is finished, and returns the slot whose event says so, or NO_SLOT. Slot 0 belongs to the wait
- * only while a send is pending: nearly all sends finish at once, and so cost neither a wait nor a reset. */
+/* Sleeps until something is finished. Returns the index in e_arr of the session's event that says so, or NO_INDEX.
+ * The send event belongs to the wait only while a send is pending: nearly all sends finish at once, and so cost
+ * neither a wait nor a reset. */
 static int proactor_wait(LPProactor proactor)
 {
-    int start = proactor->sending ? SLOT_SEND : SLOT_WAKE, slot;
+    int start = proactor->sending ? SLOT_SEND : SLOT_WAKE;
     WSAEVENT *events = &proactor->server->e_arr[proactor->first + start];
     DWORD count = (DWORD)(SLOT_FIRST + proactor->known - start), result;
 
     InterlockedExchange(&proactor->rested, 1);
-    if (InterlockedCompareExchange(&proactor->wake_state, ASLEEP, AWAKE) == WOKEN) return NO_SLOT;
+    if (InterlockedCompareExchange(&proactor->wake_state, ASLEEP, AWAKE) == WOKEN) return NO_INDEX;
     TRACE(WAIT_BEGIN, proactor, NULL, "WSAWaitForMultipleEvents(%lu event%s: %swake + %d session%s) ...", count,
           text_plural((int)count), start == SLOT_SEND ? "send + " : "", proactor->known, text_plural(proactor->known));
     result = WSAWaitForMultipleEvents(count, events, FALSE, wait_timeout(proactor), FALSE);
     InterlockedCompareExchange(&proactor->wake_state, AWAKE, ASLEEP);
     if (result == WSA_WAIT_TIMEOUT) {
         TRACE(WAIT_END, proactor, NULL, "-> WSA_WAIT_TIMEOUT");
-        return NO_SLOT;
-    }
-    if (result == WSA_WAIT_FAILED) {
+    } else if (result == WSA_WAIT_FAILED) {
         int error = WSAGetLastError();
         TRACE(WAIT_END, proactor, NULL, "-> WSA_WAIT_FAILED, %s (%d)", error_name(error), error);
         log_error(error, "WSAWaitForMultipleEvents failed in window %d", proactor->number);
         Sleep(FAILED_PAUSE_MS); /* the sweep looks at every OVERLAPPED, so the window is served all the same */
-        return NO_SLOT;
+    } else {
+        return wait_returned(proactor, start + (int)(result - WSA_WAIT_EVENT_0), result);
     }
-    slot = start + (int)(result - WSA_WAIT_EVENT_0);
-    wait_returned(proactor, slot);
-    return slot;
+    return NO_INDEX;
 }
 
-/* The thread of a window. The lecture's step is the first half of the loop: the wait returns an index, the index names
- * the session, and that one is served. The second half is what is added to it: whenever something was done, all others
- * are looked at too before the thread sleeps again. So nobody is served twice before all others were served once, and
- * one wait serves many. */
+/* The thread of a window. The lecture's step stands first: the wait returns an index, the index names the session, and
+ * the session is served. What follows is added to it: all others are looked at too, and again as long as there was
+ * anything to do, before the thread sleeps. So nobody is served twice before all others were served once, and one wait
+ * serves many. */
 static unsigned __stdcall proactor_run(void *argument)
 {
     LPProactor proactor = (LPProactor)argument;
+    LPSession *s_arr = proactor->server->s_arr;
 
     while (!proactor->stopping || proactor->known > 0) {
-        int slot = proactor_wait(proactor);
+        int index = proactor_wait(proactor);
 
         proactor_begin_round(proactor);
-        if (slot >= SLOT_FIRST) proactor_serve(proactor, slot); /* s_arr[slot] of the window */
+        if (index != NO_INDEX) proactor_serve(proactor, s_arr[index], index);
 
         proactor_sweep(proactor);
         while (proactor->look_again || proactor->news) {
@@ -931,32 +856,22 @@ void proactor_close(LPProactor proactor)
     }
 }
 
-/* Puts the session into the first window with room: choosing and adding are one step, because others hand over
- * sessions at the same time. Returns the window, or NULL when all are full, and the slot. */
-static LPProactor proactor_try_add(LPServer server, LPSession session, int *slot)
-{
-    LPProactor proactor = NULL;
-
-    EnterCriticalSection(&server->cs);
-    for (int i = 0; i < server->windows && !proactor; i++) {
-        if (server->proactors[i].noc < WINDOW_SESSIONS) proactor = &server->proactors[i];
-    }
-    if (proactor) *slot = proactor_put_in(proactor, session);
-    LeaveCriticalSection(&server->cs);
-    return proactor;
-}
-
 bool proactor_add(LPServer server, LPSession session)
 {
     unsigned long id = session->id; /* once in the arrays, the session is the owner's, to free it even */
-    int slot = 0;
-    LPProactor proactor;
+    LPProactor proactor = NULL;
 
-    while ((proactor = proactor_try_add(server, session, &slot)) == NULL) {
-        if (!proactor_open(server)) return false;
+    while (!proactor) {
+        /* Choosing a window and adding to it are one step, because others hand over sessions at the same time. */
+        EnterCriticalSection(&server->cs);
+        for (int i = 0; i < server->windows && !proactor; i++) {
+            if (server->proactors[i].noc < WINDOW_SESSIONS) proactor = &server->proactors[i];
+        }
+        if (proactor) proactor_put_in(proactor, session);
+        LeaveCriticalSection(&server->cs);
+        if (!proactor && !proactor_open(server)) return false;
     }
-    TRACE(STEP, NULL, NULL, "#%lu: its event is in slot %d of window %d; its Proactor is woken", id, slot,
-          proactor->number);
+    TRACE(STEP, NULL, NULL, "#%lu is in s_arr, its event in e_arr, of window %d, which is woken", id, proactor->number);
     proactor_wake(proactor);
     return true;
 }

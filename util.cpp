@@ -20,6 +20,7 @@ enum {
     TRACE_BYTES = 64 * 1024, /* of the trace file, written with one call */
     TRACE_ROOM = 2 * 1024,   /* more than one event takes */
     HOSTS = 4,               /* addresses that are shown for other machines */
+    BLOCK_BYTES = 16 * 1024, /* a buffer of this size is large */
     SPINS = 4000             /* tries before a thread sleeps for cs: it is held for a few instructions */
 };
 
@@ -401,12 +402,30 @@ static bool address_is_local(const SOCKADDR_STORAGE *addr)
     return IN6_IS_ADDR_LOOPBACK(in6) || IN6_IS_ADDR_LINKLOCAL(in6);
 }
 
+/* The heap would keep the pages of large blocks; the system takes them back at once ("VirtualFree function"). */
+static char *block_get(ULONG size)
+{
+    return (char *)(size < BLOCK_BYTES ? malloc(size)
+                                       : VirtualAlloc(NULL, size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE));
+}
+
+void buffer_free(char *buf, ULONG bufsize)
+{
+    if (bufsize < BLOCK_BYTES) {
+        free(buf);
+    } else {
+        VirtualFree(buf, 0, MEM_RELEASE);
+    }
+}
+
 bool buffer_resize(char **buf, ULONG *bufsize, ULONG size)
 {
-    char *bigger = (char *)realloc(*buf, size);
+    char *other = block_get(size);
 
-    if (!bigger) return false;
-    *buf = bigger;
+    if (!other) return false;
+    if (*buf) memcpy(other, *buf, size < *bufsize ? size : *bufsize);
+    buffer_free(*buf, *bufsize);
+    *buf = other;
     *bufsize = size;
     return true;
 }
@@ -577,6 +596,27 @@ static void trace_line(TraceStep step, unsigned long long now, int thread, unsig
     snprintf(line, sizeof line, "%9llu %-11s %-5s %s%s\n", now, who, client, step == HANDLER_BEGIN ? "handler: " : "",
              text);
     console_put(STD_OUTPUT_HANDLE, trace_colored ? (WORD)trace_looks[step].color : 0, line);
+}
+
+void trace_posted(LPSession session, LPWSAOVERLAPPED overlapped, int error)
+{
+    bool is_send = overlapped == &session->sover;
+    Operation operation = is_send ? session->sending : session->receiving;
+    ULONG bytes = is_send ? session->swsa[0].len + session->swsa[1].len : session->rwsa.len;
+    TraceStep step =
+        operation == IDLE ? STEP : (TraceStep)((is_send ? SEND_PENDING : RECV_PENDING) + operation - PENDING);
+    char call[48];
+
+    snprintf(call, sizeof call, is_send ? "WSASend(%lu bytes%s)" : "WSARecv(len=%lu%s)", bytes,
+             is_send && session->swsa[0].len && session->swsa[1].len ? " in 2 WSABUFs" : "");
+    if (operation == IDLE) {
+        trace(step, session->proactor, session, "%s -> SOCKET_ERROR, %s (%d)", call, error_name(error), error);
+    } else if (operation == DONE) {
+        trace(step, session->proactor, session, "%s -> 0: finished at once", call);
+    } else {
+        trace(step, session->proactor, session, "%s -> WSA_IO_PENDING (997): returned at once, %s", call,
+              is_send ? "enough is buffered" : "nothing yet");
+    }
 }
 
 void trace(TraceStep step, LPProactor proactor, LPSession session, const char *format, ...)

@@ -108,7 +108,7 @@ void proactor_wake(LPProactor proactor)
 static bool player_step(Player *player)
 {
     LPSession session = &player->session;
-    bool due = session->due != 0;
+    bool wake_at = session->wake_at != 0;
 
     if (session->phase != OPEN) return false;
     if (session->sending) {
@@ -116,9 +116,9 @@ static bool player_step(Player *player)
         session->handler->sent(session);
         return true;
     }
-    if (!player->woken && !due) return false;
-    if (due) now += 20000;
-    session->due = 0;
+    if (!player->woken && !wake_at) return false;
+    if (wake_at) now += 20000;
+    session->wake_at = 0;
     player->woken = false;
     session->handler->woken(session);
     return true;

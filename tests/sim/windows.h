@@ -246,6 +246,16 @@ UINT GetOEMCP(void);
 int _stricmp(const char *a, const char *b);
 int _strnicmp(const char *a, const char *b, size_t count);
 
+/* ---- memory; what comes from the system is watched like what comes from the C library ---- */
+
+#define MEM_COMMIT     0x1000u
+#define MEM_RESERVE    0x2000u
+#define MEM_RELEASE    0x8000u
+#define PAGE_READWRITE 0x04u
+
+#define VirtualAlloc(address, size, type, protection) sim_malloc(size)
+#define VirtualFree(address, size, type)              sim_free(address)
+
 /* ---- the C library's calls that the simulator watches ---- */
 
 void *sim_malloc(size_t size);
