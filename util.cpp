@@ -19,7 +19,7 @@ enum {
     COMMAND_CHARS = 32768,   /* "CreateProcessW function": a command line has 32,767, and a NUL */
     TRACE_BYTES = 64 * 1024, /* of the trace file, written with one call */
     TRACE_ROOM = 2 * 1024,   /* more than one event takes */
-    HOSTS = 4,               /* addresses that are shown for other machines */
+    HOSTS = 4,               /* addresses of a family that are shown for other machines, at most */
     BLOCK_BYTES = 16 * 1024, /* a buffer of this size is large */
     SPINS = 4000             /* tries before a thread sleeps for cs: it is held for a few instructions */
 };
@@ -364,24 +364,14 @@ bool address_same(const SOCKADDR_STORAGE *a, const SOCKADDR_STORAGE *b)
     return memcmp(a6, b6, IN6_IS_ADDR_V4MAPPED(a6) || IN6_IS_ADDR_LINKLOCAL(a6) ? sizeof *a6 : 8) == 0;
 }
 
-/* Fills `addr` with the numeric address `text`, which may be followed by % and the number of an interface. Returns
- * false when it is none. */
+/* Fills `addr` with the numeric address `text`. Returns false when it is none. */
 static bool address_parse(const char *text, SOCKADDR_STORAGE *addr)
 {
-    SOCKADDR_IN6 *in6 = (SOCKADDR_IN6 *)addr;
-    size_t length = strcspn(text, "%");
-    const char *scope = text[length] ? text + length + 1 : NULL;
-    char host[INET6_ADDRSTRLEN];
-
     ZeroMemory(addr, sizeof *addr);
-    if (length >= sizeof host || (scope && (!*scope || scope[strspn(scope, "0123456789")]))) return false;
-    memcpy(host, text, length);
-    host[length] = '\0';
-    if (!scope && inet_pton(AF_INET, host, &((SOCKADDR_IN *)addr)->sin_addr) == 1) {
+    if (inet_pton(AF_INET, text, &((SOCKADDR_IN *)addr)->sin_addr) == 1) {
         addr->ss_family = AF_INET;
-    } else if (inet_pton(AF_INET6, host, &in6->sin6_addr) == 1) {
+    } else if (inet_pton(AF_INET6, text, &((SOCKADDR_IN6 *)addr)->sin6_addr) == 1) {
         addr->ss_family = AF_INET6;
-        if (scope) in6->sin6_scope_id = strtoul(scope, NULL, 10);
     }
     return addr->ss_family != AF_UNSPEC;
 }
@@ -522,9 +512,12 @@ static void trace_put(const char *format, ...)
 /* Adds the first `length` bytes of `text` as a JSON string: all is ASCII without control characters. */
 static void trace_put_quoted(const char *text, size_t length)
 {
-    trace_put("\"");
-    for (; *text && length > 0; text++, length--) trace_put(*text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
-    trace_put("\"");
+    trace_text[trace_used++] = '"';
+    for (; *text && length > 0; text++, length--) {
+        if (*text == '"' || *text == '\\') trace_text[trace_used++] = '\\';
+        trace_text[trace_used++] = *text;
+    }
+    trace_text[trace_used++] = '"';
 }
 
 /* Threads are lanes of "process" 1, sessions of "process" 2: one for the receive, one for the send. */
@@ -607,7 +600,7 @@ void trace_posted(LPSession session, LPWSAOVERLAPPED overlapped, int error)
         operation == IDLE ? STEP : (TraceStep)((is_send ? SEND_PENDING : RECV_PENDING) + operation - PENDING);
     char call[48];
 
-    snprintf(call, sizeof call, is_send ? "WSASend(%lu bytes%s)" : "WSARecv(len=%lu%s)", bytes,
+    snprintf(call, sizeof call, is_send ? "WSASend(%lu bytes%s)" : "WSARecv(len=%lu%s)", (unsigned long)bytes,
              is_send && session->swsa[0].len && session->swsa[1].len ? " in 2 WSABUFs" : "");
     if (operation == IDLE) {
         trace(step, session->proactor, session, "%s -> SOCKET_ERROR, %s (%d)", call, error_name(error), error);
@@ -780,14 +773,14 @@ static int option_codepage(const char *option, const char *value, int page)
 static const char *option_address(const char *option, const char *value)
 {
     SOCKADDR_STORAGE addr;
-    const SOCKADDR_IN6 *in6 = (const SOCKADDR_IN6 *)&addr;
+    const IN6_ADDR *in6 = &((const SOCKADDR_IN6 *)&addr)->sin6_addr;
 
     if (!address_parse(value, &addr)) option_fail(option, value, "not an IPv4 or IPv6 address");
-    if (addr.ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
+    if (addr.ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(in6)) {
         option_fail(option, value, "an IPv4 address in IPv6 form, please give it as 1.2.3.4");
     }
-    if (addr.ss_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr) && !in6->sin6_scope_id) {
-        option_fail(option, value, "a link-local address needs its interface's number, as in fe80::1%5");
+    if (addr.ss_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(in6)) {
+        option_fail(option, value, "link-local, which means nothing without an interface; please give another address");
     }
     return value;
 }
@@ -905,28 +898,27 @@ static SOCKET listen_socket(const Options *options, SOCKADDR_STORAGE *addr)
     return sock;
 }
 
-static bool listen_options(SOCKET sock, const Options *options, int family)
+/* The sockets that accept() makes are like this one ("accept function": "the same properties as socket s"). */
+static bool listen_options(SOCKET sock, bool dual)
 {
-    DWORD off = 0, on = 1;
+    static const struct {
+        int level, name;
+        DWORD value;
+    } rows[] = {
+        { IPPROTO_IPV6, IPV6_V6ONLY, 0 },       /* IPv4 clients come too, as ::ffff:a.b.c.d ("Dual-Stack Sockets") */
+        { SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1 }, /* nobody takes the port over ("Using SO_REUSEADDR and
+                                                   SO_EXCLUSIVEADDRUSE") */
+        { IPPROTO_TCP, TCP_NODELAY, 1 },        /* answers go out at once */
+        { SOL_SOCKET, SO_KEEPALIVE, 1 },        /* a client that vanished is noticed some day */
+        { SOL_SOCKET, SO_OOBINLINE, 1 },        /* an urgent byte, as of telnet's Synch, stays in its place */
+    };
 
-    /* Dual stack: IPv4 clients arrive at the IPv6 socket too, as ::ffff:a.b.c.d ("Dual-Stack Sockets"). */
-    if (family == AF_INET6 && !options->bind
-        && setsockopt(sock, IPPROTO_IPV6, IPV6_V6ONLY, (const char *)&off, sizeof off) == SOCKET_ERROR) {
-        log_error(WSAGetLastError(), "cannot make the socket dual-stack");
-        return false;
-    }
-    /* Set here, because the sockets that accept() makes are like this one ("accept function": "the same properties as
-     * socket s"). Answers go out at once, a client that vanished is noticed some day, and an urgent byte, as of
-     * telnet's Synch, stays in its place in the stream. */
-    if (setsockopt(sock, IPPROTO_TCP, TCP_NODELAY, (const char *)&on, sizeof on) == SOCKET_ERROR
-        || setsockopt(sock, SOL_SOCKET, SO_KEEPALIVE, (const char *)&on, sizeof on) == SOCKET_ERROR
-        || setsockopt(sock, SOL_SOCKET, SO_OOBINLINE, (const char *)&on, sizeof on) == SOCKET_ERROR) {
-        log_error(WSAGetLastError(), "cannot set TCP_NODELAY, SO_KEEPALIVE and SO_OOBINLINE");
-    }
-    /* Without this another program could take the port over ("Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE"). */
-    if (setsockopt(sock, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (const char *)&on, sizeof on) == SOCKET_ERROR) {
-        log_error(WSAGetLastError(), "cannot claim the port");
-        return false;
+    for (size_t i = dual ? 0 : 1; i < sizeof rows / sizeof *rows; i++) {
+        const char *value = (const char *)&rows[i].value;
+        if (setsockopt(sock, rows[i].level, rows[i].name, value, sizeof rows[i].value) == SOCKET_ERROR) {
+            log_error(WSAGetLastError(), "setsockopt(%d, %d) failed", rows[i].level, rows[i].name);
+            return false;
+        }
     }
     return true;
 }
@@ -951,13 +943,15 @@ static bool listen_bind(SOCKET sock, const Options *options, const SOCKADDR_STOR
 }
 
 /* Returns the bound socket, not listening yet, or INVALID_SOCKET, having said why. */
-static SOCKET listen_open(const Options *options, SOCKADDR_STORAGE *addr)
+static SOCKET listen_open(const Options *options)
 {
-    SOCKET sock = listen_socket(options, addr);
+    SOCKADDR_STORAGE addr;
+    SOCKET sock = listen_socket(options, &addr);
 
     if (sock == INVALID_SOCKET) {
         log_error(WSAGetLastError(), "cannot make the listening socket");
-    } else if (!listen_options(sock, options, addr->ss_family) || !listen_bind(sock, options, addr)) {
+    } else if (!listen_options(sock, addr.ss_family == AF_INET6 && !options->bind)
+               || !listen_bind(sock, options, &addr)) {
         closesocket(sock);
         sock = INVALID_SOCKET;
     }
@@ -966,21 +960,21 @@ static SOCKET listen_open(const Options *options, SOCKADDR_STORAGE *addr)
 
 /* ---- the first lines: what to type, here and on other machines ---- */
 
-static SOCKADDR_STORAGE hosts[HOSTS]; /* where other machines reach this one */
-static int host_count;
-
-static void hosts_add(const struct sockaddr *addr, int length)
+static void announce_host(const struct sockaddr *addr, int length, int port)
 {
-    SOCKADDR_STORAGE *host = &hosts[host_count];
+    char text[INET6_ADDRSTRLEN], line[2 * ADDRESS_BYTES];
+    SOCKADDR_STORAGE host;
 
-    if (host_count == HOSTS) return;
-    memcpy(host, addr, (size_t)length);
-    if (!address_is_any(host) && !address_is_local(host)) host_count++;
+    memcpy(&host, addr, (size_t)length);
+    if (address_is_any(&host) || address_is_local(&host)) return;
+    address_host_text(&host, text);
+    snprintf(line, sizeof line, "from another machine: client.exe %s %d\n", text, port);
+    console_put(STD_OUTPUT_HANDLE, 0, line);
 }
 
-/* Adds this machine's addresses. Windows tells them from its own tables ("SIO_ADDRESS_LIST_QUERY control code");
+/* This machine's own addresses. Windows tells them from its tables ("SIO_ADDRESS_LIST_QUERY control code"), while
  * getaddrinfo() of its name might wait for a name server. */
-static void hosts_ask(int family)
+static void announce_hosts(int family, int port)
 {
     union {
         SOCKET_ADDRESS_LIST list;
@@ -990,32 +984,21 @@ static void hosts_ask(int family)
     DWORD bytes;
 
     if (sock == INVALID_SOCKET) return;
-    if (WSAIoctl(sock, SIO_ADDRESS_LIST_QUERY, NULL, 0, &answer, sizeof answer, &bytes, NULL, NULL) == 0) {
-        for (int i = 0; i < answer.list.iAddressCount; i++) {
-            const SOCKET_ADDRESS *one = &answer.list.Address[i];
-            if (one->lpSockaddr->sa_family == family) hosts_add(one->lpSockaddr, one->iSockaddrLength);
-        }
+    answer.list.iAddressCount = 0;
+    WSAIoctl(sock, SIO_ADDRESS_LIST_QUERY, NULL, 0, &answer, sizeof answer, &bytes, NULL, NULL);
+    for (int i = 0; i < answer.list.iAddressCount && i < HOSTS; i++) {
+        const SOCKET_ADDRESS *one = &answer.list.Address[i];
+        if (one->lpSockaddr->sa_family == family) announce_host(one->lpSockaddr, one->iSockaddrLength, port);
     }
     closesocket(sock);
-}
-
-/* Fills `hosts`, IPv4 first, for a socket that is bound to `addr`. */
-static void hosts_find(const Options *options, const SOCKADDR_STORAGE *addr)
-{
-    if (!address_is_any(addr)) {
-        hosts_add((const struct sockaddr *)addr, sizeof *addr);
-    } else if (!options->quiet) {
-        if (!options->bind || addr->ss_family == AF_INET) hosts_ask(AF_INET);
-        if (addr->ss_family == AF_INET6) hosts_ask(AF_INET6);
-    }
 }
 
 static void server_announce(LPServer server)
 {
     SOCKADDR_STORAGE addr;
     int length = sizeof addr, port;
-    char text[ADDRESS_BYTES + 1], line[3 * ADDRESS_BYTES];
-    const char *host = server->options.bind;
+    char text[ADDRESS_BYTES], line[3 * ADDRESS_BYTES];
+    const char *bound = server->options.bind, *host = bound;
 
     ZeroMemory(&addr, sizeof addr);
     getsockname(server->listen_sock, (struct sockaddr *)&addr, &length);
@@ -1024,14 +1007,13 @@ static void server_announce(LPServer server)
     console_put(STD_OUTPUT_HANDLE, 0, line);
     if (server->options.quiet) return;
     port = ntohs(((SOCKADDR_IN *)&addr)->sin_port);
-    if (!host || address_is_any(&addr)) host = "localhost";
+    if (!bound || address_is_any(&addr)) host = "localhost";
     snprintf(line, sizeof line, "try: client.exe %s %d  or  telnet %s %d\n", host, port, host, port);
     console_put(STD_OUTPUT_HANDLE, 0, line);
-    for (int i = 0; i < host_count; i++) {
-        address_host_text(&hosts[i], text);
-        snprintf(line, sizeof line, "from another machine: client.exe %s %d\n", text, port);
-        console_put(STD_OUTPUT_HANDLE, 0, line);
-    }
+    announce_host((const struct sockaddr *)&addr, sizeof addr, port);
+    if (!address_is_any(&addr)) return;
+    if (!bound || addr.ss_family == AF_INET) announce_hosts(AF_INET, port);
+    if (addr.ss_family == AF_INET6) announce_hosts(AF_INET6, port);
 }
 
 /* ---- the server ---- */
@@ -1082,15 +1064,12 @@ static bool server_end(LPServer server)
 /* In the lecture's order: overlapped socket, the thread that waits, listen. */
 static bool server_open(LPServer server)
 {
-    SOCKADDR_STORAGE addr;
-
     if (!server_arrays(server)) return false;
-    server->listen_sock = listen_open(&server->options, &addr);
+    server->listen_sock = listen_open(&server->options);
     if (server->listen_sock == INVALID_SOCKET) return false;
     listen_sock_open = server->listen_sock;
     InterlockedExchange(&listen_is_open, 1);
     if (!proactor_open(server)) return false;
-    hosts_find(&server->options, &addr);
     if (listen(server->listen_sock, SOMAXCONN) == SOCKET_ERROR && !console_interrupted()) {
         log_error(WSAGetLastError(), "listen failed");
         return false;
