@@ -118,16 +118,6 @@ TEST(trace_one_message)
 
 /* ---- runs that are traced ---- */
 
-/* Fills `options` and `path` with a file of our own. */
-static void trace_options(char options[512], char path[MAX_PATH], const char *mode)
-{
-    char folder[MAX_PATH - 40];
-
-    if (!GetTempPathA(sizeof folder, folder)) strcpy(folder, ".\\");
-    snprintf(path, MAX_PATH, "%strace-%lu.json", folder, (unsigned long)GetCurrentProcessId());
-    snprintf(options, 512, "%s --trace-file \"%s\"", mode, path);
-}
-
 /* Reads lines until `count` of them have `part` in them. */
 static bool read_lines(Client *client, const char *part, int count)
 {
@@ -157,7 +147,7 @@ TEST(trace_file_chat)
     char options[512], path[MAX_PATH], line[64];
     Server *server;
 
-    trace_options(options, path, "--chat");
+    trace_file_options(options, path, "--chat");
     server = server_start(options);
     for (int i = 0; i < MEMBERS; i++) {
         clients[i] = client_connect(server);
@@ -216,7 +206,7 @@ TEST(trace_file_busy)
     long answered = 0;
     Server *server;
 
-    trace_options(options, path, "--echo --quiet");
+    trace_file_options(options, path, "--echo --quiet");
     server = server_start(options);
     for (int i = 0; i < BUSY; i++) {
         memset(&players[i], 0, sizeof players[i]);
@@ -248,7 +238,7 @@ TEST(trace_file_stop)
     Server *server;
     Client *slow;
 
-    trace_options(options, path, "--echo --trace");
+    trace_file_options(options, path, "--echo --trace");
     server = server_start(options);
     slow = client_connect_narrow(server);
     noise_start(&noise, 1);
