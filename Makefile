@@ -53,7 +53,7 @@ client.exe: tests/client/client.c Makefile | build
 
 # The folder changes when a suite comes or goes.
 build/tests.exe: $(TEST_OBJECTS) tests/suites
-	$(CC) $(LDFLAGS) -o $@ $(TEST_OBJECTS) $(LDLIBS)
+	$(CC) $(LDFLAGS) -o $@ $(TEST_OBJECTS) $(LDLIBS) -liphlpapi
 
 vpath %.c tests/suites tests/harness
 build/%.o: %.c $(wildcard tests/harness/*.h) Makefile | build

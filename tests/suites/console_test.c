@@ -31,14 +31,19 @@ static double precise_ms(void)
 
 static bool asker_ask(Asker *one)
 {
-    char line[LINE_SIZE];
+    char line[LINE_SIZE], last[LINE_SIZE] = "";
 
     if (!one->listener) return client_echoes(one->client, "how long?");
     while (client_readable(one->client, 0)) client_recv_some(one->client, line, sizeof line);
-    if (!member_says(one->client, "how long?")) return false;
+    if (!member_says(one->client, "how long?")) {
+        printf("\n    cannot say it: %d", WSAGetLastError());
+        return false;
+    }
     while (client_line(one->listener, line, sizeof line)) {
         if (strstr(line, ": how long?")) return true;
+        snprintf(last, sizeof last, "%s", line);
     }
+    printf("\n    the listener heard last: %s (%d)", last, WSAGetLastError());
     return false;
 }
 
