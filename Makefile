@@ -19,7 +19,7 @@ ifneq ($(OS),Windows_NT)
     HOST_CC := cc
     RUN := sh tests/scripts/wine.sh ./
     MKDIR := mkdir -p build
-    CLEAN := sh tests/scripts/wine.sh --end; rm -rf build server.exe client.exe
+    CLEAN := sh tests/scripts/wine.sh --end; sh tests/scripts/korean.sh --end; rm -rf build server.exe client.exe
 else ifeq ($(SHELL),sh.exe) # how GNU make says that there is no sh, only cmd
     CC := gcc
     HOST_CC := gcc
@@ -62,6 +62,9 @@ build/%.o: %.c $(wildcard tests/harness/*.h) Makefile | build
 build: | tools
 	@$(MKDIR)
 
+# What may depend on the code page is tested with another one too.
+KOREAN_TESTS := trace_file_names trace_file_unwritable cli_help cli_bad console_restored_failed
+
 run: server.exe
 	@$(RUN)server.exe $(ARGS)
 
@@ -71,6 +74,12 @@ ifneq ($(OS),Windows_NT)
 	@sh tests/scripts/telnet.sh ./server.exe
 endif
 	@$(RUN)build/tests.exe server.exe $(ARGS)
+ifneq ($(OS),Windows_NT)
+ifeq ($(ARGS),)
+	@echo "The same on a Korean Windows:"
+	@sh tests/scripts/korean.sh build/tests.exe server.exe $(KOREAN_TESTS)
+endif
+endif
 
 # For the lessons: the textbook's server, on the port that ARGS names, and the load generator.
 textbook: build/textbook.exe build/load

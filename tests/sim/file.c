@@ -87,8 +87,9 @@ DWORD GetFileType(HANDLE handle)
 BOOL file_write(HANDLE handle, DWORD count, DWORD *written)
 {
     file_check(handle, "WriteFile");
-    if (call_fault(CALL_WriteFile, NULL)) {
+    if (call_fault(CALL_WriteFile, NULL) || chance(50)) {
         failed = true;
+        sched_self()->last_error = ERROR_DISK_FULL;
         *written = chance(500) ? (DWORD)rnd(count) : 0;
         at += *written;
         if (at > size) size = at;

@@ -199,7 +199,7 @@ static void check_end(int code)
     if (interrupt_time() == NEVER) violation("the server ended by itself: exit code %d", code);
     if (code != file_failed()) violation("exit code %d after Ctrl+C", code);
     if (fault_was_fatal()) violation("a failure at start-up was passed over");
-    if (console_err.count && !faults_any() && !contains(&console_err, "turned away"))
+    if (console_err.count && !faults_any() && !file_failed() && !contains(&console_err, "turned away"))
         violation("nothing failed, but stderr says: %s", console_err.bytes);
     if (!console_lines_lost()) check_totals();
     if (!plan.quiet && !plan.trace && !console_lines_lost() && came != went)
