@@ -313,6 +313,7 @@ void session_finish(LPSession session, const char *why)
     session->kept = 0;
     session->wake_at = 0;
     session->finish_at = GetTickCount64() + FINISH_MS;
+    session->proactor->look_again = true;
 }
 
 /* Closing while received bytes lie unread would make Windows reset the connection, and the reset can destroy what
@@ -367,7 +368,10 @@ static void session_deliver(LPSession session, ULONG bytes)
 
     session->in += bytes;
     session->filled = bytes == session->rwsa.len;
-    if (bytes >= RBUF_MIN) session->rbuf_needed = true;
+    if (bytes >= RBUF_MIN) {
+        session->rbuf_needed = true;
+        session->rbuf_needless = false;
+    }
     session->rwsa.buf[bytes] = '\0';
     session->served = true;
     if (!session->busy) session_set_busy(session, true);

@@ -260,6 +260,10 @@ echo_rows() {
         kernel_to 1
     fi
     in_turn ping-500 "$large_servers" pingpong --clients 500 --seconds $long
+    # Just over one window, two windows and nine: the sizes at which fairness among windows is hardest.
+    for clients in 63 126 559; do
+        in_turn ping-$clients "$large_servers" pingpong --clients $clients --seconds $long
+    done
     in_turn bulk "$echo_servers" bulk --seconds $short
     in_turn connect "$echo_servers" connect --seconds $short
     for each in $processes; do end "$each"; done

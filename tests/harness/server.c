@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include <process.h>
+#include <psapi.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -421,6 +422,14 @@ long server_cpu_ms(Server *server)
     if (on_wine()) return host_cpu_ms(server);
     if (!GetProcessTimes(server->process, &created, &ended, &kernel, &user)) return -1;
     return (long)((kernel.dwLowDateTime + user.dwLowDateTime) / 10000);
+}
+
+long long server_memory_kb(Server *server)
+{
+    PROCESS_MEMORY_COUNTERS memory;
+
+    if (!server || !GetProcessMemoryInfo(server->process, &memory, sizeof memory)) return -1;
+    return (long long)(memory.PagefileUsage / 1024);
 }
 
 /* SystemExtendedHandleInformation: all handles of all processes. */

@@ -141,6 +141,7 @@ const char *server_line(Server *server, const char *part, const char *part2);
 
 /* The whole-process CPU time in milliseconds, and the open handles; -1 if they cannot be had. */
 long server_cpu_ms(Server *server);
+long long server_memory_kb(Server *server); /* only its own; Wine counts what was touched and not given back */
 long server_handles(Server *server);
 
 /* The runner's: at the start, after a test or when it takes too long (any thread), after a failed
