@@ -898,27 +898,27 @@ static SOCKET listen_socket(const Options *options, SOCKADDR_STORAGE *addr)
     return sock;
 }
 
-/* The sockets that accept() makes are like this one ("accept function": "the same properties as socket s"). */
+/* The sockets that accept() makes are like this one ("accept function": "the same properties as socket s"). Returns
+ * false, having said why, when one fails that the server cannot do without. */
 static bool listen_options(SOCKET sock, bool dual)
 {
     static const struct {
         int level, name;
         DWORD value;
+        bool needed;
     } rows[] = {
-        { IPPROTO_IPV6, IPV6_V6ONLY, 0 },       /* IPv4 clients come too, as ::ffff:a.b.c.d ("Dual-Stack Sockets") */
-        { SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1 }, /* nobody takes the port over ("Using SO_REUSEADDR and
-                                                   SO_EXCLUSIVEADDRUSE") */
-        { IPPROTO_TCP, TCP_NODELAY, 1 },        /* answers go out at once */
-        { SOL_SOCKET, SO_KEEPALIVE, 1 },        /* a client that vanished is noticed some day */
-        { SOL_SOCKET, SO_OOBINLINE, 1 },        /* an urgent byte, as of telnet's Synch, stays in its place */
+        { IPPROTO_IPV6, IPV6_V6ONLY, 0, true }, /* IPv4 clients come too, as ::ffff:a.b.c.d ("Dual-Stack Sockets") */
+        { SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1, true }, /* nobody takes the port over (the page of that name) */
+        { IPPROTO_TCP, TCP_NODELAY, 1, false },       /* answers go out at once */
+        { SOL_SOCKET, SO_KEEPALIVE, 1, false },       /* a client that vanished is noticed some day */
+        { SOL_SOCKET, SO_OOBINLINE, 1, false },       /* an urgent byte, as of telnet's Synch, stays in its place */
     };
 
     for (size_t i = dual ? 0 : 1; i < sizeof rows / sizeof *rows; i++) {
         const char *value = (const char *)&rows[i].value;
-        if (setsockopt(sock, rows[i].level, rows[i].name, value, sizeof rows[i].value) == SOCKET_ERROR) {
-            log_error(WSAGetLastError(), "setsockopt(%d, %d) failed", rows[i].level, rows[i].name);
-            return false;
-        }
+        if (setsockopt(sock, rows[i].level, rows[i].name, value, sizeof rows[i].value) != SOCKET_ERROR) continue;
+        log_error(WSAGetLastError(), "setsockopt(%d, %d) failed", rows[i].level, rows[i].name);
+        if (rows[i].needed) return false;
     }
     return true;
 }
@@ -960,16 +960,18 @@ static SOCKET listen_open(const Options *options)
 
 /* ---- the first lines: what to type, here and on other machines ---- */
 
-static void announce_host(const struct sockaddr *addr, int length, int port)
+/* False for an address that is of no use to others. */
+static bool announce_host(const struct sockaddr *addr, int length, int port)
 {
     char text[INET6_ADDRSTRLEN], line[2 * ADDRESS_BYTES];
     SOCKADDR_STORAGE host;
 
     memcpy(&host, addr, (size_t)length);
-    if (address_is_any(&host) || address_is_local(&host)) return;
+    if (address_is_any(&host) || address_is_local(&host)) return false;
     address_host_text(&host, text);
     snprintf(line, sizeof line, "from another machine: client.exe %s %d\n", text, port);
     console_put(STD_OUTPUT_HANDLE, 0, line);
+    return true;
 }
 
 /* This machine's own addresses. Windows tells them from its tables ("SIO_ADDRESS_LIST_QUERY control code"), while
@@ -982,13 +984,15 @@ static void announce_hosts(int family, int port)
     } answer;
     SOCKET sock = socket(family, SOCK_DGRAM, 0);
     DWORD bytes;
+    int shown = 0;
 
     if (sock == INVALID_SOCKET) return;
     answer.list.iAddressCount = 0;
     WSAIoctl(sock, SIO_ADDRESS_LIST_QUERY, NULL, 0, &answer, sizeof answer, &bytes, NULL, NULL);
-    for (int i = 0; i < answer.list.iAddressCount && i < HOSTS; i++) {
+    for (int i = 0; i < answer.list.iAddressCount && shown < HOSTS; i++) {
         const SOCKET_ADDRESS *one = &answer.list.Address[i];
-        if (one->lpSockaddr->sa_family == family) announce_host(one->lpSockaddr, one->iSockaddrLength, port);
+        if (one->lpSockaddr->sa_family != family) continue;
+        if (announce_host(one->lpSockaddr, one->iSockaddrLength, port)) shown++;
     }
     closesocket(sock);
 }

@@ -118,10 +118,12 @@ int closesocket(SOCKET sock)
     return call_fault(CALL_closesocket, NULL) ? SOCKET_ERROR : 0;
 }
 
-/* TCP_NODELAY and SO_KEEPALIVE are set here, for the sockets of accept to have; without them the server can do. */
+/* TCP_NODELAY, SO_KEEPALIVE and SO_OOBINLINE are set here, for the sockets of accept to have; without them the server
+ * can do. */
 int sim_setsockopt(SOCKET sock, int level, int name, const char *value, int length)
 {
-    bool fatal = !(level == IPPROTO_TCP && name == TCP_NODELAY) && !(level == SOL_SOCKET && name == SO_KEEPALIVE);
+    bool fatal = !(level == IPPROTO_TCP && name == TCP_NODELAY)
+                 && !(level == SOL_SOCKET && (name == SO_KEEPALIVE || name == SO_OOBINLINE));
     Socket *socket;
 
     winsock_begin(fatal ? CALL_setsockopt : CALL_setsockopt_later, "setsockopt");

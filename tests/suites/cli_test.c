@@ -275,9 +275,9 @@ static bool is_local(const char *text)
            || strcmp(text, "::1") == 0 || strncmp(text, "fe8", 3) == 0;
 }
 
-/* Asks Windows in another way than the server does. Checks that each of the machine's addresses is announced, and says
- * how many there are. */
-static int check_announced(Server *server)
+/* Asks Windows in another way than the server does. How many of the machine's addresses are announced, and in *all how
+ * many there are. */
+static int count_announced(Server *server, int *all)
 {
     static char tables[32 * 1024];
     ULONG size = sizeof tables;
@@ -288,13 +288,13 @@ static int check_announced(Server *server)
     if (GetAdaptersAddresses(AF_INET, 0, NULL, (IP_ADAPTER_ADDRESSES *)(void *)tables, &size) != 0) return -1;
     for (; adapter; adapter = adapter->Next) {
         for (const IP_ADAPTER_UNICAST_ADDRESS *one = adapter->FirstUnicastAddress; one; one = one->Next) {
-            const SOCKET_ADDRESS *address = &one->Address;
-            if (getnameinfo(address->lpSockaddr, address->iSockaddrLength, host, sizeof host, NULL, 0, NI_NUMERICHOST))
+            const SOCKET_ADDRESS *addr = &one->Address;
+            if (getnameinfo(addr->lpSockaddr, addr->iSockaddrLength, host, sizeof host, NULL, 0, NI_NUMERICHOST))
                 return -1;
             if (is_local(host)) continue;
+            ++*all;
             snprintf(line, sizeof line, "\nfrom another machine: client.exe %s %d\n", host, server_port(server));
-            if (!strstr(server_output(server), line)) return -1;
-            count++;
+            if (strstr(server_output(server), line)) count++;
         }
     }
     return count;
@@ -304,15 +304,15 @@ TEST(cli_announced_addresses)
 {
     Server *server = server_start("--echo --bind 0.0.0.0");
     char line[128];
-    int count;
+    int all = 0, count;
 
     snprintf(line, sizeof line, "try: client.exe localhost %d  or  telnet localhost %d", server_port(server),
              server_port(server));
     CHECK_STR(server_line(server, "try: ", NULL), line);
     CHECK(client_echoes(client_connect_to("127.0.0.1", server_port(server)), "hello"));
     CHECK(server_line(server, "#1 ", NULL) != NULL); /* the first lines are all out */
-    count = check_announced(server);
-    CHECK_LE(0, count);
+    count = count_announced(server, &all);
+    CHECK_EQ(count, all < 4 ? all : 4); /* enough to find the right one */
     CHECK_EQ(count_text(server_output(server), "from another machine: "), count);
     CHECK_EQ(server_stop(server), 0);
     test_note("(%d address%s)", count, count == 1 ? "" : "es");
