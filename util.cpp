@@ -13,8 +13,7 @@
 enum {
     LINE_BYTES = 5 * 1024,   /* of one line on the console */
     HALF_BYTES = 128 * 1024, /* of the lines that wait for the console, in each half of the queue */
-    SPANS = 4096,            /* likewise: runs of lines that look the same ... */
-    SPAN_BYTES = 8 * 1024,   /* ... each written with one call */
+    HALF_LINES = 4096,
     DRAIN_MS = 500,          /* for what waits at the end */
     COMMAND_CHARS = 32768,   /* "CreateProcessW function": a command line has 32,767, and a NUL */
     TRACE_BYTES = 64 * 1024, /* of the trace file, written with one call */
@@ -31,16 +30,13 @@ enum {
  * other. Lines that find their half full are counted instead, until the writer comes for it and puts their number
  * behind it, which is just where they are missing. */
 
-/* Lines in a row that look the same. */
-typedef struct Span {
-    ULONG length;
-    DWORD handle; /* STD_OUTPUT_HANDLE or STD_ERROR_HANDLE */
-    WORD color;   /* 0: the console's own */
-} Span;
-
 typedef struct HalfQueue {
     char text[HALF_BYTES];
-    Span spans[SPANS];
+    struct {
+        ULONG length;
+        DWORD handle; /* STD_OUTPUT_HANDLE or STD_ERROR_HANDLE */
+        WORD color;   /* 0: the console's own */
+    } lines[HALF_LINES];
     ULONG used;
     int count;
     unsigned long lost;
@@ -71,21 +67,14 @@ static void console_write(DWORD handle, const char *text, ULONG length)
 }
 
 /* False when there is no room. The lock is held. */
-static bool queue_add(HalfQueue *half, DWORD handle, WORD color, const char *text, ULONG length)
+static bool queue_add(HalfQueue *half, DWORD handle, WORD color, const char *line, ULONG length)
 {
-    Span *last = &half->spans[half->count > 0 ? half->count - 1 : 0];
-
-    if (half->lost || half->used + length > HALF_BYTES) return false;
-    if (half->count == 0 || last->handle != handle || last->color != color || last->length + length > SPAN_BYTES) {
-        if (half->count == SPANS) return false;
-        last = &half->spans[half->count++];
-        last->length = 0;
-        last->handle = handle;
-        last->color = color;
-    }
-    memcpy(half->text + half->used, text, length);
+    if (half->lost || half->count == HALF_LINES || half->used + length > HALF_BYTES) return false;
+    memcpy(half->text + half->used, line, length);
     half->used += length;
-    last->length += length;
+    half->lines[half->count].length = length;
+    half->lines[half->count].handle = handle;
+    half->lines[half->count++].color = color;
     return true;
 }
 
@@ -136,11 +125,9 @@ static bool queue_write(HalfQueue *half)
     const char *text = half->text;
     char line[80];
 
-    for (int i = 0; i < half->count; i++) {
-        const Span *span = &half->spans[i];
-        if (!screen_begin(span->color)) return false;
-        console_write(span->handle, text, span->length);
-        text += span->length;
+    for (int i = 0; i < half->count; text += half->lines[i++].length) {
+        if (!screen_begin(half->lines[i].color)) return false;
+        console_write(half->lines[i].handle, text, half->lines[i].length);
     }
     if (!screen_begin(0)) return false;
     if (half->lost) {
@@ -469,15 +456,6 @@ const char *trace_preview(char text[PREVIEW_BYTES], const char *data, ULONG byte
     return text;
 }
 
-static unsigned long long trace_now(void)
-{
-    LARGE_INTEGER now;
-
-    QueryPerformanceCounter(&now);
-    return (unsigned long long)(now.QuadPart - trace_start.QuadPart) * 1000000u
-           / (unsigned long long)trace_frequency.QuadPart;
-}
-
 /* Writes what was collected. A disk that is full has room for the end, because what did not fit whole is taken back.
  * The failure is said at once, and by the exit code. trace_cs is held. */
 static void trace_flush(void)
@@ -544,17 +522,16 @@ static void trace_event(TraceStep step, unsigned long long now, int thread, unsi
     if (trace_used > TRACE_BYTES - TRACE_ROOM) trace_flush();
 }
 
-/* Names a lane, or as "process" a group of lanes, and gives it its place. */
-static void trace_name(const char *what, int process, unsigned long lane, const char *name)
+/* Names a lane and gives it its place. */
+static void trace_name(int process, unsigned long lane, const char *name)
 {
-    unsigned long place = strcmp(what, "process") == 0 ? (unsigned long)process : lane;
-
     EnterCriticalSection(&trace_cs);
     if (trace_file) {
-        trace_put(",\n{\"ph\":\"M\",\"name\":\"%s_name\",\"pid\":%d,\"tid\":%lu,\"args\":{\"name\":\"%s\"}}", what,
+        trace_put(",\n{\"ph\":\"M\",\"name\":\"thread_name\",\"pid\":%d,\"tid\":%lu,\"args\":{\"name\":\"%s\"}}",
                   process, lane, name);
-        trace_put(",\n{\"ph\":\"M\",\"name\":\"%s_sort_index\",\"pid\":%d,\"tid\":%lu,\"args\":{\"sort_index\":%lu}}",
-                  what, process, lane, place);
+        trace_put(
+            ",\n{\"ph\":\"M\",\"name\":\"thread_sort_index\",\"pid\":%d,\"tid\":%lu,\"args\":{\"sort_index\":%lu}}",
+            process, lane, lane);
         if (trace_used > TRACE_BYTES - TRACE_ROOM) trace_flush();
     }
     LeaveCriticalSection(&trace_cs);
@@ -565,7 +542,7 @@ void trace_thread(LPProactor proactor)
     char name[32];
 
     snprintf(name, sizeof name, "proactor %d", proactor->number);
-    trace_name("thread", 1, (unsigned long)proactor->number, name);
+    trace_name(1, (unsigned long)proactor->number, name);
 }
 
 /* A session has two lanes, for its receives and for its sends. */
@@ -574,10 +551,10 @@ void trace_session(LPSession session)
     char name[ADDRESS_BYTES + 32], from[ADDRESS_BYTES];
 
     address_text(&session->caddr, from, sizeof from);
-    snprintf(name, sizeof name, "#%lu %s receive", session->id, from);
-    trace_name("thread", 2, 2 * session->id, name);
-    snprintf(name, sizeof name, "#%lu %s send", session->id, from);
-    trace_name("thread", 2, 2 * session->id + 1, name);
+    for (unsigned long send = 0; send < 2; send++) {
+        snprintf(name, sizeof name, "#%lu %s %s", session->id, from, send ? "send" : "receive");
+        trace_name(2, 2 * session->id + send, name);
+    }
 }
 
 static void trace_line(TraceStep step, unsigned long long now, int thread, unsigned long id, const char *text)
@@ -616,6 +593,7 @@ void trace(TraceStep step, LPProactor proactor, LPSession session, const char *f
 {
     char text[256] = "";
     int thread = proactor ? proactor->number : 0;
+    LARGE_INTEGER counter;
     unsigned long long now;
     va_list args;
 
@@ -625,7 +603,8 @@ void trace(TraceStep step, LPProactor proactor, LPSession session, const char *f
         va_end(args);
     }
     EnterCriticalSection(&trace_cs);
-    now = trace_now();
+    QueryPerformanceCounter(&counter);
+    now = (unsigned long long)((counter.QuadPart - trace_start.QuadPart) * 1000000 / trace_frequency.QuadPart);
     if (trace_lines && format) trace_line(step, now, thread, session ? session->id : 0, text);
     if (trace_file) trace_event(step, now, thread, session ? session->id : 0, text);
     LeaveCriticalSection(&trace_cs);
@@ -652,9 +631,9 @@ static bool trace_file_open(const char *name)
     }
     trace_file = file;
     trace_file_name = name;
-    trace_put("[\n{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":1,\"args\":{\"name\":\"threads\"}}");
-    trace_name("process", 2, 0, "sessions: what is pending");
-    trace_name("thread", 1, 0, "main");
+    trace_put("[\n{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":1,\"args\":{\"name\":\"threads\"}},\n"
+              "{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":2,\"args\":{\"name\":\"sessions: what is pending\"}}");
+    trace_name(1, 0, "main");
     return true;
 }
 
@@ -687,8 +666,9 @@ static bool trace_close(void)
 
 /* ---- options: one table, from which usage, help and reading come ---- */
 
-typedef enum OptionKind { FLAG, NUMBER, CODEPAGE, ADDRESS, TEXT } OptionKind;
+typedef enum OptionKind { FLAG, NUMBER, ADDRESS, TEXT } OptionKind;
 
+#define FIELD(name) offsetof(Options, name)
 static const struct Option {
     const char *name, *value; /* the value's name; "": it takes none */
     OptionKind kind;
@@ -696,25 +676,23 @@ static const struct Option {
     int least, most, initial; /* of a number */
     const char *help;         /* a format for the three */
 } option_table[] = {
-    { "--echo", "", FLAG, offsetof(Options, echo), 0, 0, 0, "send back what comes (the default)" },
-    { "--chat", "", FLAG, offsetof(Options, chat), 0, 0, 0, "one room: every line goes to everyone else" },
-    { "--port", "N", NUMBER, offsetof(Options, port), 0, 65535, DEFAULT_PORT,
-      "listen on port N, %d to %d (default %d; 0: a free one)" },
-    { "--bind", "ADDR", ADDRESS, offsetof(Options, bind), 0, 0, 0,
-      "listen on this IPv4 or IPv6 address only (default: on all)" },
-    { "--max-clients", "N", NUMBER, offsetof(Options, max_clients), 1, MAX_CLIENTS, DEFAULT_CLIENTS,
+    { "--echo", "", FLAG, FIELD(echo), 0, 0, 0, "send back what comes (the default)" },
+    { "--chat", "", FLAG, FIELD(chat), 0, 0, 0, "one room: every line goes to everyone else" },
+    { "--port", "N", NUMBER, FIELD(port), 0, 65535, DEFAULT_PORT, "port N, %d to %d (default %d; 0: a free one)" },
+    { "--bind", "ADDR", ADDRESS, FIELD(bind), 0, 0, 0, "listen on this IPv4 or IPv6 address only (default: on all)" },
+    { "--max-clients", "N", NUMBER, FIELD(max_clients), 1, MAX_CLIENTS, DEFAULT_CLIENTS,
       "serve at most N clients, %d to %d (default %d)" },
-    { "--max-per-ip", "N", NUMBER, offsetof(Options, max_per_ip), 1, MAX_CLIENTS, 0,
+    { "--max-per-ip", "N", NUMBER, FIELD(max_per_ip), 1, MAX_CLIENTS, 0,
       "at most N of them from one address (default: no such limit)" },
-    { "--codepage", "N", CODEPAGE, offsetof(Options, codepage), 1, 65535, 0,
+    { "--codepage", "N", NUMBER, FIELD(codepage), 1, 65535, 0,
       "of chat clients that do not send UTF-8 (default: this machine's OEM code page)" },
-    { "--quiet", "", FLAG, offsetof(Options, quiet), 0, 0, 0, "print only the first line, errors and the totals" },
-    { "--trace", "", FLAG, offsetof(Options, trace), 0, 0, 0, "print every step of the Overlapped I/O, as it happens" },
-    { "--trace-file", "F", TEXT, offsetof(Options, trace_file), 0, 0, 0,
-      "write the steps to F, for chrome://tracing or Perfetto" },
-    { "--help", "", FLAG, offsetof(Options, help), 0, 0, 0, "print this and end" },
-    { "--version", "", FLAG, offsetof(Options, version), 0, 0, 0, "print the version and end" },
+    { "--quiet", "", FLAG, FIELD(quiet), 0, 0, 0, "print only the first line, errors and the totals" },
+    { "--trace", "", FLAG, FIELD(trace), 0, 0, 0, "print every step of the Overlapped I/O, as it happens" },
+    { "--trace-file", "F", TEXT, FIELD(trace_file), 0, 0, 0, "write the steps to F, for chrome://tracing or Perfetto" },
+    { "--help", "", FLAG, FIELD(help), 0, 0, 0, "print this and end" },
+    { "--version", "", FLAG, FIELD(version), 0, 0, 0, "print the version and end" },
 };
+#undef FIELD
 
 typedef struct Option Option;
 enum { OPTION_COUNT = sizeof option_table / sizeof *option_table };
@@ -759,30 +737,16 @@ static int option_number(const Option *row, const char *option, const char *valu
     return (int)number;
 }
 
-/* One of at most two bytes a character, or UTF-8: text is converted in place. */
-static int option_codepage(const char *option, const char *value, int page)
-{
-    CPINFO info;
-
-    if (page != CP_UTF8 && (!IsValidCodePage((UINT)page) || !GetCPInfo((UINT)page, &info) || info.MaxCharSize > 2)) {
-        option_fail(option, value, "no code page of this machine, as 949 (Korean), 437 or 65001 (UTF-8)");
-    }
-    return page;
-}
-
-static const char *option_address(const char *option, const char *value)
+static void option_address(const char *option, const char *value)
 {
     SOCKADDR_STORAGE addr;
     const IN6_ADDR *in6 = &((const SOCKADDR_IN6 *)&addr)->sin6_addr;
 
     if (!address_parse(value, &addr)) option_fail(option, value, "not an IPv4 or IPv6 address");
-    if (addr.ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(in6)) {
+    if (addr.ss_family == AF_INET) return;
+    if (IN6_IS_ADDR_V4MAPPED(in6))
         option_fail(option, value, "an IPv4 address in IPv6 form, please give it as 1.2.3.4");
-    }
-    if (addr.ss_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(in6)) {
-        option_fail(option, value, "link-local, which means nothing without an interface; please give another address");
-    }
-    return value;
+    if (IN6_IS_ADDR_LINKLOCAL(in6)) option_fail(option, value, "link-local, which says nothing without an interface");
 }
 
 static void option_set(Options *options, const Option *row, const char *option, const char *value)
@@ -790,15 +754,30 @@ static void option_set(Options *options, const Option *row, const char *option, 
     void *field = (char *)options + row->offset;
 
     if (!value) option_fail(option, NULL, "its value is missing");
+    if (row->kind == ADDRESS) option_address(option, value);
     if (row->kind == FLAG) {
         *(bool *)field = true;
     } else if (row->kind == NUMBER) {
         *(int *)field = option_number(row, option, value);
-    } else if (row->kind == CODEPAGE) {
-        *(int *)field = option_codepage(option, value, option_number(row, option, value));
     } else {
-        *(const char **)field = row->kind == ADDRESS ? option_address(option, value) : value;
+        *(const char **)field = value;
     }
+}
+
+/* What depends on several options, or on this machine. Text is converted in place, so a code page has at most two bytes
+ * a character, or is UTF-8. */
+static void options_check(Options *options)
+{
+    UINT page = options->codepage ? (UINT)options->codepage : GetOEMCP();
+    CPINFO info;
+
+    if (options->echo && options->chat) option_fail("--echo and --chat", NULL, "only one of them is possible");
+    if (options->codepage && !options->chat) option_fail("--codepage", NULL, "goes with --chat only");
+    if (options->codepage && page != CP_UTF8
+        && (!IsValidCodePage(page) || !GetCPInfo(page, &info) || info.MaxCharSize > 2)) {
+        option_fail("--codepage", NULL, "this machine has no such page, as 949 (Korean), 437 or 65001 (UTF-8)");
+    }
+    options->codepage = (int)page;
 }
 
 /* The next argument, taken apart in place by the rules of "Parsing C command-line arguments"; NULL: there is none.
@@ -832,15 +811,6 @@ static const char *argument_next(char **rest)
     return start;
 }
 
-static const Option *option_find(const char *name)
-{
-    for (int i = 0; i < OPTION_COUNT; i++) {
-        if (strcmp(option_table[i].name, name) == 0) return &option_table[i];
-    }
-    option_fail(name, NULL, "no such option");
-    return NULL;
-}
-
 /* Reads Windows' own command line, as UTF-8: main()'s is in the code page for ANSI, in which not every file has a name.
  */
 void options_read(Options *options)
@@ -857,45 +827,30 @@ void options_read(Options *options)
     argument_next(&rest); /* the program's name */
     while ((option = argument_next(&rest)) != NULL) {
         bool port = option[0] != '-';
-        const Option *row = option_find(port ? "--port" : option);
-        const char *value = port || !*row->value ? option : argument_next(&rest);
-        if (given[row - option_table]) option_fail(option, NULL, port ? "the port was given already" : "given already");
-        given[row - option_table] = true;
-        option_set(options, row, port ? "PORT" : option, value);
+        const char *name = port ? "--port" : option, *value;
+        int i = 0;
+
+        while (i < OPTION_COUNT && strcmp(option_table[i].name, name) != 0) i++;
+        if (i == OPTION_COUNT) option_fail(option, NULL, "no such option");
+        value = port || !*option_table[i].value ? option : argument_next(&rest);
+        if (given[i]) option_fail(option, NULL, port ? "the port was given already" : "given already");
+        given[i] = true;
+        option_set(options, &option_table[i], port ? "PORT" : option, value);
     }
     if (options->help) options_print(STD_OUTPUT_HANDLE, true);
     if (options->version) console_put(STD_OUTPUT_HANDLE, 0, "server.exe " VERSION "\n");
     if (options->help || options->version) exit(0);
-    if (options->echo && options->chat) option_fail("--echo and --chat", NULL, "only one of them is possible");
-    if (options->codepage && !options->chat) option_fail("--codepage", NULL, "goes with --chat only");
-    if (!options->codepage) options->codepage = (int)GetOEMCP();
+    options_check(options);
 }
 
 /* ---- the listening socket ---- */
 
-/* Fills `addr` with the address to listen on. */
-static void listen_address(const Options *options, SOCKADDR_STORAGE *addr, bool ipv6)
+/* A socket for overlapped I/O, to be bound to `addr`, which is filled in. */
+static SOCKET listen_socket(const Options *options, const char *text, SOCKADDR_STORAGE *addr)
 {
-    address_parse(options->bind ? options->bind : ipv6 ? "::" : "0.0.0.0", addr);
+    address_parse(text, addr);
     ((SOCKADDR_IN *)addr)->sin_port = htons((unsigned short)options->port);
-}
-
-/* A socket for overlapped I/O; the sockets that accept() makes from it are so as well. */
-static SOCKET listen_socket(const Options *options, SOCKADDR_STORAGE *addr)
-{
-    SOCKET sock;
-
-    listen_address(options, addr, true);
-    sock = WSASocketW(addr->ss_family, SOCK_STREAM, IPPROTO_TCP, NULL, 0, WSA_FLAG_OVERLAPPED);
-    if (sock == INVALID_SOCKET && WSAGetLastError() == WSAEAFNOSUPPORT && !options->bind) {
-        listen_address(options, addr, false); /* a machine without IPv6 */
-        sock = WSASocketW(AF_INET, SOCK_STREAM, IPPROTO_TCP, NULL, 0, WSA_FLAG_OVERLAPPED);
-    }
-    if (sock != INVALID_SOCKET) {
-        TRACE(STEP, NULL, NULL, "WSASocketW(%s, WSA_FLAG_OVERLAPPED) -> a socket for overlapped I/O",
-              addr->ss_family == AF_INET6 ? "AF_INET6" : "AF_INET");
-    }
-    return sock;
+    return WSASocketW(addr->ss_family, SOCK_STREAM, IPPROTO_TCP, NULL, 0, WSA_FLAG_OVERLAPPED);
 }
 
 /* The sockets that accept() makes are like this one ("accept function": "the same properties as socket s"). Returns
@@ -946,16 +901,21 @@ static bool listen_bind(SOCKET sock, const Options *options, const SOCKADDR_STOR
 static SOCKET listen_open(const Options *options)
 {
     SOCKADDR_STORAGE addr;
-    SOCKET sock = listen_socket(options, &addr);
+    SOCKET sock = listen_socket(options, options->bind ? options->bind : "::", &addr); /* every address */
 
+    if (sock == INVALID_SOCKET && WSAGetLastError() == WSAEAFNOSUPPORT && !options->bind) {
+        sock = listen_socket(options, "0.0.0.0", &addr); /* a machine without IPv6 */
+    }
     if (sock == INVALID_SOCKET) {
         log_error(WSAGetLastError(), "cannot make the listening socket");
-    } else if (!listen_options(sock, addr.ss_family == AF_INET6 && !options->bind)
-               || !listen_bind(sock, options, &addr)) {
-        closesocket(sock);
-        sock = INVALID_SOCKET;
+        return sock;
     }
-    return sock;
+    TRACE(STEP, NULL, NULL, "WSASocketW(%s, WSA_FLAG_OVERLAPPED) -> a socket for overlapped I/O",
+          addr.ss_family == AF_INET6 ? "AF_INET6" : "AF_INET");
+    if (listen_options(sock, addr.ss_family == AF_INET6 && !options->bind) && listen_bind(sock, options, &addr))
+        return sock;
+    closesocket(sock);
+    return INVALID_SOCKET;
 }
 
 /* ---- the first lines: what to type, here and on other machines ---- */

@@ -66,7 +66,7 @@ static const BadLine bad_lines[] = {
     { "--help --help", "--help: given already" },
     { "--version --version", "--version: given already" },
     { "--codepage 949", "--codepage: goes with --chat only" },
-    { "--chat --codepage 1", "--codepage 1: no code page" },
+    { "--chat --codepage 1", "--codepage: this machine has no such page" },
     { "--chat --codepage 65536", "--codepage 65536: not a number from 1 to 65535" },
     { "--chat --codepage", "--codepage: its value is missing" },
     { "--trace-file", "--trace-file: its value is missing" },
