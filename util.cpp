@@ -573,8 +573,9 @@ void trace_posted(LPSession session, LPWSAOVERLAPPED overlapped, int error)
     bool is_send = overlapped == &session->sover;
     Operation operation = is_send ? session->sending : session->receiving;
     ULONG bytes = is_send ? session->swsa[0].len + session->swsa[1].len : session->rwsa.len;
-    TraceStep step =
-        operation == IDLE ? STEP : (TraceStep)((is_send ? SEND_PENDING : RECV_PENDING) + operation - PENDING);
+    TraceStep step = operation == IDLE   ? STEP
+                     : operation == DONE ? (is_send ? SEND_AT_ONCE : RECV_AT_ONCE)
+                                         : (is_send ? SEND_PENDING : RECV_PENDING);
     char call[48];
 
     snprintf(call, sizeof call, is_send ? "WSASend(%lu bytes%s)" : "WSARecv(len=%lu%s)", (unsigned long)bytes,
@@ -1015,7 +1016,6 @@ static bool server_end(LPServer server)
     listen_close();
     for (int i = 0; i < server->windows; i++) proactor_join(&server->proactors[i]);
     for (int i = 0; i < server->windows; i++) proactor_close(&server->proactors[i]);
-    session_free_spares(server);
     free(server->proactors);
     free(server->e_arr);
     free(server->s_arr);

@@ -21,6 +21,10 @@
 #ifndef TEST_H
 #define TEST_H
 
+#ifdef _MSC_VER
+#define _CRT_SECURE_NO_WARNINGS
+#pragma comment(lib, "ws2_32.lib")
+#endif
 #ifndef _WIN32_WINNT
 #define _WIN32_WINNT 0x0601 /* Windows 7: WSA_FLAG_NO_HANDLE_INHERIT */
 #endif

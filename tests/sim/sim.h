@@ -242,7 +242,7 @@ bool listener_ready(void *unused);
 Conn *listener_take(void);
 Conn *listener_last(void);   /* whom accept gave last; NULL: nobody yet */
 void conn_break(Conn *conn); /* the connection is lost for both sides */
-int wire_moves(void); /* how often a session got another owner */
+int wire_moves(void);        /* how often a session got another owner */
 void wire_totals(uint64_t *taken, uint64_t *given, unsigned *accepted);
 
 /* ---- socket.c, overlap.c ---- */
