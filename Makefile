@@ -21,14 +21,9 @@ ifneq ($(OS),Windows_NT)
     HOST_CC := cc
     RUN := sh tests/scripts/wine.sh ./
     MKDIR := mkdir -p build
-<<<<<<< HEAD
     CLEAN := sh tests/scripts/wine.sh --end; sh tests/scripts/korean.sh --end; rm -rf build server.exe client.exe
-else ifeq ($(SHELL),sh.exe) # how GNU make says that there is no sh, only cmd
-=======
-    CLEAN := sh tests/scripts/wine.sh --end; rm -rf build server.exe client.exe
 else ifneq (,$(findstring ",$(shell echo "cmd or sh?" && exit 0)))
     WINDOWS := yes
->>>>>>> 115c36a59e1fac50569f42268049d2fe0f33ff8a
     CC := gcc
     HOST_CC := gcc
     HOST_LIBS := -lws2_32
@@ -88,17 +83,13 @@ ifndef WINDOWS
 	@sh tests/scripts/need.sh telnet=telnet expect=expect
 	@sh tests/scripts/telnet.sh ./server.exe
 endif
-<<<<<<< HEAD
-	@$(RUN)build/tests.exe server.exe $(ARGS)
-ifneq ($(OS),Windows_NT)
+	@$(RUN)$(call PATH_OF,build/tests.exe) server.exe $(ARGS)
+ifndef WINDOWS
 ifeq ($(ARGS),)
 	@echo "The same on a Korean Windows:"
 	@sh tests/scripts/korean.sh build/tests.exe server.exe $(KOREAN_TESTS)
 endif
 endif
-=======
-	@$(RUN)$(call PATH_OF,build/tests.exe) server.exe $(ARGS)
->>>>>>> 115c36a59e1fac50569f42268049d2fe0f33ff8a
 
 # For the lessons: the textbook's server, on the port that ARGS names, and the load generator.
 textbook: build/textbook.exe build/load

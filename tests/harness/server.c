@@ -196,37 +196,23 @@ static bool server_create(Server *server, const char *options)
 {
     SECURITY_ATTRIBUTES inherit = { sizeof inherit, NULL, TRUE };
     PROCESS_INFORMATION process;
-<<<<<<< HEAD
     STARTUPINFOW startup;
     char command[1024];
-    WCHAR path[MAX_PATH], exe[MAX_PATH], wide[1024];
-=======
-    STARTUPINFOA startup;
-    char command[1024];
->>>>>>> 115c36a59e1fac50569f42268049d2fe0f33ff8a
+    WCHAR exe[MAX_PATH], wide[1024];
     BOOL good;
 
     server_name(server);
     snprintf(command, sizeof command, "%s %s", server->name, options);
-<<<<<<< HEAD
-    MultiByteToWideChar(CP_UTF8, 0, command, -1, wide, 1024);
     MultiByteToWideChar(CP_ACP, 0, server_exe, -1, exe, MAX_PATH);
-    if (!GetFullPathNameW(exe, MAX_PATH, path, NULL)) abort();
-=======
->>>>>>> 115c36a59e1fac50569f42268049d2fe0f33ff8a
+    MultiByteToWideChar(CP_UTF8, 0, command, -1, wide, 1024);
     ZeroMemory(&startup, sizeof startup);
     startup.cb = sizeof startup;
     startup.dwFlags = STARTF_USESTDHANDLES;
     startup.hStdInput = CreateFileA("NUL", GENERIC_READ, 0, &inherit, OPEN_EXISTING, 0, NULL);
     startup.hStdOutput = capture_open(&server->out);
     startup.hStdError = capture_open(&server->err);
-<<<<<<< HEAD
-    good = CreateProcessW(path, wide, NULL, NULL, TRUE, on_wine() ? 0 : CREATE_NEW_PROCESS_GROUP, NULL, NULL, &startup,
+    good = CreateProcessW(exe, wide, NULL, NULL, TRUE, on_wine() ? 0 : CREATE_NEW_PROCESS_GROUP, NULL, NULL, &startup,
                           &process);
-=======
-    good = CreateProcessA(server_exe, command, NULL, NULL, TRUE, on_wine() ? 0 : CREATE_NEW_PROCESS_GROUP, NULL, NULL,
-                          &startup, &process);
->>>>>>> 115c36a59e1fac50569f42268049d2fe0f33ff8a
     CloseHandle(startup.hStdInput);
     CloseHandle(startup.hStdOutput);
     CloseHandle(startup.hStdError);
