@@ -54,16 +54,15 @@ static void accept_clients(LPServer server)
     }
 }
 
-int main(int argc, char *argv[])
+int main(void)
 {
     static Server server;
 
-    options_read(&server.options, argc, argv);
+    options_read(&server.options);
     server.handler = server.options.chat ? &chat_handler : &echo_handler;
     if (!server_start(&server)) return 1;
     accept_clients(&server);
-    server_stop(&server);
-    return 0;
+    return server_stop(&server) ? 0 : 1;
 }
 
 /* ---- echo: what comes goes back ----
@@ -190,7 +189,7 @@ static void telnet_offer(LPSession session)
     Member *member = member_of(session);
 
     if (!member->negotiates && text_utf8(session->rbuf, member->line) < 3) {
-        member->page = session->server->options.codepage;
+        member->page = (UINT)session->server->options.codepage;
     }
     if (member->echo != OFF) return;
     telnet_answer(session, WILL, ECHO_OPTION);
@@ -394,7 +393,7 @@ static void line_finish(LPSession session, ULONG length)
     char text[3 * SAY_BYTES + 1], *piece = text, next;
     bool whole = !member->continued;
 
-    if (longest == 0) member->page = session->server->options.codepage;
+    if (longest == 0) member->page = (UINT)session->server->options.codepage;
     if (longest >= 3) member->page = CP_UTF8;
     if (!text_decode(member->page, session->rbuf, length, text) && !member->told) {
         member->told = true;

@@ -1,8 +1,9 @@
 # Builds and runs the server with MinGW-w64: on Debian and Ubuntu cross-compiled and under Wine, with apt fetching what
-# is missing; on Windows as it is (mingw32-make, from cmd or sh). `make help` lists the targets.
+# is missing; on Windows as it is (mingw32-make, from cmd or sh). `make help` lists what works where it is asked.
 
 SOURCES := Main.cpp Proactor.cpp util.cpp
 TESTS := $(wildcard tests/suites/*.c tests/harness/*.c)
+DEMO := tests/demo/demo.c tests/harness/server.c tests/harness/clients.c
 OBJECTS := $(SOURCES:%.cpp=build/%.o)
 TEST_OBJECTS := $(patsubst %.c,build/%.o,$(notdir $(TESTS)))
 
@@ -14,20 +15,24 @@ LDLIBS := -lws2_32
 ARGS ?=
 SECONDS ?= 60
 
+# On Windows make uses a sh.exe, if one is in the PATH, or cmd. Only cmd leaves the quotes in an echo.
 ifneq ($(OS),Windows_NT)
     CC := x86_64-w64-mingw32-gcc
     HOST_CC := cc
     RUN := sh tests/scripts/wine.sh ./
     MKDIR := mkdir -p build
-    CLEAN := sh tests/scripts/wine.sh --end; rm -rf build server.exe client.exe
-else ifeq ($(SHELL),sh.exe) # how GNU make says that there is no sh, only cmd
+    CLEAN := sh tests/scripts/wine.sh --end; sh tests/scripts/korean.sh --end; rm -rf build server.exe client.exe
+else ifneq (,$(findstring ",$(shell echo "cmd or sh?" && exit 0)))
+    WINDOWS := yes
     CC := gcc
     HOST_CC := gcc
     HOST_LIBS := -lws2_32
     RUN := .\\
+    PATH_OF = $(subst /,\,$1)
     MKDIR := if not exist build mkdir build
-    CLEAN := rmdir /s /q build & del /q server.exe client.exe
+    CLEAN := (if exist build rmdir /s /q build) & del /q server.exe client.exe 2>nul
 else
+    WINDOWS := yes
     CC := gcc
     HOST_CC := gcc
     HOST_LIBS := -lws2_32
@@ -35,10 +40,12 @@ else
     MKDIR := mkdir -p build
     CLEAN := rm -rf build server.exe client.exe
 endif
+PATH_OF ?= $1
 C11 = $(CC) -x c -std=c11 $(CPPFLAGS) $(CFLAGS)
 
-.PHONY: all run client test textbook demo bench bench-quick sim sim-quick sim-coverage sim-planted fuzz fuzz-pack soak check clean \
-        help tools check-tools check-warnings check-analyzers check-style check-hardening
+.PHONY: all run client test textbook demo bench bench-quick sim sim-quick sim-coverage sim-planted fuzz fuzz-pack soak \
+        page-check page-lessons check clean help tools check-tools check-warnings check-analyzers check-style \
+        check-hardening check-msvc windows-check dist
 all: server.exe
 
 server.exe: $(OBJECTS)
@@ -53,42 +60,69 @@ client.exe: tests/client/client.c Makefile | build
 
 # The folder changes when a suite comes or goes.
 build/tests.exe: $(TEST_OBJECTS) tests/suites
-	$(CC) $(LDFLAGS) -o $@ $(TEST_OBJECTS) $(LDLIBS)
+	$(CC) $(LDFLAGS) -o $@ $(TEST_OBJECTS) $(LDLIBS) -liphlpapi
 
 vpath %.c tests/suites tests/harness
 build/%.o: %.c $(wildcard tests/harness/*.h) Makefile | build
 	$(C11) -c $< -o $@
 
+build/demo.exe: $(DEMO) $(wildcard tests/harness/*.h) Makefile | build
+	$(C11) $(DEMO) -o $@ -x none $(LDFLAGS) $(LDLIBS)
+
 build: | tools
 	@$(MKDIR)
+
+# What may depend on the code page is tested with another one too.
+KOREAN_TESTS := keys_windows_telnet chat_code trace_file_names trace_file_unwritable cli_help cli_bad console_restored_failed
 
 run: server.exe
 	@$(RUN)server.exe $(ARGS)
 
-test: server.exe client.exe build/tests.exe
-ifneq ($(OS),Windows_NT)
+test: server.exe client.exe build/tests.exe build/demo.exe
+ifndef WINDOWS
 	@sh tests/scripts/need.sh telnet=telnet expect=expect plink=putty-tools busybox=busybox nc=netcat-openbsd
 	@sh tests/scripts/telnet.sh ./server.exe
 endif
-	@$(RUN)build/tests.exe server.exe $(ARGS)
-ifneq ($(OS),Windows_NT)
-	@$(if $(ARGS),true,sh tests/scripts/korean.sh build/tests.exe server.exe)
+	@$(RUN)$(call PATH_OF,build/tests.exe) server.exe $(ARGS)
+ifndef WINDOWS
+ifeq ($(ARGS),)
+	@echo "The same on a Korean Windows:"
+	@sh tests/scripts/korean.sh build/tests.exe server.exe $(KOREAN_TESTS)
+endif
 endif
 
 # For the lessons: the textbook's server, on the port that ARGS names, and the load generator.
 textbook: build/textbook.exe build/load
-	@$(RUN)build/textbook.exe $(ARGS)
+	@$(RUN)$(call PATH_OF,build/textbook.exe) $(ARGS)
 LOAD := $(wildcard tests/bench/load*.c)
 build/load: $(LOAD) $(wildcard tests/bench/*.h) | build
 	$(HOST_CC) -std=c11 -O2 -o $@ $(LOAD) $(HOST_LIBS)
 build/textbook.exe: tests/bench/textbook.c Makefile | build
 	$(C11) $< -o $@ -x none $(LDFLAGS) $(LDLIBS)
 
-demo: server.exe client.exe
-	@sh tests/scripts/demo.sh
+demo: server.exe build/demo.exe
+	@$(RUN)$(call PATH_OF,build/demo.exe) server.exe $(ARGS)
+
+# ---- docs/replay.html ----
+
+ifndef WINDOWS
+page-check:
+	@sh tests/scripts/need.sh node=nodejs npm=npm chromium=chromium
+	@sh tests/page/check.sh $(ARGS)
+page-lessons: # ARGS="echo=TRACE.json chat=TRACE.json": recorded ones; of the others the model of the server makes one
+	@node tests/page/lessons.js $(ARGS)
+endif
 
 # ---- longer runs: speed, faults, hours ----
 
+ifdef WINDOWS
+DEBIAN_ONLY := bench bench-quick sim sim-quick sim-coverage sim-planted fuzz fuzz-pack \
+               check check-tools check-analyzers check-style check-hardening check-msvc page-check page-lessons \
+               windows-check dist
+.PHONY: $(DEBIAN_ONLY)
+$(DEBIAN_ONLY):
+	@echo $(MAKE_NAME) $@ needs Debian or Ubuntu. $(MAKE_NAME) help lists what works here. && exit 1
+else
 bench: server.exe
 	@sh tests/bench/bench.sh
 bench-quick: server.exe
@@ -106,49 +140,57 @@ fuzz:
 	@sh tests/sim/run.sh fuzz $(SECONDS)
 fuzz-pack:
 	@sh tests/sim/run.sh pack
+endif
 
 SOAK := $(wildcard tests/soak/*.c) tests/harness/server.c tests/harness/clients.c
 soak: server.exe build/soak.exe
-	@$(RUN)build/soak.exe server.exe $(SECONDS) $(SEED)
+	@$(RUN)$(call PATH_OF,build/soak.exe) server.exe $(SECONDS) $(SEED)
 build/soak.exe: $(SOAK) $(wildcard tests/harness/*.h tests/soak/*.h) Makefile | build
 	$(C11) $(SOAK) -o $@ -x none $(LDFLAGS) $(LDLIBS) -lpsapi
 
 clean:
 	-@$(CLEAN)
 
+MAKE_NAME := $(if $(WINDOWS),mingw32-make,make)
 help:
-	@cd . $(info make          builds server.exe)\
-	$(info make run      builds and starts it; ARGS="--chat 9001" are its options)\
-	$(info make client   builds client.exe, a test client: client.exe HOST PORT)\
-	$(info make test     builds all and runs every test; ARGS="name" only those with that name)\
-	$(info make demo     a lesson in ten seconds: the server tells what it does while clients talk)\
-	$(info make bench    measures it beside other servers; make bench-quick does so in two minutes)\
-	$(info make sim      runs it on a simulated Winsock, with faults and sanitizers; SEED=n replays one)\
-	$(info make fuzz     fuzzes the chat for SECONDS=60 seconds; make fuzz-pack keeps what it found)\
-	$(info make soak     clients come, talk, stall, reset and vanish for SECONDS=60 seconds)\
-	$(info make check    all static checks: warnings, analyzers, format, sizes)\
-	$(info make clean    removes what was built)
+	@cd . $(info $(MAKE_NAME)               builds server.exe)\
+	$(info $(MAKE_NAME) run           builds and starts it; ARGS="--chat 9001" are its options)\
+	$(info $(MAKE_NAME) client        builds client.exe: client.exe HOST PORT; --help lists the clients it can play)\
+	$(info $(MAKE_NAME) test          builds all and runs every test; ARGS="name" only those with that name)\
+	$(info $(MAKE_NAME) demo          a lesson in a quarter of a minute: what the server does while clients talk)\
+	$(info $(MAKE_NAME) textbook      builds and starts the textbook's server, on port ARGS=9001)\
+	$(info $(MAKE_NAME) soak          clients come, talk, stall, reset and vanish for SECONDS=60 seconds)\
+	$(if $(WINDOWS),,$(info make bench         measures it beside other servers; make bench-quick does so in two minutes))\
+	$(if $(WINDOWS),,$(info make sim           runs it on a simulated Winsock, with faults and sanitizers; SEED=n replays one))\
+	$(if $(WINDOWS),,$(info make fuzz          fuzzes the chat for SECONDS=60 seconds; make fuzz-pack keeps what it found))\
+	$(if $(WINDOWS),,$(info make check         all static checks: warnings, analyzers, format, sizes, what Visual Studio refuses))\
+	$(if $(WINDOWS),,$(info make page-check    tests docs/replay.html in Chromium))\
+	$(if $(WINDOWS),,$(info make windows-check make, test, demo, client and clean from cmd, with GNU make for Windows, under Wine))\
+	$(if $(WINDOWS),,$(info make dist          the package for students without a compiler: build/overlapped-io-VERSION.zip))\
+	$(info $(MAKE_NAME) clean         removes what was built)
 
 # ---- what must be there ----
 
 tools:
-ifneq ($(OS),Windows_NT)
+ifndef WINDOWS
 	@sh tests/scripts/need.sh $(CC)=gcc-mingw-w64-x86-64 wine=wine,wine64
 endif
 
+ifndef WINDOWS
 check-tools:
 	@sh tests/scripts/need.sh x86_64-w64-mingw32-g++=g++-mingw-w64-x86-64 i686-w64-mingw32-g++=g++-mingw-w64-i686 \
 		clang=clang clang-format=clang-format cppcheck=cppcheck
+endif
 
 # ---- static checks ----
 
 CHECKED := $(SOURCES) $(filter-out tests/sim/%,$(wildcard tests/*/*.c))
 STYLED := $(CHECKED) Overlapped.h $(wildcard tests/*/*.h tests/sim/*.c)
 
-check: check-warnings check-analyzers check-style check-hardening
-
 # No warning from two compilers, as C11 and as C++17, 64 and 32 bit.
-ifneq ($(OS),Windows_NT)
+ifndef WINDOWS
+check: check-warnings check-analyzers check-style check-hardening check-msvc
+
 COMPILERS := x86_64-w64-mingw32-gcc i686-w64-mingw32-gcc \
              'clang --target=x86_64-w64-mingw32' 'clang --target=i686-w64-mingw32'
 check-warnings: check-tools
@@ -158,11 +200,6 @@ check-warnings: check-tools
 	        $$compiler -x $$language $(CPPFLAGS) -O2 $(WARNINGS) -Werror -c $$file -o /dev/null || exit 1; \
 	    done; \
 	done; done
-else
-check-warnings: build
-	$(CC) -x c -std=c11 $(CPPFLAGS) -O2 $(WARNINGS) -Werror -fsyntax-only $(CHECKED)
-	$(CC) -x c++ -std=c++17 $(CPPFLAGS) -O2 $(WARNINGS) -Werror -fsyntax-only $(CHECKED)
-endif
 
 check-analyzers: check-tools
 	@for file in $(CHECKED); do echo "gcc -fanalyzer: $$file"; \
@@ -181,3 +218,22 @@ check-hardening: server.exe
 	    { x86_64-w64-mingw32-objdump -ph server.exe; x86_64-w64-mingw32-nm server.exe; } | grep -q "$$flag" \
 	        || { echo "server.exe: no $$flag"; exit 1; }; \
 	done; echo "server.exe: ASLR, high-entropy VA, DEP, stack protector"
+
+# What Visual Studio would refuse or warn of, as near as can be had without it.
+check-msvc: check-tools
+	@sh tests/windows/msvc.sh $(SOURCES) $(DEMO) tests/client/client.c
+
+# ---- the class's machines ----
+
+# From Wine's cmd, as a student would: GNU make for Windows, no sh, the PATH of Windows.
+windows-check:
+	@sh tests/windows/check.sh
+
+# The package for students without a compiler, and that it runs under a Korean folder of a Korean Windows.
+dist: server.exe client.exe build/demo.exe build/tests.exe build/textbook.exe
+	@sh tests/windows/dist.sh Overlapped.h $(SOURCES) tests/client/client.c tests/demo/demo.c tests/bench/textbook.c
+else
+check-warnings: build
+	$(CC) -x c -std=c11 $(CPPFLAGS) -O2 $(WARNINGS) -Werror -fsyntax-only $(CHECKED)
+	$(CC) -x c++ -std=c++17 $(CPPFLAGS) -O2 $(WARNINGS) -Werror -fsyntax-only $(CHECKED)
+endif

@@ -11,6 +11,7 @@
  *   memory.c   the server's memory
  *   arrays.c   its arrays and counts, as Overlapped.h has them
  *   console.c  its output, its Ctrl+C, its end
+ *   file.c     its command line, its trace file;  slim.c: slim locks, condition variables
  *   sim_client.c  scripted clients;  sim_echo.c, sim_chat.c: what they say and what they must get back
  *   run.c      one seed from the start to the last check;  driver.c: many seeds
  *
@@ -53,6 +54,7 @@ typedef struct Plan {
     uint64_t stop_at;     /* us: Ctrl+C; NEVER: when the clients are done */
     bool bulk;            /* few clients with many bytes */
     bool codepage;        /* the option of chat, 949; the machine's own is UTF-8 */
+    bool crowd;           /* more than a window's, who talk for long, with pauses: sessions are handed over */
     bool flood;           /* chat: more than its log holds, and somebody who does not read */
     bool trace;           /* the options --trace and --trace-file */
     bool options_only;    /* the command line is the test */
@@ -68,7 +70,7 @@ bool chance(unsigned in_thousand);
 
 /* clang-format off */
 #define SIM_CALLS(X) \
-    X(WSAStartup) X(WSASocketW) X(setsockopt) X(bind) X(listen) X(getsockname) X(accept) \
+    X(WSAStartup) X(WSASocketW) X(setsockopt) X(setsockopt_later) X(bind) X(listen) X(getsockname) X(accept) \
     X(WSACreateEvent) X(_beginthreadex) X(SetConsoleCtrlHandler) X(WSARecv) X(WSASend) \
     X(WSAGetOverlappedResult) X(WSAWaitForMultipleEvents) X(shutdown) X(CancelIoEx) X(malloc) \
     X(calloc) X(realloc) X(free) X(inet_ntop) X(GetStdHandle) X(GetConsoleMode) \
@@ -78,7 +80,10 @@ bool chance(unsigned in_thousand);
     X(InitializeCriticalSectionAndSpinCount) X(InitializeCriticalSection) \
     X(EnterCriticalSection) X(LeaveCriticalSection) X(DeleteCriticalSection) X(Interlocked) \
     X(HasOverlappedIoCompleted) X(GetTickCount64) X(GetLocalTime) X(Sleep) X(GetCurrentThreadId) \
-    X(MultiByteToWideChar) X(WideCharToMultiByte) X(FoldStringW) X(CompareStringOrdinal) X(GetStringTypeW)
+    X(MultiByteToWideChar) X(WideCharToMultiByte) X(FoldStringW) X(CompareStringOrdinal) X(GetStringTypeW) \
+    X(AcquireSRWLockExclusive) X(ReleaseSRWLockExclusive) \
+    X(SleepConditionVariableSRW) X(WakeConditionVariable) X(GetCommandLineW) X(CreateFileA) X(CreateFileW) X(GetFileType) \
+    X(SetFilePointerEx) X(SetEndOfFile) X(socket) X(WSAIoctl) X(IsValidCodePage)
 /* clang-format on */
 
 typedef enum Call {
@@ -130,6 +135,7 @@ typedef struct Thread {
     void *argument;
 
     int last_error;
+    bool writing;             /* in WriteFile on the console */
     int cs_held, output_held; /* critical sections, and those of them that guard output */
     int idle_waits;           /* waits in a row that returned at once, with nothing done in between */
 } Thread;
@@ -243,6 +249,7 @@ bool listener_ready(void *unused);
 Conn *listener_take(void);
 Conn *listener_last(void);   /* whom accept gave last; NULL: nobody yet */
 void conn_break(Conn *conn); /* the connection is lost for both sides */
+int wire_moves(void);        /* how often a session got another owner */
 void wire_totals(uint64_t *taken, uint64_t *given, unsigned *accepted);
 
 /* ---- socket.c, overlap.c ---- */
@@ -268,6 +275,7 @@ typedef struct Socket {
     Conn *conn; /* NULL: the listening socket */
     int family;
     bool open, bound, listening, shut;
+    bool no_delay, keep_alive;
     Thread *owner; /* who posted its last operation */
     int moves;     /* how often that became another */
     Request receive, send;
@@ -305,6 +313,18 @@ void console_interrupt(DWORD type); /* Ctrl+C */
 uint64_t interrupt_time(void);      /* when, or NEVER */
 bool console_returned(void);        /* the handler is done with it */
 void console_check_restored(void);
+
+/* From its first sleep to its end no other thread writes. */
+void console_writer(const Thread *thread);
+
+/* ---- file.c ---- */
+
+bool file_is(HANDLE handle); /* one of those that CreateFileW gave */
+bool file_is_screen(HANDLE handle);
+BOOL file_write(HANDLE handle, DWORD count, DWORD *written);
+void file_close(HANDLE handle);
+bool file_failed(void); /* a write to it was made to fail */
+void file_check_closed(void);
 
 /* ---- sim_client.c ---- */
 

@@ -142,6 +142,7 @@ UINT GetOEMCP(void)
 
 BOOL IsValidCodePage(UINT page)
 {
+    call_begin(CALL_IsValidCodePage);
     return page == CP_UTF8 || page == KOREAN;
 }
 
@@ -161,7 +162,7 @@ int MultiByteToWideChar(UINT page, DWORD flags, const char *text, int bytes, WCH
     int used = 0, left = bytes < 0 ? (int)strlen(text) + 1 : bytes;
 
     call_begin(CALL_MultiByteToWideChar);
-    if ((page != CP_UTF8 && page != KOREAN) || flags != MB_ERR_INVALID_CHARS || size == 0)
+    if ((page != CP_UTF8 && page != KOREAN) || (flags != MB_ERR_INVALID_CHARS && flags != 0) || size == 0)
         violation("MultiByteToWideChar: not simulated with these arguments");
     for (int length; left > 0; text += length, left -= length) {
         uint32_t character;

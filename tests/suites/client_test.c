@@ -1,4 +1,4 @@
-/* client_test.c - client.exe, the client to talk with: both directions at once, and how it ends. */
+/* client_test.c - client.exe: both directions at once, how it ends, and the clients that its options make of it. */
 #include "../harness/test.h"
 
 #include <stdio.h>
@@ -291,15 +291,20 @@ static SOCKET listen_here(int *port)
     return sock;
 }
 
-/* Accepts the client when it comes. */
-static SOCKET accept_here(SOCKET listener)
+static bool ready_here(SOCKET sock)
 {
     struct timeval limit = { PATIENCE_MS / 1000, 0 };
     fd_set set;
 
     set.fd_count = 1;
-    set.fd_array[0] = listener;
-    return select(0, &set, NULL, NULL, &limit) == 1 ? accept(listener, NULL, NULL) : INVALID_SOCKET;
+    set.fd_array[0] = sock;
+    return select(0, &set, NULL, NULL, &limit) == 1;
+}
+
+/* Accepts the client when it comes. */
+static SOCKET accept_here(SOCKET listener)
+{
+    return ready_here(listener) ? accept(listener, NULL, NULL) : INVALID_SOCKET;
 }
 
 static bool one_line(const char *text, const char *part)
@@ -367,19 +372,305 @@ TEST(client_half_closes)
     closesocket(listener);
 }
 
+/* ---- a crowd ---- */
+
+static bool client_run_at(Server *server, const char *options)
+{
+    char line[200];
+
+    snprintf(line, sizeof line, "localhost %d %s", server_port(server), options);
+    return client_run(line);
+}
+
+/* 70 are more than one thread of the server takes. They leave in order, not with a reset. */
+TEST(client_crowd)
+{
+    Server *server;
+
+    NEED_CLIENT();
+    server = server_start("--chat");
+    CHECK(client_run_at(server, "--crowd 70"));
+    CHECK(client_prints("70 connections are held; Enter ends"));
+    CHECK(server_line(server, " joined (70 here)", NULL) != NULL);
+    CHECK(client_types("\r\n"));
+    CHECK_EQ(client_exit_code(), 0);
+    CHECK_STR(client_complaint(), "");
+    CHECK(server_line(server, " left (0 clients)", NULL) != NULL);
+    CHECK_EQ(count_text(server_output(server), ", closed by the client"), 70);
+    CHECK_EQ(server_stop(server), 0);
+}
+
+TEST(client_crowd_is_turned_away)
+{
+    Server *server;
+
+    NEED_CLIENT();
+    server = server_start("--echo --quiet --max-clients 10");
+    CHECK(client_run_at(server, "--crowd 12"));
+    CHECK(client_prints("12 connections are held"));
+    CHECK(client_prints("; 10 left"));
+    CHECK(server_interrupt(server));
+    CHECK(client_prints("; 0 left"));
+    CHECK_EQ(client_exit_code(), 3);
+    CHECK_EQ(server_wait(server, PATIENCE_MS), 0);
+}
+
+/* ---- busy ones ---- */
+
+/* The figure behind the label in what the client printed, without its commas. */
+static long long figure(const char *label)
+{
+    const char *at = strstr(client.printed, label);
+    long long number = 0;
+
+    if (!at) return -1;
+    at += strlen(label) + strspn(at + strlen(label), " ");
+    for (; (*at >= '0' && *at <= '9') || *at == ','; at++) {
+        if (*at != ',') number = number * 10 + (*at - '0');
+    }
+    return number;
+}
+
+/* Its table is held against the server's count of bytes; up to 8 messages were on their way at the end. */
+TEST(client_busy)
+{
+    Server *server;
+    long long all, most, least, in;
+
+    NEED_CLIENT();
+    server = server_start("--echo --quiet");
+    CHECK(client_run_at(server, "--busy 8 --seconds 1"));
+    CHECK_EQ(client_exit_code(), 0);
+    CHECK_HAS(client.printed, "8 connections, 1 second, messages of 64 bytes there and back");
+    all = figure("all together"), most = figure("most served"), least = figure("least served");
+    CHECK_LE(1, least);
+    CHECK_LE(least, most);
+    CHECK_LE(least * 7 + most, all);
+    CHECK_LE(all, most * 7 + least);
+    CHECK_LE(figure("within "), figure("99 of 100 within "));
+    CHECK_STR(client_complaint(), "");
+    CHECK_EQ(server_stop(server), 0);
+    in = number_before(server_output(server), " bytes in");
+    CHECK_LE(all * 64, in);
+    CHECK_LE(in, (all + 8) * 64);
+}
+
+TEST(client_busy_wants_an_echo)
+{
+    Server *server;
+
+    NEED_CLIENT();
+    server = server_start("--chat --quiet");
+    CHECK(client_run_at(server, "--busy 2"));
+    CHECK_EQ(client_exit_code(), 1);
+    CHECK(one_line(client_complaint(), "--busy is for an echo server"));
+    CHECK_EQ(server_stop(server), 0);
+}
+
+/* ---- one that does not read, and one that resets ---- */
+
+/* 30 MB are more than all buffers on the way take, so they stand until it reads. */
+TEST(client_no_read)
+{
+    Server *server;
+    long long start;
+
+    NEED_CLIENT();
+    server = server_start("--echo --quiet");
+    start = now_ms();
+    CHECK(client_run_at(server, "--no-read 30000000 --then 2"));
+    CHECK(client_prints("sends 30,000,000 bytes and reads nothing for 2 s"));
+    CHECK(client_prints(" bytes were taken until now; now it reads"));
+    CHECK_LE(1900, now_ms() - start);
+    CHECK_LE(figure("for 2 s\r\n"), 29999999);
+    CHECK_LE(1, figure("for 2 s\r\n"));
+    CHECK_EQ(client_exit_code(), 0);
+    CHECK_HAS(client.printed, "30,000,000 bytes came back");
+    CHECK_STR(client_complaint(), "");
+    CHECK_EQ(server_stop(server), 0);
+    CHECK_EQ(number_before(server_output(server), " bytes in"), 30000000);
+}
+
+TEST(client_resets)
+{
+    Server *server;
+    const char *line = "";
+
+    NEED_CLIENT();
+    server = server_start("--echo");
+    /* Under Wine a reset now and then looks like a normal end. */
+    for (int i = 0; i < (on_wine() ? 10 : 1) && !strstr(line, "reset by the client"); i++) {
+        char left[20];
+        snprintf(left, sizeof left, "#%d ", i + 1);
+        CHECK(client_run_at(server, "--reset"));
+        CHECK(client_types("hello\r\n"));
+        client_end_input();
+        CHECK_EQ(client_exit_code(), 0);
+        CHECK_STR(client.printed, "hello\r\n");
+        line = server_line(server, left, " left (0 clients)");
+        CHECK(line != NULL);
+    }
+    CHECK_HAS(line, "reset by the client");
+    CHECK_STR(client_complaint(), "");
+    CHECK_EQ(server_stop(server), 0);
+}
+
+/* ---- key by key ---- */
+
+/* What the client sends next: exactly this. */
+static bool comes(SOCKET from, const char *expected, int bytes)
+{
+    char data[32] = "";
+    int all = 0, got = 1;
+
+    for (; all < bytes && got > 0; all += got) got = ready_here(from) ? recv(from, data + all, bytes - all, 0) : -1;
+    return got > 0 && memcmp(data, expected, (size_t)bytes) == 0;
+}
+
+/* The client half-closes, and so do we. */
+static void end_here(SOCKET sock, SOCKET listener)
+{
+    char data[10];
+
+    client_end_input();
+    while (ready_here(sock) && recv(sock, data, sizeof data, 0) > 0) {
+    }
+    closesocket(sock);
+    closesocket(listener);
+}
+
+/* What comes first of "abc" and Enter, typed all at once. */
+static int first_bytes(void)
+{
+    SOCKET listener, sock;
+    char data[10];
+    int port = 0, got;
+
+    listener = listen_here(&port);
+    if (!client_start("127.0.0.1 --keys", port)) return -1;
+    sock = accept_here(listener);
+    if (!client_types("abc\r\n") || !ready_here(sock)) return -1;
+    got = recv(sock, data, sizeof data, 0);
+    if (!comes(sock, &"abc\r\n"[got], 5 - got)) got = -1;
+    end_here(sock, listener);
+    return client_exit_code() == 0 ? got : -1;
+}
+
+/* They leave in four sends. On a busy machine we may come too late to see that, but not always. */
+TEST(client_keys_one_by_one)
+{
+    int got = 5;
+
+    NEED_CLIENT();
+    for (int i = 0; i < 10 && got > 1; i++) got = first_bytes();
+    CHECK_EQ(got, 1);
+}
+
+/* Windows' telnet shows the keys itself until the server offers to; each change is answered once. */
+TEST(client_keys_negotiates)
+{
+    SOCKET listener, sock;
+    int port = 0;
+
+    NEED_CLIENT();
+    listener = listen_here(&port);
+    CHECK(client_start("127.0.0.1 --keys", port));
+    sock = accept_here(listener);
+    CHECK(client_types("a"));
+    CHECK(comes(sock, "a", 1));
+    CHECK(client_prints("a"));
+    /* WILL ECHO, WILL SGA, DO SGA, WILL ECHO again, DO ECHO, DO NAWS, WILL STATUS */
+    CHECK_EQ(send(sock, "\xFF\xFB\1\xFF\xFB\3\xFF\xFD\3\xFF\xFB\1\xFF\xFD\1\xFF\xFD\x1F\xFF\xFB\5", 21, 0), 21);
+    /* DO ECHO, DO SGA, WILL SGA, WONT ECHO, WONT NAWS, DONT STATUS */
+    CHECK(comes(sock, "\xFF\xFD\1\xFF\xFD\3\xFF\xFB\3\xFF\xFC\1\xFF\xFC\x1F\xFF\xFE\5", 18));
+    CHECK(client_types("b\r\n"));
+    CHECK(comes(sock, "b\r\n", 3));
+    /* text with a sub-negotiation and a doubled IAC, then WONT ECHO */
+    CHECK_EQ(send(sock, "(\xFF\xFA\x18\1x\xFF\xFFy\xFF\xF0\xFF\xFF)\xFF\xFC\1", 17, 0), 17);
+    CHECK(comes(sock, "\xFF\xFE\1", 3));
+    CHECK(client_types("c"));
+    CHECK(comes(sock, "c", 1));
+    CHECK(client_prints("c"));
+    CHECK_STR(client.printed, "a(\xFF)c");
+    end_here(sock, listener);
+    CHECK_EQ(client_exit_code(), 0);
+}
+
+/* An echo server negotiates nothing: every key is seen twice, as with Windows' telnet. In a chat it makes lines. */
+TEST(client_keys_at_the_server)
+{
+    Server *server;
+    Client *listening;
+    char line[100];
+
+    NEED_CLIENT();
+    server = server_start("--echo --quiet");
+    CHECK(client_run_at(server, "--keys"));
+    CHECK(client_types("x"));
+    CHECK(client_prints("xx"));
+    client_end_input();
+    CHECK_EQ(client_exit_code(), 0);
+    CHECK_STR(client.printed, "xx");
+    CHECK_EQ(server_stop(server), 0);
+
+    server = server_start("--chat --quiet");
+    listening = client_connect(server);
+    CHECK(client_line(listening, line, sizeof line));
+    CHECK(client_run_at(server, "--keys"));
+    CHECK(client_types("hello\r\n"));
+    do {
+        CHECK(client_line(listening, line, sizeof line));
+    } while (!strstr(line, "guest2: hello"));
+    client_end_input();
+    CHECK_EQ(client_exit_code(), 0);
+    CHECK_EQ(server_stop(server), 0);
+}
+
+/* ---- the command line ---- */
+
+/* One line, which names what is wrong, and exit code 2. */
 TEST(client_usage)
 {
-    static const char *const bad[] = { "", "localhost", "localhost x", "localhost 90x", "localhost 9000 more", "--no" };
+    static const char *const bad[][2] = {
+        { "", "HOST and PORT are missing" },
+        { "localhost", "PORT is missing" },
+        { "localhost x", "\"x\"" },
+        { "localhost 90x", "\"90x\"" },
+        { "localhost 0", "\"0\"" },
+        { "localhost 65536", "\"65536\"" },
+        { "localhost 9000 more", "\"more\"" },
+        { "--no", "--no" },
+        { "localhost 9000 --crowd", "--crowd N: a number from 1 to 10000" },
+        { "localhost 9000 --crowd 0", "\"0\"" },
+        { "localhost 9000 --crowd 10001", "\"10001\"" },
+        { "localhost 9000 --busy 501", "--busy N: a number from 1 to 500" },
+        { "localhost 9000 --busy 5 --seconds 4294967297", "--seconds S" },
+        { "localhost 9000 --no-read -1", "--no-read BYTES" },
+        { "localhost 9000 --no-read 1x", "\"1x\"" },
+        { "localhost 9000 --seconds 3", "--seconds goes with --busy" },
+        { "localhost 9000 --busy 3 --then 3", "--then goes with --no-read" },
+        { "localhost 9000 --keys --reset", "--keys and --reset do not go together" },
+        { "localhost 9000 --crowd 5 --busy 5", "--crowd and --busy do not go together" },
+    };
 
     NEED_CLIENT();
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        CHECK(client_run(bad[i]));
+        CHECK(client_run(bad[i][0]));
         CHECK_EQ(client_exit_code(), 2);
-        CHECK(one_line(client_complaint(), "usage: client.exe HOST PORT"));
+        CHECK(one_line(client_complaint(), ""));
+        CHECK_HAS(client.printed, bad[i][1]);
     }
+}
+
+TEST(client_help)
+{
+    static const char *const options[] = { "--keys",          "--reset",  "--crowd N", "--busy N", "--seconds S",
+                                           "--no-read BYTES", "--then S", "--help",    "130 " };
+
+    NEED_CLIENT();
     CHECK(client_run("--help"));
     CHECK_EQ(client_exit_code(), 0);
     CHECK_HAS(client.printed, "usage: client.exe HOST PORT");
-    CHECK_HAS(client.printed, "130 ");
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) CHECK_HAS(client.printed, options[i]);
     client_free();
 }

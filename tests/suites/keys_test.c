@@ -490,9 +490,9 @@ TEST(keys_code_page_option)
     static const char *const refused[][2] = {
         { "--chat --codepage", "server: --codepage: its value is missing" },
         { "--chat --codepage ks", "server: --codepage ks: " },
-        { "--chat --codepage 12345", "server: --codepage 12345: " }, /* there is none */
-        { "--chat --codepage 65000", "server: --codepage 65000: " }, /* UTF-7: up to five bytes a character */
-        { "--codepage 949", "server: --codepage: " },                /* echo gives back what it gets */
+        { "--chat --codepage 12345", "server: --codepage: " }, /* there is none */
+        { "--chat --codepage 65000", "server: --codepage: " }, /* UTF-7: up to five bytes a character */
+        { "--codepage 949", "server: --codepage: " },          /* echo gives back what it gets */
         { "--chat --telnet", "server: --telnet: no such option" },
     };
 

@@ -1,0 +1,129 @@
+#!/bin/sh
+# check.sh: builds, tests and plays as a student does at Windows' cmd: GNU make for Windows, a gcc.exe, and no sh in the
+# PATH; and once more with a sh.exe, as MSYS2 and Git bring one. Under Wine, whose cmd it is. GNU make is built from
+# Debian's source package; gcc.exe (host.c) calls the host's cross compiler. All of it stands in build/windows.
+set -eu
+cd "$(dirname "$0")/../.."
+top=$PWD
+bin=build/windows/bin
+copy=build/windows/copy # of the project: mingw32-make clean removes its build folder
+sh tests/scripts/need.sh x86_64-w64-mingw32-gcc=gcc-mingw-w64-x86-64 wine=wine,wine64
+
+# Debian's sources of make, by way of the system's own list of packages, without changing it.
+make_fetch() {
+    apt=$PWD/build/windows/apt
+    mkdir -p "$apt/list" "$apt/state/partial" "$apt/cache/archives/partial"
+    for list in /etc/apt/sources.list /etc/apt/sources.list.d/*; do
+        [ ! -f "$list" ] || sed 's/^Types: .*/Types: deb-src/; s/^deb /deb-src /' "$list" >"$apt/list/${list##*/}"
+    done
+    set -- -o "Dir::Etc::sourcelist=/dev/null" -o "Dir::Etc::sourceparts=$apt/list" -o "Dir::State::lists=$apt/state" \
+        -o "Dir::Cache=$apt/cache"
+    {
+        apt-get "$@" update || true # a list of others may have no sources
+        (cd build/windows && apt-get "$@" source --download-only make-dfsg)
+    } >build/windows/apt.log 2>&1 || { cat build/windows/apt.log >&2; return 1; }
+}
+
+make_build() {
+    echo "Building GNU make for Windows (once) ..."
+    mkdir -p "$bin" build/windows/make
+    make_fetch
+    tar -xf build/windows/make-dfsg_*.orig.tar.* -C build/windows/make --strip-components=1
+    (
+        cd build/windows/make
+        cp src/config.h.W32 src/config.h
+        cp lib/glob.in.h lib/glob.h
+        cp lib/fnmatch.in.h lib/fnmatch.h
+        # the files that its own build_w32.bat compiles
+        x86_64-w64-mingw32-gcc -w -std=gnu99 -O1 -static -Isrc -Ilib -Isrc/w32/include -DWINDOWS32 -DHAVE_CONFIG_H \
+            $(tr -d '\r' <build_w32.bat | sed -n 's/^call :Compile \([a-z0-9/_-]*\).*/\1.c/p') -o mingw32-make.exe
+    ) >build/windows/make.log 2>&1 || { tail -n 20 build/windows/make.log >&2; return 1; }
+    mv build/windows/make/mingw32-make.exe "$bin"
+}
+
+programs_build() {
+    mkdir -p "$bin/unix"
+    x86_64-w64-mingw32-gcc -O1 -static tests/windows/host.c -o "$bin/gcc.exe"
+    for program in sh mkdir rm; do cp "$bin/gcc.exe" "$bin/unix/$program.exe"; done
+    cat >"$bin/host.sh" <<'END'
+# host.sh PROGRAM.EXE ID: runs the host's, with the arguments in PROGRAM.EXE.ID.args, one a line.
+program=$(basename "$1" .exe)
+[ "$program" != gcc ] || program=x86_64-w64-mingw32-gcc
+call=$1.$2
+set --
+while IFS= read -r argument; do set -- "$@" "$argument"; done <"$call.args"
+"$program" "$@"
+echo $? >"$call.new"
+mv "$call.new" "$call.code"
+END
+    cp "$bin/host.sh" "$bin/unix"
+}
+
+# at_cmd COMMAND: as typed at the prompt, in the project's folder.
+at_cmd() {
+    path=$(echo "$top/$bin" | tr / '\\')
+    path="Z:$path;${sh_too:+Z:$path\\unix;}C:\\windows\\system32;C:\\windows"
+    printf '@%s\r\n' "set PATH=$path" "$*" 'exit %errorlevel%' >build/windows/typed.cmd
+    (cd "$copy" && env -i PATH="$PATH" HOME="$HOME" sh "$top/tests/scripts/wine.sh" cmd /d /c '..\typed.cmd')
+}
+
+# expect CODE COMMAND: it must end with this exit code. Not shown are the compiler's lines, and a remark of Wine's on the
+# label of the drive.
+expect() {
+    want=$1
+    shift
+    echo
+    echo "C:\\> $*"
+    code=0
+    at_cmd "$*" >build/windows/out 2>&1 </dev/null || code=$?
+    grep -v -e '^gcc ' -e 'Read access denied for device' build/windows/out || true
+    [ "$code" = "$want" ] || { echo "windows-check: it ended with $code, not with $want" >&2; exit 1; }
+}
+
+shows() {
+    grep -q -- "$1" build/windows/out || { echo "windows-check: it does not show \"$1\"" >&2; exit 1; }
+}
+
+exists() {
+    [ -e "$copy/$1" ] || { echo "windows-check: there is no $1" >&2; exit 1; }
+}
+
+is_gone() {
+    [ ! -e "$copy/$1" ] || { echo "windows-check: $1 is still there" >&2; exit 1; }
+}
+
+[ -f "$bin/mingw32-make.exe" ] || make_build
+programs_build
+rm -rf "$copy"
+mkdir -p "$copy"
+tar -c --exclude=./build --exclude=./.git --exclude='./*.exe' . | tar -x -C "$copy"
+
+expect 0 mingw32-make --version
+shows 'Windows32'
+expect 0 mingw32-make help
+shows 'mingw32-make demo'
+expect 2 mingw32-make bench
+shows 'mingw32-make bench needs Debian or Ubuntu'
+expect 0 mingw32-make
+exists server.exe
+expect 0 mingw32-make client
+exists client.exe
+expect 0 mingw32-make test ARGS="\"${*:-cli_ echo_ client_ demo_}\""
+shows ' passed, 0 failed'
+expect 0 mingw32-make demo ARGS=--fast
+shows '==== Act 2'
+expect 0 mingw32-make clean
+is_gone server.exe
+is_gone client.exe
+expect 0 mingw32-make SHELL=cmd
+exists server.exe
+is_gone ./-p
+expect 0 mingw32-make SHELL=cmd clean
+is_gone server.exe
+sh_too=yes # in the PATH
+expect 0 mingw32-make
+exists server.exe
+expect 0 mingw32-make clean
+is_gone server.exe
+echo
+echo "windows-check: all as it should be"
