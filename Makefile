@@ -21,7 +21,7 @@ ifneq ($(OS),Windows_NT)
     HOST_CC := cc
     RUN := sh tests/scripts/wine.sh ./
     MKDIR := mkdir -p build
-    CLEAN := sh tests/scripts/wine.sh --end; rm -rf build server.exe client.exe
+    CLEAN := sh tests/scripts/wine.sh --end; sh tests/scripts/korean.sh --end; rm -rf build server.exe client.exe
 else ifneq (,$(findstring ",$(shell echo "cmd or sh?" && exit 0)))
     WINDOWS := yes
     CC := gcc
@@ -60,7 +60,7 @@ client.exe: tests/client/client.c Makefile | build
 
 # The folder changes when a suite comes or goes.
 build/tests.exe: $(TEST_OBJECTS) tests/suites
-	$(CC) $(LDFLAGS) -o $@ $(TEST_OBJECTS) $(LDLIBS)
+	$(CC) $(LDFLAGS) -o $@ $(TEST_OBJECTS) $(LDLIBS) -liphlpapi
 
 vpath %.c tests/suites tests/harness
 build/%.o: %.c $(wildcard tests/harness/*.h) Makefile | build
@@ -72,15 +72,24 @@ build/demo.exe: $(DEMO) $(wildcard tests/harness/*.h) Makefile | build
 build: | tools
 	@$(MKDIR)
 
+# What may depend on the code page is tested with another one too.
+KOREAN_TESTS := keys_windows_telnet chat_code trace_file_names trace_file_unwritable cli_help cli_bad console_restored_failed
+
 run: server.exe
 	@$(RUN)server.exe $(ARGS)
 
 test: server.exe client.exe build/tests.exe build/demo.exe
 ifndef WINDOWS
-	@sh tests/scripts/need.sh telnet=telnet expect=expect
+	@sh tests/scripts/need.sh telnet=telnet expect=expect plink=putty-tools busybox=busybox nc=netcat-openbsd
 	@sh tests/scripts/telnet.sh ./server.exe
 endif
 	@$(RUN)$(call PATH_OF,build/tests.exe) server.exe $(ARGS)
+ifndef WINDOWS
+ifeq ($(ARGS),)
+	@echo "The same on a Korean Windows:"
+	@sh tests/scripts/korean.sh build/tests.exe server.exe $(KOREAN_TESTS)
+endif
+endif
 
 # For the lessons: the textbook's server, on the port that ARGS names, and the load generator.
 textbook: build/textbook.exe build/load

@@ -11,6 +11,7 @@
  *   memory.c   the server's memory
  *   arrays.c   its arrays and counts, as Overlapped.h has them
  *   console.c  its output, its Ctrl+C, its end
+ *   file.c     its command line, its trace file;  slim.c: slim locks, condition variables
  *   sim_client.c  scripted clients;  sim_echo.c, sim_chat.c: what they say and what they must get back
  *   run.c      one seed from the start to the last check;  driver.c: many seeds
  *
@@ -52,8 +53,8 @@ typedef struct Plan {
     uint64_t span;        /* us in which the clients arrive */
     uint64_t stop_at;     /* us: Ctrl+C; NEVER: when the clients are done */
     bool bulk;            /* few clients with many bytes */
+    bool codepage;        /* the option of chat, 949; the machine's own is UTF-8 */
     bool crowd;           /* more than a window's, who talk for long, with pauses: sessions are handed over */
-    bool telnet;          /* the option of chat */
     bool flood;           /* chat: more than its log holds, and somebody who does not read */
     bool trace;           /* the options --trace and --trace-file */
     bool options_only;    /* the command line is the test */
@@ -79,7 +80,10 @@ bool chance(unsigned in_thousand);
     X(InitializeCriticalSectionAndSpinCount) X(InitializeCriticalSection) \
     X(EnterCriticalSection) X(LeaveCriticalSection) X(DeleteCriticalSection) X(Interlocked) \
     X(HasOverlappedIoCompleted) X(GetTickCount64) X(GetLocalTime) X(Sleep) X(GetCurrentThreadId) \
-    X(MultiByteToWideChar)
+    X(MultiByteToWideChar) X(WideCharToMultiByte) X(FoldStringW) X(CompareStringOrdinal) X(GetStringTypeW) \
+    X(AcquireSRWLockExclusive) X(ReleaseSRWLockExclusive) \
+    X(SleepConditionVariableSRW) X(WakeConditionVariable) X(GetCommandLineW) X(CreateFileA) X(CreateFileW) X(GetFileType) \
+    X(SetFilePointerEx) X(SetEndOfFile) X(socket) X(WSAIoctl) X(IsValidCodePage)
 /* clang-format on */
 
 typedef enum Call {
@@ -132,6 +136,7 @@ typedef struct Thread {
     void *argument;
 
     int last_error;
+    bool writing;             /* in WriteFile on the console */
     int cs_held, output_held; /* critical sections, and those of them that guard output */
     int idle_waits;           /* waits in a row that returned at once, with nothing done in between */
 } Thread;
@@ -202,6 +207,12 @@ void unseen_begin(void);
 void unseen_end(void);
 void order_release(void *object); /* what was done before is seen ... */
 void order_acquire(void *object); /* ... by who passes here later */
+
+/* ---- text.c ---- */
+
+bool text_is_utf8(const char *text, size_t count);
+int korean_encode(const char *text, char *korean); /* UTF-8 to code page 949, as it is here; returns the bytes */
+int korean_decode(const char *korean, size_t count, char *text);
 
 /* ---- wire.c ---- */
 
@@ -305,6 +316,18 @@ void console_interrupt(DWORD type); /* Ctrl+C */
 uint64_t interrupt_time(void);      /* when, or NEVER */
 bool console_returned(void);        /* the handler is done with it */
 void console_check_restored(void);
+
+/* From its first sleep to its end no other thread writes. */
+void console_writer(const Thread *thread);
+
+/* ---- file.c ---- */
+
+bool file_is(HANDLE handle); /* one of those that CreateFileW gave */
+bool file_is_screen(HANDLE handle);
+BOOL file_write(HANDLE handle, DWORD count, DWORD *written);
+void file_close(HANDLE handle);
+bool file_failed(void); /* a write to it was made to fail */
+void file_check_closed(void);
 
 /* ---- sim_client.c ---- */
 

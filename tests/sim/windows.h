@@ -39,8 +39,20 @@ typedef uint16_t WCHAR;
 #define WAIT_FAILED          0xFFFFFFFFu
 #define STATUS_PENDING       0x103u
 
+#define ERROR_FILE_NOT_FOUND       2
+#define ERROR_PATH_NOT_FOUND       3
+#define ERROR_TOO_MANY_OPEN_FILES  4
+#define ERROR_ACCESS_DENIED        5
+#define ERROR_WRITE_PROTECT        19
+#define ERROR_SHARING_VIOLATION    32
+#define ERROR_HANDLE_DISK_FULL     39
+#define ERROR_DISK_FULL            112
+#define ERROR_INVALID_NAME         123
+#define ERROR_FILENAME_EXCED_RANGE 206
+
 #define ERROR_INVALID_HANDLE    6
 #define ERROR_NOT_ENOUGH_MEMORY 8
+#define ERROR_INVALID_PARAMETER 87
 #define ERROR_OPERATION_ABORTED 995
 #define ERROR_IO_INCOMPLETE     996
 #define ERROR_IO_PENDING        997
@@ -66,6 +78,23 @@ typedef struct CRITICAL_SECTION {
     int for_output; /* guards the console and a file, and is held while they are written to */
 } CRITICAL_SECTION, *LPCRITICAL_SECTION;
 
+typedef struct SRWLOCK {
+    void *owner;
+} SRWLOCK, *PSRWLOCK;
+
+typedef struct CONDITION_VARIABLE {
+    uint64_t wakes;
+} CONDITION_VARIABLE, *PCONDITION_VARIABLE;
+
+#define SRWLOCK_INIT                                                                                                   \
+    {                                                                                                                  \
+        0                                                                                                              \
+    }
+#define CONDITION_VARIABLE_INIT                                                                                        \
+    {                                                                                                                  \
+        0                                                                                                              \
+    }
+
 typedef union LARGE_INTEGER {
     LONGLONG QuadPart;
 } LARGE_INTEGER;
@@ -90,6 +119,11 @@ void InitializeCriticalSection(LPCRITICAL_SECTION cs);
 void EnterCriticalSection(LPCRITICAL_SECTION cs);
 void LeaveCriticalSection(LPCRITICAL_SECTION cs);
 void DeleteCriticalSection(LPCRITICAL_SECTION cs);
+
+void AcquireSRWLockExclusive(PSRWLOCK lock);
+void ReleaseSRWLockExclusive(PSRWLOCK lock);
+BOOL SleepConditionVariableSRW(PCONDITION_VARIABLE condition, PSRWLOCK lock, DWORD milliseconds, ULONG flags);
+void WakeConditionVariable(PCONDITION_VARIABLE condition);
 
 BOOL sim_overlapped_completed(const OVERLAPPED *over);
 #define HasOverlappedIoCompleted(over) sim_overlapped_completed(over)
@@ -177,11 +211,54 @@ UINT GetConsoleOutputCP(void);
 BOOL SetConsoleOutputCP(UINT codepage);
 BOOL SetConsoleCtrlHandler(PHANDLER_ROUTINE handler, BOOL add);
 
+/* ---- the command line, and files ---- */
+
+#define GENERIC_READ     0x80000000u
+#define GENERIC_WRITE    0x40000000u
+#define FILE_SHARE_READ  1u
+#define FILE_SHARE_WRITE 2u
+#define CREATE_ALWAYS    2u
+#define OPEN_EXISTING    3u
+#define FILE_TYPE_DISK   1u
+#define FILE_TYPE_PIPE   3u
+#define FILE_BEGIN       0u
+
+const WCHAR *GetCommandLineW(void);
+HANDLE CreateFileA(const char *name, DWORD access, DWORD share, void *security, DWORD how, DWORD flags, HANDLE like);
+HANDLE CreateFileW(const WCHAR *name, DWORD access, DWORD share, void *security, DWORD how, DWORD flags, HANDLE like);
+DWORD GetFileType(HANDLE file);
+BOOL SetFilePointerEx(HANDLE file, LARGE_INTEGER distance, LARGE_INTEGER *position, DWORD from);
+BOOL SetEndOfFile(HANDLE file);
+
 /* ---- text ---- */
 
 #define MB_ERR_INVALID_CHARS 0x0008u
+#define WC_NO_BEST_FIT_CHARS 0x0400u
+#define MAP_PRECOMPOSED      0x0020u
+#define CT_CTYPE1            1u
+#define CT_CTYPE3            4u
+#define C1_DIGIT             0x0004u
+#define C1_ALPHA             0x0100u
+#define C3_NONSPACING        0x0001u
+#define C3_VOWELMARK         0x0004u
+#define CSTR_EQUAL           2
 
+typedef struct CPINFO {
+    UINT MaxCharSize;
+    BYTE DefaultChar[2];
+    BYTE LeadByte[12];
+} CPINFO;
+
+UINT GetOEMCP(void);
+BOOL IsValidCodePage(UINT codepage);
+BOOL GetCPInfo(UINT codepage, CPINFO *info);
+BOOL IsDBCSLeadByteEx(UINT codepage, BYTE c);
 int MultiByteToWideChar(UINT codepage, DWORD flags, const char *text, int bytes, WCHAR *wide, int size);
+int WideCharToMultiByte(UINT codepage, DWORD flags, const WCHAR *wide, int units, char *text, int size,
+                        const char *instead, BOOL *used);
+int FoldStringW(DWORD flags, const WCHAR *from, int units, WCHAR *to, int size);
+int CompareStringOrdinal(const WCHAR *a, int a_units, const WCHAR *b, int b_units, BOOL ignore_case);
+BOOL GetStringTypeW(DWORD kind, const WCHAR *text, int units, WORD *types);
 int _stricmp(const char *a, const char *b);
 int _strnicmp(const char *a, const char *b, size_t count);
 
