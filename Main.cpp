@@ -96,12 +96,12 @@ static void echo_woken(LPSession session)
     if (session->proactor->stopping && !session->sending) session_finish(session, "the server is stopping");
 }
 
-static void echo_closed(LPSession session)
+static void nothing_to_do(LPSession session)
 {
     (void)session;
 }
 
-const Handler echo_handler = { "echo", echo_opened, echo_received, echo_sent, echo_woken, echo_closed };
+const Handler echo_handler = { "echo", echo_opened, echo_received, echo_sent, echo_woken, nothing_to_do };
 
 /* ---- full: one line, and good-bye ---- */
 
@@ -113,18 +113,13 @@ static void full_opened(LPSession session)
     session_finish(session, "refused");
 }
 
-static void full_nothing(LPSession session)
-{
-    (void)session;
-}
-
 static void full_received(LPSession session, ULONG bytes)
 {
     (void)session;
     (void)bytes;
 }
 
-const Handler full_handler = { "full", full_opened, full_received, full_nothing, full_nothing, full_nothing };
+const Handler full_handler = { "full", full_opened, full_received, nothing_to_do, nothing_to_do, nothing_to_do };
 
 /* ---- chat: one room, a log of it, and a cursor into the log for each session ----
  *
@@ -156,7 +151,7 @@ static void line_hide(LPSession session);
 static void line_said(LPSession session, char *text, bool whole);
 static void command_run(LPSession session, char *line);
 static void room_broadcast(LPSession author, bool talk, const char *format, ...);
-static int room_leave(LPSession session);
+static void room_leave(LPSession session, const char *message);
 static void chat_leave(LPSession session, const char *why);
 static void reply(LPSession session, const char *format, ...);
 static void reply_add(LPSession session, const char *bytes, ULONG length);
@@ -305,13 +300,6 @@ static void telnet_byte(LPSession session, unsigned char c)
 
 /* ---- line: kept as it is received, at the front of rbuf, and echoed to clients that type key by key ---- */
 
-/* A code page of East Asia is shown with as many columns as it has bytes. */
-static ULONG line_columns(const Member *member, unsigned long character, ULONG bytes)
-{
-    if (member->page != CP_UTF8) return bytes;
-    return character == TEXT_INVALID ? 1 : text_steers(character) ? 0 : (ULONG)text_columns(character);
-}
-
 /* Echoes what was not yet: whole characters only, the rest of one is still coming. In a new row, if this one has no
  * room for the next. */
 static void line_show(LPSession session)
@@ -325,17 +313,13 @@ static void line_show(LPSession session)
 
         bytes = text_next(member->page, at, member->line - member->drawn, &character);
         if (bytes == 0) return;
-        columns = line_columns(member, character, bytes);
+        columns = text_columns(member->page, character, bytes);
         if (member->column + columns > TERMINAL_COLUMNS) {
             reply_add(session, "\r\n", 2);
             member->row++;
             member->column = 0;
         }
-        if (character == TEXT_INVALID) {
-            reply_add(session, "?", 1);
-        } else if (!text_steers(character)) {
-            reply_add(session, at, bytes);
-        }
+        if (!text_steers(character)) reply_add(session, character == TEXT_INVALID ? "?" : at, bytes);
         member->column += columns;
         member->drawn += bytes;
     }
@@ -353,24 +337,13 @@ static void line_hide(LPSession session)
     member->drawn = member->column = 0;
 }
 
-/* Takes back the last character that has a place on the screen, and the marks on it. It is found from the line's
- * beginning: the second byte of a character may look like the first of one. */
+/* Takes back the last character that has a place on the screen, and the marks on it. */
 static void line_erase(LPSession session)
 {
     Member *member = member_of(session);
-    ULONG last = 0, columns = 0, at = 0;
+    ULONG columns, last = text_last(member->page, session->rbuf, member->line, &columns);
 
     member->spent += member->line; /* long lines are paid for, or this would be a cheap way to keep a window busy */
-    while (at < member->line) {
-        unsigned long character = TEXT_INVALID;
-        ULONG bytes = text_next(member->page, session->rbuf + at, member->line - at, &character);
-        ULONG width = line_columns(member, character, bytes);
-        if (width > 0 || bytes == 0) {
-            last = at;
-            columns = at < member->drawn ? width : 0;
-        }
-        at += bytes ? bytes : member->line - at;
-    }
     member->line = last;
     if (member->drawn <= last) return;
     if (columns <= member->column) {
@@ -524,10 +497,7 @@ static void command_me(LPSession session, const char *action)
 
 static void command_quit(LPSession session, const char *message)
 {
-    int here = room_leave(session);
-
-    room_broadcast(session, false, "*** %s left%s%s (%d here)", member_of(session)->nick, *message ? ": " : "", message,
-                   here);
+    room_leave(session, message);
     chat_leave(session, "said /quit");
 }
 
@@ -699,7 +669,8 @@ static int room_enter(LPSession session)
     return here;
 }
 
-static int room_leave(LPSession session)
+/* Takes a member out of the room and says so, with its message, which may be empty. */
+static void room_leave(LPSession session, const char *message)
 {
     Member *member = member_of(session), **at = &room.members;
     int here;
@@ -710,7 +681,8 @@ static int room_leave(LPSession session)
     here = --room.here;
     LeaveCriticalSection(&session->server->cs);
     member->inside = false;
-    return here;
+    if (session->proactor->stopping) return; /* all leave */
+    room_broadcast(session, false, "*** %s left%s%s (%d here)", member->nick, *message ? ": " : "", message, here);
 }
 
 /* ---- news ---- */
@@ -760,13 +732,15 @@ static bool buffer_fit(LPSession session, char **buf, ULONG *bufsize, ULONG leas
     return false;
 }
 
-/* Copies what is new into sbuf, in the client's code page. Returns the bytes. */
+/* Copies what is new into sbuf, in the client's code page, and makes that small again after a burst. Returns the bytes.
+ */
 static ULONG news_take(LPSession session, unsigned long long behind)
 {
     Member *member = member_of(session);
     ULONG wanted = behind < (ULONG)SBUF_MAX ? (ULONG)behind : (ULONG)SBUF_MAX, used = 0;
 
-    if (!buffer_fit(session, &session->sbuf, &session->ssize, SBUF_KEPT, wanted)) return 0;
+    if (wanted == 0 && session->ssize > SBUF_KEPT) buffer_resize(&session->sbuf, &session->ssize, SBUF_KEPT);
+    if (wanted == 0 || !buffer_fit(session, &session->sbuf, &session->ssize, SBUF_KEPT, wanted)) return 0;
     EnterCriticalSection(&session->server->cs);
     if (room.head - member->cursor <= LOG_BYTES) used = news_copy(member, session->id, session->sbuf, session->ssize);
     LeaveCriticalSection(&session->server->cs);
@@ -951,9 +925,6 @@ static void chat_sent(LPSession session)
         member->reply_len = member->reply_out = 0;
         if (member->reply_size > REPLY_KEPT) buffer_resize(&member->reply, &member->reply_size, REPLY_KEPT);
     }
-    if (session->ssize > SBUF_KEPT && news_behind(session) == 0) {
-        buffer_resize(&session->sbuf, &session->ssize, SBUF_KEPT);
-    }
     chat_pump(session);
 }
 
@@ -962,10 +933,7 @@ static void chat_closed(LPSession session)
     Member *member = member_of(session);
 
     if (!member) return;
-    if (member->inside) {
-        int here = room_leave(session);
-        if (!session->proactor->stopping) room_broadcast(session, false, "*** %s left (%d here)", member->nick, here);
-    }
+    if (member->inside) room_leave(session, "");
     buffer_free(member->reply, member->reply_size);
     free(member);
 }

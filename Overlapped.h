@@ -484,8 +484,13 @@ ULONG text_encode(UINT page, char *text, ULONG length);
 /* True for controls, line separators and what turns text around: they would steer a terminal. */
 bool text_steers(unsigned long character);
 
-/* Columns that the character takes on a terminal: 0, 1, or 2 for Hangul, Chinese, kana, full-width and emoji. */
-int text_columns(unsigned long character);
+/* Columns that a character of so many bytes takes on a terminal: 0, 1, or 2 for Hangul, Chinese, kana, full-width and
+ * emoji. */
+ULONG text_columns(UINT page, unsigned long character, ULONG bytes);
+
+/* Where the last character of the text begins that has a place on the screen: marks and what is not seen belong to the
+ * one before them. And its columns; 0 for one that is cut off, and so not shown yet. */
+ULONG text_last(UINT page, const char *text, ULONG length, ULONG *columns);
 
 /* True if something of the UTF-8 text can be seen. */
 bool text_visible(const char *text);
