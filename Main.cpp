@@ -124,14 +124,10 @@ const Handler full_handler = { "full", full_opened, full_received, nothing_to_do
 /* ---- chat: one room, a log of it, and a cursor into the log for each session ----
  *
  * A message is written once, however many read it. A session that has nothing on the way to its client takes all that
- * is new behind its cursor into one WSASend. So a slow reader costs nobody anything: nobody waits for it, and when the
- * log laps its cursor, it is cut off.
- *
- * Authors are paced instead: time is cut into ticks, a tick does not end before every Proactor has had nothing left to
- * do, and all who talk get the same share of a tick.
- *
- * Inside, text is UTF-8 without anything that steers a terminal. What a client sends is made so when a line of it is
- * finished; what it is sent is converted last of all.
+ * is new behind its cursor into one WSASend. Nobody waits for a slow reader: when the log laps its cursor, it is cut
+ * off. Authors are paced instead: time is cut into ticks, a tick does not end before every Proactor has had nothing
+ * left to do, and all who talk get the same share of a tick. Inside, text is UTF-8, without anything that steers a
+ * terminal.
  *
  * The sections stand in the order in which a line travels: bytes, line, command or message, room, news, send. */
 
@@ -242,10 +238,6 @@ static void telnet_command(LPSession session, unsigned char c)
         line_hide(session);
         reply(session, "*** yes, the server is here");
         line_show(session);
-    } else if (c == EC) {
-        line_erase(session);
-    } else if (c == EL) {
-        while (member->line > 0) line_erase(session);
     }
 }
 
@@ -267,10 +259,8 @@ static void text_byte(LPSession session, unsigned char c)
         line_end(session, false);
     } else if (c == 0x08 || c == 0x7F) {
         line_erase(session);
-    } else if (c == '\t') {
-        line_put(session, ' ');
-    } else if (c >= 0x20 && c != 0xFF) {
-        line_put(session, c);
+    } else if (c == '\t' || (c >= 0x20 && c != 0xFF)) {
+        line_put(session, c == '\t' ? ' ' : c);
     }
 }
 
@@ -428,40 +418,30 @@ static bool nick_reserved(const char *nick)
     return _strnicmp(nick, "guest", 5) == 0 && nick[5] && nick[5 + strspn(nick + 5, "0123456789")] == '\0';
 }
 
-/* Gives the session its name unless somebody else has it, in whatever case. Writes the old one to `old`; returns how
- * many are here, 0 if the name is taken. */
-static int room_rename(LPSession session, const WCHAR *wide, const char *nick, char old[NICK_BYTES])
-{
-    Member *me = member_of(session);
-    bool taken = nick_reserved(nick);
-    int here;
-
-    EnterCriticalSection(&session->server->cs);
-    for (Member *member = room.members; member && !taken; member = member->next) {
-        taken = member != me && CompareStringOrdinal(member->wide_nick, -1, wide, -1, TRUE) == CSTR_EQUAL;
-    }
-    strcpy(old, me->nick);
-    if (!taken) {
-        strcpy(me->nick, nick);
-        memcpy(me->wide_nick, wide, sizeof me->wide_nick);
-    }
-    here = taken ? 0 : room.here;
-    LeaveCriticalSection(&session->server->cs);
-    return here;
-}
-
+/* Nobody else may have the name, in whatever case. */
 static void command_nick(LPSession session, const char *text)
 {
+    Member *me = member_of(session);
     WCHAR wide[NICK_CHARS + 1] = { 0 };
     char nick[NICK_BYTES], old[NICK_BYTES];
+    bool taken;
     int here;
 
     if (!text_name(text, wide, nick)) {
         reply(session, "! /nick NAME: a name has 1 to %d letters or digits, and - _ . if you like", NICK_CHARS);
         return;
     }
-    here = room_rename(session, wide, nick, old);
-    if (here == 0) {
+    taken = nick_reserved(nick);
+    EnterCriticalSection(&session->server->cs);
+    for (Member *member = room.members; member && !taken; member = member->next) {
+        taken = member != me && CompareStringOrdinal(member->wide_nick, -1, wide, -1, TRUE) == CSTR_EQUAL;
+    }
+    strcpy(old, me->nick);
+    if (!taken) strcpy(me->nick, nick);
+    if (!taken) memcpy(me->wide_nick, wide, sizeof wide);
+    here = room.here;
+    LeaveCriticalSection(&session->server->cs);
+    if (taken) {
         reply(session, "! /nick %s: that name is taken, please choose another", nick);
         return;
     }
@@ -536,9 +516,9 @@ static void command_run(LPSession session, char *line)
     reply(session, "! %s: no such command, /help lists them", line);
 }
 
-/* ---- pace: who may talk; cs is held in the first three ---- */
+/* ---- pace: who may talk ---- */
 
-/* True when every Proactor has had nothing left to do since the tick began, or has nothing now. */
+/* True when every Proactor has had nothing left to do since the tick began, or has nothing now. cs is held. */
 static bool pace_rested(LPServer server)
 {
     for (int i = 0; i < server->windows && !server->stopping; i++) {
@@ -552,7 +532,7 @@ static bool pace_rested(LPServer server)
 }
 
 /* Begins the next tick, if it is time. While somebody waits, a tick brings the same however long it takes: a server
- * with too much to do would get more to do otherwise. */
+ * with too much to do would get more to do otherwise. cs is held. */
 static void pace_tick(LPServer server, ULONGLONG now)
 {
     ULONGLONG ticks = (now - room.tick_at) / TICK_MS;
@@ -568,12 +548,6 @@ static void pace_tick(LPServer server, ULONGLONG now)
     room.tick_at = now;
     room.tick++;
     for (int i = 0; i < server->windows; i++) InterlockedExchange(&server->proactors[i].rested, 0);
-}
-
-static void pace_charge(Member *member, ULONG bytes)
-{
-    member->allowance -= bytes;
-    room.tokens -= bytes;
 }
 
 /* True if the member may say something. It gets its share of each tick, but cannot save more than one. A line is never
@@ -593,7 +567,8 @@ static bool pace_allows(LPSession session)
         member->tick = room.tick;
         room.talkers++;
     }
-    pace_charge(member, member->spent);
+    member->allowance -= member->spent;
+    room.tokens -= member->spent;
     member->paid += member->spent;
     member->spent = 0;
     allowed = member->allowance > 0 && room.tokens > -RESERVE;
@@ -615,7 +590,7 @@ static void room_broadcast(LPSession author, bool talk, const char *format, ...)
     Member *member = member_of(author);
     char text[TEXT_BYTES], *at;
     Record record;
-    ULONG cost;
+    long long cost;
     va_list args;
 
     va_start(args, format);
@@ -635,8 +610,11 @@ static void room_broadcast(LPSession author, bool talk, const char *format, ...)
         memcpy(at + sizeof record, text, record.length);
         room.head += sizeof record + record.length;
     }
-    cost = (ULONG)sizeof record + record.length;
-    if (cost > member->paid) pace_charge(member, cost - member->paid);
+    cost = (long long)sizeof record + record.length - member->paid;
+    if (cost > 0) {
+        member->allowance -= cost;
+        room.tokens -= cost;
+    }
     LeaveCriticalSection(&server->cs);
     proactor_wake_all(server, author->proactor);
 }
@@ -811,10 +789,12 @@ static void chat_cut_off(LPSession session, unsigned long long behind)
 /* From now on nothing is heard from the client. It gets the news up to now, and no more, and the good-bye. */
 static void chat_leave(LPSession session, const char *why)
 {
+    Member *member = member_of(session);
+
+    member->why = why;
     EnterCriticalSection(&session->server->cs);
-    member_of(session)->until = room.head;
+    member->until = room.head;
     LeaveCriticalSection(&session->server->cs);
-    member_of(session)->why = why;
 }
 
 /* Goes through what was received. A client that does not read its replies, or talks too much, waits: sent() or

@@ -268,8 +268,6 @@ enum {
 enum {
     SE = 240,
     AYT = 246,
-    EC = 247,
-    EL = 248,
     SB = 250,
     WILL = 251,
     WONT = 252,

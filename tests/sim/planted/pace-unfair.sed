@@ -1,3 +1,3 @@
 # Main.cpp: nobody has a debt, and who asks first gets all that a tick brings
-/^static void pace_charge/,/^}/s/^    member->allowance -= bytes;/    (void)member;/
+s/^\( *\)member->allowance -= .*/\1;/
 s/^    room.share = room.tokens .*/    room.share = BUCKET;/
