@@ -1121,7 +1121,7 @@ ULONG text_next(UINT page, const char *text, ULONG length, unsigned long *charac
     if (page == CP_UTF8) return utf8_next(text, length, character);
     if (two && length < 2) return 0;
     units = MultiByteToWideChar(page, MB_ERR_INVALID_CHARS, text, two ? 2 : 1, wide, 2);
-    *character = units == 1 ? wide[0] : TEXT_INVALID;
+    *character = units == 1 ? wide[0] : (unsigned long)TEXT_INVALID;
     if (units == 1 && wide[0] >= 0xD800 && wide[0] <= 0xDFFF) *character = TEXT_INVALID;
     return *character == TEXT_INVALID ? 1 : two ? 2 : 1;
 }
