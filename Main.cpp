@@ -144,11 +144,10 @@ static void line_put(LPSession session, unsigned char c);
 static void line_erase(LPSession session);
 static void line_show(LPSession session);
 static void line_hide(LPSession session);
-static void line_said(LPSession session, char *text, bool whole);
 static void command_run(LPSession session, char *line);
 static void room_broadcast(LPSession author, bool talk, const char *format, ...);
 static void room_leave(LPSession session, const char *message);
-static void chat_leave(LPSession session, const char *why);
+static void chat_leave(LPSession session, const char *why, bool close_room);
 static void reply(LPSession session, const char *format, ...);
 static void reply_add(LPSession session, const char *bytes, ULONG length);
 
@@ -346,6 +345,16 @@ static void line_erase(LPSession session)
     }
 }
 
+/* Lines of which nothing can be seen are not said. */
+static void line_said(LPSession session, char *text, bool whole)
+{
+    if (whole && text[0] == '/' && text[1] != '/') {
+        command_run(session, text);
+    } else if (text_visible(text)) {
+        room_broadcast(session, true, "%s: %s", member_of(session)->nick, whole && text[0] == '/' ? text + 1 : text);
+    }
+}
+
 /* The first `length` bytes of the line are one. What is not UTF-8 is taken for the code page, and from then on the
  * client is sent that too; a line of UTF-8 turns it back. A character of three bytes must be in it for that, as Hangul
  * are: those of two are syllables of code page 949 as well. Too much for one message goes out in pieces. */
@@ -402,23 +411,7 @@ static void line_put(LPSession session, unsigned char c)
 
 /* ---- command or message ---- */
 
-/* Lines of which nothing can be seen are not said. */
-static void line_said(LPSession session, char *text, bool whole)
-{
-    if (whole && text[0] == '/' && text[1] != '/') {
-        command_run(session, text);
-    } else if (text_visible(text)) {
-        room_broadcast(session, true, "%s: %s", member_of(session)->nick, whole && text[0] == '/' ? text + 1 : text);
-    }
-}
-
-/* "guest" and a number are for the server to give. */
-static bool nick_reserved(const char *nick)
-{
-    return _strnicmp(nick, "guest", 5) == 0 && nick[5] && nick[5 + strspn(nick + 5, "0123456789")] == '\0';
-}
-
-/* Nobody else may have the name, in whatever case. */
+/* Nobody else may have the name, in whatever case. "guest" and a number are for the server to give. */
 static void command_nick(LPSession session, const char *text)
 {
     Member *me = member_of(session);
@@ -431,7 +424,7 @@ static void command_nick(LPSession session, const char *text)
         reply(session, "! /nick NAME: a name has 1 to %d letters or digits, and - _ . if you like", NICK_CHARS);
         return;
     }
-    taken = nick_reserved(nick);
+    taken = _strnicmp(nick, "guest", 5) == 0 && nick[5] && nick[5 + strspn(nick + 5, "0123456789")] == '\0';
     EnterCriticalSection(&session->server->cs);
     for (Member *member = room.members; member && !taken; member = member->next) {
         taken = member != me && CompareStringOrdinal(member->wide_nick, -1, wide, -1, TRUE) == CSTR_EQUAL;
@@ -478,18 +471,15 @@ static void command_me(LPSession session, const char *action)
 static void command_quit(LPSession session, const char *message)
 {
     room_leave(session, message);
-    chat_leave(session, "said /quit");
+    chat_leave(session, "said /quit", false);
 }
 
 static void command_help(LPSession session, const char *nothing)
 {
     (void)nothing;
-    reply(session, "*** /nick NAME       be called NAME\r\n"
-                   "*** /who             who is here\r\n"
-                   "*** /me ACTION       say what you do\r\n"
-                   "*** /quit [MESSAGE]  leave\r\n"
-                   "*** /help            show this\r\n"
-                   "*** //text           say a line that begins with a slash");
+    reply(session, "*** /nick NAME   be called NAME         /who             who is here\r\n"
+                   "*** /me ACTION   say what you do        /quit [MESSAGE]  leave\r\n"
+                   "*** /help        show this              //text           say /text, which is no command");
 }
 
 static void command_run(LPSession session, char *line)
@@ -586,7 +576,6 @@ static bool pace_allows(LPSession session)
 /* Says a line to everyone but its author. `talk`: a person says it, and newcomers are shown it too. */
 static void room_broadcast(LPSession author, bool talk, const char *format, ...)
 {
-    LPServer server = author->server;
     Member *member = member_of(author);
     char text[TEXT_BYTES], *at;
     Record record;
@@ -602,7 +591,7 @@ static void room_broadcast(LPSession author, bool talk, const char *format, ...)
     record.talk = talk;
     record.author = author->id;
 
-    EnterCriticalSection(&server->cs);
+    EnterCriticalSection(&author->server->cs);
     if (!room.closed) {
         if (talk) room.talk[room.talks++ % RECENT] = room.head;
         at = room.log + room.head % LOG_BYTES;
@@ -611,24 +600,15 @@ static void room_broadcast(LPSession author, bool talk, const char *format, ...)
         room.head += sizeof record + record.length;
     }
     cost = (long long)sizeof record + record.length - member->paid;
-    if (cost > 0) {
-        member->allowance -= cost;
-        room.tokens -= cost;
-    }
-    LeaveCriticalSection(&server->cs);
-    proactor_wake_all(server, author->proactor);
+    if (cost < 0) cost = 0;
+    member->allowance -= cost;
+    room.tokens -= cost;
+    LeaveCriticalSection(&author->server->cs);
+    proactor_wake_all(author->server, author->proactor);
 }
 
-/* Where a newcomer begins to read: RECENT lines of talk back, as far as they are not old. cs is held. */
-static unsigned long long room_recent(void)
-{
-    unsigned long i = room.talks > RECENT ? room.talks - RECENT : 0;
-
-    while (i < room.talks && room.head - room.talk[i % RECENT] > LOG_BYTES / 2) i++;
-    return i < room.talks ? room.talk[i % RECENT] : room.head;
-}
-
-/* Puts a member into the room, with what it may still read of it. Returns how many are here then. */
+/* Puts a member into the room, with the last lines of talk to read, as far as they are not old. Returns how many are
+ * here then. */
 static int room_enter(LPSession session)
 {
     Member *member = member_of(session);
@@ -637,8 +617,11 @@ static int room_enter(LPSession session)
     snprintf(member->nick, sizeof member->nick, "guest%lu", session->id);
     for (int i = 0; member->nick[i]; i++) member->wide_nick[i] = (WCHAR)member->nick[i];
     EnterCriticalSection(&session->server->cs);
-    member->joined = room.head;
-    member->cursor = room_recent();
+    member->joined = member->cursor = room.head;
+    for (unsigned long i = room.talks > RECENT ? room.talks - RECENT : 0; i < room.talks; i++) {
+        unsigned long long at = room.talk[i % RECENT];
+        if (room.head - at <= LOG_BYTES / 2 && at < member->cursor) member->cursor = at;
+    }
     member->next = room.members;
     room.members = member;
     here = ++room.here;
@@ -659,8 +642,8 @@ static void room_leave(LPSession session, const char *message)
     here = --room.here;
     LeaveCriticalSection(&session->server->cs);
     member->inside = false;
-    if (session->proactor->stopping) return; /* all leave */
-    room_broadcast(session, false, "*** %s left%s%s (%d here)", member->nick, *message ? ": " : "", message, here);
+    if (!session->proactor->stopping) /* else all leave */
+        room_broadcast(session, false, "*** %s left%s%s (%d here)", member->nick, *message ? ": " : "", message, here);
 }
 
 /* ---- news ---- */
@@ -787,12 +770,13 @@ static void chat_cut_off(LPSession session, unsigned long long behind)
 /* ---- the handler ---- */
 
 /* From now on nothing is heard from the client. It gets the news up to now, and no more, and the good-bye. */
-static void chat_leave(LPSession session, const char *why)
+static void chat_leave(LPSession session, const char *why, bool close_room)
 {
     Member *member = member_of(session);
 
     member->why = why;
     EnterCriticalSection(&session->server->cs);
+    if (close_room) room.closed = true;
     member->until = room.head;
     LeaveCriticalSection(&session->server->cs);
 }
@@ -822,7 +806,7 @@ static void chat_parse(LPSession session)
         if (member->line < KEYS_BYTES) telnet_offer(session);
     }
     if (session->eof) {
-        chat_leave(session, "closed by the client");
+        chat_leave(session, "closed by the client", false);
     } else {
         session_recv(session, member->line);
     }
@@ -834,14 +818,11 @@ static void chat_stop(LPSession session)
 {
     ULONGLONG close_at = session->proactor->finish_at - FINISH_MS / 2;
 
-    if (GetTickCount64() < close_at) {
-        if (!session->wake_at || session->wake_at > close_at) session->wake_at = close_at;
-        return;
+    if (GetTickCount64() >= close_at) {
+        chat_leave(session, "the server is stopping", true);
+    } else if (!session->wake_at || session->wake_at > close_at) {
+        session->wake_at = close_at;
     }
-    EnterCriticalSection(&session->server->cs);
-    room.closed = true;
-    LeaveCriticalSection(&session->server->cs);
-    chat_leave(session, "the server is stopping");
 }
 
 /* Does what there is to do: reads on, sends what there is to send unless a send is pending, and at the very end the
@@ -901,10 +882,9 @@ static void chat_sent(LPSession session)
 {
     Member *member = member_of(session);
 
-    if (member->reply_out) {
-        member->reply_len = member->reply_out = 0;
-        if (member->reply_size > REPLY_KEPT) buffer_resize(&member->reply, &member->reply_size, REPLY_KEPT);
-    }
+    if (member->reply_out) member->reply_len = member->reply_out = 0;
+    if (!member->reply_len && member->reply_size > REPLY_KEPT)
+        buffer_resize(&member->reply, &member->reply_size, REPLY_KEPT);
     chat_pump(session);
 }
 

@@ -458,9 +458,6 @@ enum { TEXT_INVALID = 0x110000 }; /* no character */
  * TEXT_INVALID one byte that is none. 0: the character is well so far, but cut off. */
 ULONG text_next(UINT page, const char *text, ULONG length, unsigned long *character);
 
-/* Writes the character as UTF-8, up to four bytes, and returns how many. */
-ULONG text_put(char *text, unsigned long character);
-
 /* The most bytes that one of its characters has, 1 for no text or ASCII; 0: it is not well-formed UTF-8. */
 int text_utf8(const char *text, ULONG length);
 

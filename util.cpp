@@ -1126,7 +1126,8 @@ ULONG text_next(UINT page, const char *text, ULONG length, unsigned long *charac
     return *character == TEXT_INVALID ? 1 : two ? 2 : 1;
 }
 
-ULONG text_put(char *text, unsigned long character)
+/* Writes the character as UTF-8 and returns its bytes. */
+static ULONG utf8_put(char *text, unsigned long character)
 {
     ULONG bytes = character < 0x80 ? 1 : character < 0x800 ? 2 : character < 0x10000 ? 3 : 4;
 
@@ -1171,7 +1172,7 @@ bool text_decode(UINT page, const char *bytes, ULONG length, char *text)
             character = 0xFFFD;
             valid = false;
         }
-        if (!text_steers(character)) text += text_put(text, character);
+        if (!text_steers(character)) text += utf8_put(text, character);
     }
     *text = '\0';
     return valid;
