@@ -693,8 +693,7 @@ static bool buffer_fit(LPSession session, char **buf, ULONG *bufsize, ULONG leas
     return false;
 }
 
-/* Copies what is new into sbuf, in the client's code page, and makes that small again after a burst. Returns the bytes.
- */
+/* Copies what is new into sbuf, in the client's code page; without news, makes that small again. Returns the bytes. */
 static ULONG news_take(LPSession session, unsigned long long behind)
 {
     Member *member = member_of(session);
