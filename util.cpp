@@ -1257,8 +1257,9 @@ static const Range blank[] = { { 0x20, 0x20 },     { 0xA0, 0xA0 },     { 0x115F,
 /* A code page of East Asia is shown with as many columns as it has bytes. */
 ULONG text_columns(UINT page, unsigned long character, ULONG bytes)
 {
+    if (text_steers(character)) return 0;
     if (page != CP_UTF8) return bytes;
-    if (text_steers(character) || text_among(character, narrow, sizeof narrow / sizeof *narrow)) return 0;
+    if (text_among(character, narrow, sizeof narrow / sizeof *narrow)) return 0;
     return text_among(character, wide_ones, sizeof wide_ones / sizeof *wide_ones) ? 2 : 1;
 }
 
