@@ -383,7 +383,7 @@ static void check_windows(const char *options)
     CHECK_STR(ann.options, " WILL 1 WILL 3");
     CHECK(types(NA "x" DA "\b\b" DA));
     CHECK_SCREEN(GA NA DA);
-    CHECK(client_send(ann.client, "\x80\b\b", 3)); /* a control of C1 in her code page takes no place */
+    CHECK(client_send(ann.client, "\x80\b", 2)); /* a control of C1 in her code page takes no place of its own */
     CHECK_SCREEN(GA NA);
     CHECK(types(DA));
     CHECK_SCREEN(GA NA DA);
