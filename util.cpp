@@ -344,11 +344,13 @@ void address_text(const SOCKADDR_STORAGE *addr, char *text, size_t size)
 bool address_same(const SOCKADDR_STORAGE *a, const SOCKADDR_STORAGE *b)
 {
     const IN6_ADDR *a6 = &((const SOCKADDR_IN6 *)a)->sin6_addr, *b6 = &((const SOCKADDR_IN6 *)b)->sin6_addr;
+    bool whole;
 
     if (a->ss_family == AF_INET) {
         return memcmp(&((const SOCKADDR_IN *)a)->sin_addr, &((const SOCKADDR_IN *)b)->sin_addr, sizeof(IN_ADDR)) == 0;
     }
-    return memcmp(a6, b6, IN6_IS_ADDR_V4MAPPED(a6) || IN6_IS_ADDR_LINKLOCAL(a6) ? sizeof *a6 : 8) == 0;
+    whole = IN6_IS_ADDR_V4MAPPED(a6) || IN6_IS_ADDR_V4MAPPED(b6) || IN6_IS_ADDR_LINKLOCAL(a6);
+    return memcmp(a6, b6, whole ? sizeof *a6 : 8) == 0;
 }
 
 /* Fills `addr` with the numeric address `text`. Returns false when it is none. */
