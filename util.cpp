@@ -923,21 +923,7 @@ static SOCKET listen_open(const Options *options)
 
 /* ---- the first lines: what to type, here and on other machines ---- */
 
-/* False for an address that is of no use to others. */
-static bool announce_host(const struct sockaddr *addr, int length, int port)
-{
-    char text[INET6_ADDRSTRLEN], line[2 * ADDRESS_BYTES];
-    SOCKADDR_STORAGE host;
-
-    memcpy(&host, addr, (size_t)length);
-    if (address_is_any(&host) || address_is_local(&host)) return false;
-    address_host_text(&host, text);
-    snprintf(line, sizeof line, "from another machine: client.exe %s %d\n", text, port);
-    console_put(STD_OUTPUT_HANDLE, 0, line);
-    return true;
-}
-
-/* This machine's own addresses. Windows tells them from its tables ("SIO_ADDRESS_LIST_QUERY control code"), while
+/* Names this machine's addresses. Windows tells them from its tables ("SIO_ADDRESS_LIST_QUERY control code"), while
  * getaddrinfo() of its name might wait for a name server. */
 static void announce_hosts(int family, int port)
 {
@@ -945,17 +931,21 @@ static void announce_hosts(int family, int port)
         SOCKET_ADDRESS_LIST list;
         char bytes[4096];
     } answer;
+    char text[INET6_ADDRSTRLEN], line[2 * ADDRESS_BYTES];
     SOCKET sock = socket(family, SOCK_DGRAM, 0);
+    SOCKADDR_STORAGE host;
     DWORD bytes;
-    int shown = 0;
 
     if (sock == INVALID_SOCKET) return;
     answer.list.iAddressCount = 0;
     WSAIoctl(sock, SIO_ADDRESS_LIST_QUERY, NULL, 0, &answer, sizeof answer, &bytes, NULL, NULL);
-    for (int i = 0; i < answer.list.iAddressCount && shown < HOSTS; i++) {
-        const SOCKET_ADDRESS *one = &answer.list.Address[i];
-        if (one->lpSockaddr->sa_family != family) continue;
-        if (announce_host(one->lpSockaddr, one->iSockaddrLength, port)) shown++;
+    for (int i = 0, shown = 0; i < answer.list.iAddressCount && shown < HOSTS; i++) {
+        memcpy(&host, answer.list.Address[i].lpSockaddr, (size_t)answer.list.Address[i].iSockaddrLength);
+        if (host.ss_family != family || address_is_any(&host) || address_is_local(&host)) continue;
+        address_host_text(&host, text);
+        snprintf(line, sizeof line, "from another machine: client.exe %s %d\n", text, port);
+        console_put(STD_OUTPUT_HANDLE, 0, line);
+        shown++;
     }
     closesocket(sock);
 }
@@ -977,8 +967,7 @@ static void server_announce(LPServer server)
     if (!bound || address_is_any(&addr)) host = "localhost";
     snprintf(line, sizeof line, "try: client.exe %s %d  or  telnet %s %d\n", host, port, host, port);
     console_put(STD_OUTPUT_HANDLE, 0, line);
-    announce_host((const struct sockaddr *)&addr, sizeof addr, port);
-    if (!address_is_any(&addr)) return;
+    if (host == bound) return; /* the one address that others can use too, or none */
     if (!bound || addr.ss_family == AF_INET) announce_hosts(AF_INET, port);
     if (addr.ss_family == AF_INET6) announce_hosts(AF_INET6, port);
 }
