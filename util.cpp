@@ -940,7 +940,8 @@ static void announce_hosts(int family, int port)
     answer.list.iAddressCount = 0;
     WSAIoctl(sock, SIO_ADDRESS_LIST_QUERY, NULL, 0, &answer, sizeof answer, &bytes, NULL, NULL);
     for (int i = 0, shown = 0; i < answer.list.iAddressCount && shown < HOSTS; i++) {
-        memcpy(&host, answer.list.Address[i].lpSockaddr, (size_t)answer.list.Address[i].iSockaddrLength);
+        const SOCKET_ADDRESS *found = answer.list.Address + i;
+        memcpy(&host, found->lpSockaddr, (size_t)found->iSockaddrLength);
         if (host.ss_family != family || address_is_any(&host) || address_is_local(&host)) continue;
         address_host_text(&host, text);
         snprintf(line, sizeof line, "from another machine: client.exe %s %d\n", text, port);
