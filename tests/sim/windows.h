@@ -86,15 +86,10 @@ typedef struct CONDITION_VARIABLE {
     uint64_t wakes;
 } CONDITION_VARIABLE, *PCONDITION_VARIABLE;
 
-/* clang-format off: its versions differ */
-#define SRWLOCK_INIT                                                                                                   \
-    {                                                                                                                  \
-        0                                                                                                              \
-    }
-#define CONDITION_VARIABLE_INIT                                                                                        \
-    {                                                                                                                  \
-        0                                                                                                              \
-    }
+/* Its versions differ here. */
+/* clang-format off */
+#define SRWLOCK_INIT            { 0 }
+#define CONDITION_VARIABLE_INIT { 0 }
 /* clang-format on */
 
 typedef union LARGE_INTEGER {
