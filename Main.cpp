@@ -589,7 +589,7 @@ static void pace_tick(LPServer server, ULONGLONG now)
 
     if (ticks == 0 || !pace_rested(server)) return;
     if (room.waiting) ticks = 1;
-    room.tokens = ticks < BUCKET / TICK_BYTES ? room.tokens + (long long)ticks * TICK_BYTES : BUCKET;
+    room.tokens = ticks < BUCKET / TICK_BYTES ? room.tokens + (long long)ticks * TICK_BYTES : (long long)BUCKET;
     if (room.tokens > BUCKET) room.tokens = BUCKET;
     room.share = room.tokens / (room.talkers ? room.talkers : 1);
     if (room.share < 1) room.share = 1; /* one without a debt can talk in every tick */
