@@ -344,11 +344,13 @@ void address_text(const SOCKADDR_STORAGE *addr, char *text, size_t size)
 bool address_same(const SOCKADDR_STORAGE *a, const SOCKADDR_STORAGE *b)
 {
     const IN6_ADDR *a6 = &((const SOCKADDR_IN6 *)a)->sin6_addr, *b6 = &((const SOCKADDR_IN6 *)b)->sin6_addr;
+    bool whole;
 
     if (a->ss_family == AF_INET) {
         return memcmp(&((const SOCKADDR_IN *)a)->sin_addr, &((const SOCKADDR_IN *)b)->sin_addr, sizeof(IN_ADDR)) == 0;
     }
-    return memcmp(a6, b6, IN6_IS_ADDR_V4MAPPED(a6) || IN6_IS_ADDR_LINKLOCAL(a6) ? sizeof *a6 : 8) == 0;
+    whole = IN6_IS_ADDR_V4MAPPED(a6) || IN6_IS_ADDR_V4MAPPED(b6) || IN6_IS_ADDR_LINKLOCAL(a6);
+    return memcmp(a6, b6, whole ? sizeof *a6 : 8) == 0;
 }
 
 /* Fills `addr` with the numeric address `text`. Returns false when it is none. */
@@ -679,14 +681,15 @@ static const struct Option {
 } option_table[] = {
     { "--echo", "", FLAG, FIELD(echo), 0, 0, 0, "send back what comes (the default)" },
     { "--chat", "", FLAG, FIELD(chat), 0, 0, 0, "one room: every line goes to everyone else" },
-    { "--port", "N", NUMBER, FIELD(port), 0, 65535, DEFAULT_PORT, "port N, %d to %d (default %d; 0: a free one)" },
+    { "--codepage", "N", NUMBER, FIELD(codepage), 1, 65535, 0,
+      "of chat clients that do not speak UTF-8 (default: this machine's OEM code page)" },
+    { "--port", "N", NUMBER, FIELD(port), 0, 65535, DEFAULT_PORT,
+      "listen on port N, %d to %d (default %d; 0: a free one)" },
     { "--bind", "ADDR", ADDRESS, FIELD(bind), 0, 0, 0, "listen on this IPv4 or IPv6 address only (default: on all)" },
     { "--max-clients", "N", NUMBER, FIELD(max_clients), 1, MAX_CLIENTS, DEFAULT_CLIENTS,
       "serve at most N clients, %d to %d (default %d)" },
     { "--max-per-ip", "N", NUMBER, FIELD(max_per_ip), 1, MAX_CLIENTS, 0,
       "at most N of them from one address (default: no such limit)" },
-    { "--codepage", "N", NUMBER, FIELD(codepage), 1, 65535, 0,
-      "of chat clients that do not send UTF-8 (default: this machine's OEM code page)" },
     { "--quiet", "", FLAG, FIELD(quiet), 0, 0, 0, "print only the first line, errors and the totals" },
     { "--trace", "", FLAG, FIELD(trace), 0, 0, 0, "print every step of the Overlapped I/O, as it happens" },
     { "--trace-file", "F", TEXT, FIELD(trace_file), 0, 0, 0, "write the steps to F, for chrome://tracing or Perfetto" },
@@ -921,21 +924,7 @@ static SOCKET listen_open(const Options *options)
 
 /* ---- the first lines: what to type, here and on other machines ---- */
 
-/* False for an address that is of no use to others. */
-static bool announce_host(const struct sockaddr *addr, int length, int port)
-{
-    char text[INET6_ADDRSTRLEN], line[2 * ADDRESS_BYTES];
-    SOCKADDR_STORAGE host;
-
-    memcpy(&host, addr, (size_t)length);
-    if (address_is_any(&host) || address_is_local(&host)) return false;
-    address_host_text(&host, text);
-    snprintf(line, sizeof line, "from another machine: client.exe %s %d\n", text, port);
-    console_put(STD_OUTPUT_HANDLE, 0, line);
-    return true;
-}
-
-/* This machine's own addresses. Windows tells them from its tables ("SIO_ADDRESS_LIST_QUERY control code"), while
+/* Names this machine's addresses. Windows tells them from its tables ("SIO_ADDRESS_LIST_QUERY control code"), while
  * getaddrinfo() of its name might wait for a name server. */
 static void announce_hosts(int family, int port)
 {
@@ -943,17 +932,22 @@ static void announce_hosts(int family, int port)
         SOCKET_ADDRESS_LIST list;
         char bytes[4096];
     } answer;
+    char text[INET6_ADDRSTRLEN], line[2 * ADDRESS_BYTES];
     SOCKET sock = socket(family, SOCK_DGRAM, 0);
+    SOCKADDR_STORAGE host;
     DWORD bytes;
-    int shown = 0;
 
     if (sock == INVALID_SOCKET) return;
     answer.list.iAddressCount = 0;
     WSAIoctl(sock, SIO_ADDRESS_LIST_QUERY, NULL, 0, &answer, sizeof answer, &bytes, NULL, NULL);
-    for (int i = 0; i < answer.list.iAddressCount && shown < HOSTS; i++) {
-        const SOCKET_ADDRESS *one = &answer.list.Address[i];
-        if (one->lpSockaddr->sa_family != family) continue;
-        if (announce_host(one->lpSockaddr, one->iSockaddrLength, port)) shown++;
+    for (int i = 0, shown = 0; i < answer.list.iAddressCount && shown < HOSTS; i++) {
+        const SOCKET_ADDRESS *found = answer.list.Address + i;
+        memcpy(&host, found->lpSockaddr, (size_t)found->iSockaddrLength);
+        if (host.ss_family != family || address_is_any(&host) || address_is_local(&host)) continue;
+        address_host_text(&host, text);
+        snprintf(line, sizeof line, "from another machine: client.exe %s %d\n", text, port);
+        console_put(STD_OUTPUT_HANDLE, 0, line);
+        shown++;
     }
     closesocket(sock);
 }
@@ -975,8 +969,7 @@ static void server_announce(LPServer server)
     if (!bound || address_is_any(&addr)) host = "localhost";
     snprintf(line, sizeof line, "try: client.exe %s %d  or  telnet %s %d\n", host, port, host, port);
     console_put(STD_OUTPUT_HANDLE, 0, line);
-    announce_host((const struct sockaddr *)&addr, sizeof addr, port);
-    if (!address_is_any(&addr)) return;
+    if (host == bound) return; /* the one address that others can use too, or none */
     if (!bound || addr.ss_family == AF_INET) announce_hosts(AF_INET, port);
     if (addr.ss_family == AF_INET6) announce_hosts(AF_INET6, port);
 }
