@@ -1118,12 +1118,13 @@ ULONG text_next(UINT page, const char *text, ULONG length, unsigned long *charac
     if (page == CP_UTF8) return utf8_next(text, length, character);
     if (two && length < 2) return 0;
     units = MultiByteToWideChar(page, MB_ERR_INVALID_CHARS, text, two ? 2 : 1, wide, 2);
-    *character = units == 1 ? wide[0] : TEXT_INVALID;
+    *character = units == 1 ? wide[0] : (unsigned long)TEXT_INVALID;
     if (units == 1 && wide[0] >= 0xD800 && wide[0] <= 0xDFFF) *character = TEXT_INVALID;
     return *character == TEXT_INVALID ? 1 : two ? 2 : 1;
 }
 
-ULONG text_put(char *text, unsigned long character)
+/* Writes the character as UTF-8 and returns its bytes. */
+static ULONG utf8_put(char *text, unsigned long character)
 {
     ULONG bytes = character < 0x80 ? 1 : character < 0x800 ? 2 : character < 0x10000 ? 3 : 4;
 
@@ -1168,7 +1169,7 @@ bool text_decode(UINT page, const char *bytes, ULONG length, char *text)
             character = 0xFFFD;
             valid = false;
         }
-        if (!text_steers(character)) text += text_put(text, character);
+        if (!text_steers(character)) text += utf8_put(text, character);
     }
     *text = '\0';
     return valid;
@@ -1250,11 +1251,30 @@ static const Range blank[] = { { 0x20, 0x20 },     { 0xA0, 0xA0 },     { 0x115F,
                                { 0x2000, 0x200A }, { 0x202F, 0x202F }, { 0x205F, 0x205F }, { 0x2800, 0x2800 },
                                { 0x3000, 0x3000 }, { 0x3164, 0x3164 }, { 0xFFA0, 0xFFA0 } };
 
-int text_columns(unsigned long character)
+/* A code page of East Asia is shown with as many columns as it has bytes. */
+ULONG text_columns(UINT page, unsigned long character, ULONG bytes)
 {
-    if (character < 0x300 && character != 0xAD) return 1;
-    if (text_among(character, narrow, sizeof narrow / sizeof *narrow)) return 0;
+    if (page != CP_UTF8) return bytes;
+    if (text_steers(character) || text_among(character, narrow, sizeof narrow / sizeof *narrow)) return 0;
     return text_among(character, wide_ones, sizeof wide_ones / sizeof *wide_ones) ? 2 : 1;
+}
+
+/* Looked for from the beginning: the second byte of a character may look like the first of one. */
+ULONG text_last(UINT page, const char *text, ULONG length, ULONG *columns)
+{
+    ULONG last = 0, bytes, width;
+    unsigned long character;
+
+    *columns = 0;
+    for (ULONG at = 0; at < length; at += bytes) {
+        bytes = text_next(page, text + at, length - at, &character);
+        width = bytes ? text_columns(page, character, bytes) : 0;
+        if (bytes && width == 0) continue;
+        last = at;
+        *columns = width;
+        if (bytes == 0) break;
+    }
+    return last;
 }
 
 bool text_visible(const char *text)
@@ -1264,7 +1284,7 @@ bool text_visible(const char *text)
     for (ULONG length = (ULONG)strlen(text), bytes; length > 0; text += bytes, length -= bytes) {
         bytes = utf8_next(text, length, &c);
         if (bytes == 0) return false;
-        if (!text_steers(c) && text_columns(c) > 0 && !text_among(c, blank, sizeof blank / sizeof *blank)) return true;
+        if (text_columns(CP_UTF8, c, bytes) > 0 && !text_among(c, blank, sizeof blank / sizeof *blank)) return true;
     }
     return false;
 }
@@ -1278,7 +1298,7 @@ static bool name_character(const WCHAR *at, bool first)
 
     if (*at == '-' || *at == '_' || *at == '.') return true;
     if (!GetStringTypeW(CT_CTYPE1, at, 1, &type1) || !GetStringTypeW(CT_CTYPE3, at, 1, &type3)) return false;
-    if ((type1 & (C1_ALPHA | C1_DIGIT)) && text_columns(*at) > 0
+    if ((type1 & (C1_ALPHA | C1_DIGIT)) && text_columns(CP_UTF8, *at, 0) > 0
         && !text_among(*at, blank, sizeof blank / sizeof *blank)) {
         return true;
     }
