@@ -252,7 +252,6 @@ static void screen_prepare(void)
 static bool console_open(const Options *options)
 {
     console_quiet = options->quiet || options->trace;
-    screen_prepare();
     writer = (HANDLE)_beginthreadex(NULL, 0, writer_run, NULL, 0, NULL);
     if (!writer) {
         log_error((int)GetLastError(), "no thread for the console");
@@ -726,6 +725,7 @@ static void option_fail(const char *option, const char *value, const char *why)
 {
     log_error(0, "%s%s%s: %s", option, value ? " " : "", value ? value : "", why);
     options_print(STD_ERROR_HANDLE, false);
+    screen_restore();
     exit(2);
 }
 
@@ -827,6 +827,7 @@ void options_read(Options *options)
     for (const Option *row = option_table; row < option_table + OPTION_COUNT; row++) {
         if (row->initial) *(int *)(void *)((char *)options + row->offset) = row->initial;
     }
+    screen_prepare();
     WideCharToMultiByte(CP_UTF8, 0, GetCommandLineW(), -1, line, sizeof line, NULL, NULL);
     argument_next(&rest); /* the program's name */
     while ((option = argument_next(&rest)) != NULL) {
@@ -843,7 +844,10 @@ void options_read(Options *options)
     }
     if (options->help) options_print(STD_OUTPUT_HANDLE, true);
     if (options->version) console_put(STD_OUTPUT_HANDLE, 0, "server.exe " VERSION "\n");
-    if (options->help || options->version) exit(0);
+    if (options->help || options->version) {
+        screen_restore();
+        exit(0);
+    }
     options_check(options);
 }
 
