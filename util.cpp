@@ -422,37 +422,39 @@ static ULONG trace_used;
 static LARGE_INTEGER trace_written;
 static bool trace_failed;
 
-/* The console's colours. */
-enum {
-    TRACE_PLAIN = 0, /* as it is */
-    TRACE_BLUE = FOREGROUND_BLUE | FOREGROUND_GREEN,
-    TRACE_YELLOW = FOREGROUND_RED | FOREGROUND_GREEN,
-    TRACE_GREEN = FOREGROUND_GREEN | FOREGROUND_INTENSITY,
-    TRACE_BRIGHT = FOREGROUND_RED | FOREGROUND_GREEN | FOREGROUND_BLUE | FOREGROUND_INTENSITY
-};
+/* The bits of FOREGROUND_... : the low digit on a dark background, the high one on a light background. */
+enum { TRACE_PLAIN, TRACE_WAIT = 0x1B, TRACE_PENDING = 0x4E, TRACE_DONE = 0x5A, TRACE_HANDLER = 0x0F };
+enum { OF_THREAD, OF_RECEIVE, OF_SEND };
 
-#define TRACE_LOOK(step, phase, of_session, is_send, bar, cname, color)                                                \
-    { phase, of_session, is_send, bar, cname, color },
+#define TRACE_LOOK(step, name, phase, lane, color) { name, phase, lane, color },
 static const struct {
+    const char *name;
     char phase;
-    bool of_session, is_send;
-    const char *bar, *cname;
-    int color;
+    int lane, color;
 } trace_looks[TRACE_STEP_COUNT] = { TRACE_STEPS(TRACE_LOOK) };
 #undef TRACE_LOOK
 
 const char *trace_preview(char text[PREVIEW_BYTES], const char *data, ULONG bytes)
 {
-    size_t used = 2;
-    ULONG i;
+    ULONG used = 0, length;
+    unsigned long c;
 
-    strcpy(text, bytes ? " \"" : "");
-    for (i = 0; i < bytes && used < PREVIEW_BYTES - 7; i++) {
-        char c = data[i];
-        if (c == '\r' || c == '\n') text[used++] = '\\';
-        text[used++] = c == '\r' ? 'r' : c == '\n' ? 'n' : c >= ' ' && c <= '~' && c != '"' && c != '\\' ? c : '.';
+    for (int columns = 0; bytes > 0 && columns < PREVIEW_COLUMNS && used < PREVIEW_BYTES - 8; bytes -= length) {
+        length = text_next(CP_UTF8, data, bytes, &c);
+        if (length == 0 || c == TEXT_INVALID || (text_steers(c) && c != '\r' && c != '\n')) {
+            text[used++] = '.';
+            if (length == 0) length = 1;
+        } else if (c == '\r' || c == '\n') {
+            text[used++] = '\\';
+            text[used++] = c == '\r' ? 'r' : 'n';
+        } else {
+            memcpy(text + used, data, length);
+            used += length;
+        }
+        columns += text_columns(c);
+        data += length;
     }
-    if (bytes) strcpy(text + used, i < bytes ? "\"..." : "\"");
+    strcpy(text + used, bytes ? "..." : "");
     return text;
 }
 
@@ -487,113 +489,157 @@ static void trace_put(const char *format, ...)
     va_end(args);
 }
 
-/* Adds the first `length` bytes of `text` as a JSON string: all is ASCII without control characters. */
+/* Adds `length` bytes of `text`, which is UTF-8 without control characters, as a JSON string. */
 static void trace_put_quoted(const char *text, size_t length)
 {
     trace_text[trace_used++] = '"';
-    for (; *text && length > 0; text++, length--) {
+    for (; length > 0; text++, length--) {
         if (*text == '"' || *text == '\\') trace_text[trace_used++] = '\\';
         trace_text[trace_used++] = *text;
     }
     trace_text[trace_used++] = '"';
 }
 
-/* Threads are lanes of "process" 1, sessions of "process" 2: one for the receive, one for the send. */
-static void trace_event(TraceStep step, unsigned long long now, int thread, unsigned long id, const char *text)
+/* Adds "slot=2\tfrom:127.0.0.1:50001" as members of an object. */
+static void trace_put_fields(const char *field)
+{
+    while (*field) {
+        size_t name = strcspn(field, "=:"), length = strcspn(field, "\t");
+        trace_put(",\"%.*s\":", (int)name, field);
+        if (field[name] == ':') {
+            trace_put_quoted(field + name + 1, length - name - 1);
+        } else {
+            trace_put("%.*s", (int)(length - name - 1), field + name + 1);
+        }
+        field += length + (field[length] == '\t');
+    }
+}
+
+static void trace_name(int process, unsigned long lane, const char *format, unsigned long number)
+{
+    trace_put(",\n{\"ph\":\"M\",\"name\":\"thread_name\",\"pid\":%d,\"tid\":%lu,\"args\":{\"name\":\"", process, lane);
+    trace_put(format, number);
+    trace_put("\"}}");
+}
+
+/* Threads are lanes of "process" 1, sessions of "process" 2: one for the receives, one for the sends. */
+static void trace_event(TraceStep step, unsigned long long now, int thread, unsigned long id, const char *text,
+                        const char *fields)
 {
     char phase = trace_looks[step].phase;
-    bool of_session = trace_looks[step].of_session;
-    const char *bar = trace_looks[step].bar;
+    int lane = trace_looks[step].lane;
 
-    trace_put(",\n{\"ph\":\"%c\",\"ts\":%llu,\"pid\":%d,\"tid\":%lu", phase, now, of_session ? 2 : 1,
-              of_session ? 2 * id + trace_looks[step].is_send : (unsigned long)thread);
+    if (step == SESSION_NEW) trace_name(2, 2 * id, "#%lu receive", id);
+    if (step == SESSION_NEW) trace_name(2, 2 * id + 1, "#%lu send", id);
+    trace_put(",\n{\"ph\":\"%c\",\"ts\":%llu,\"pid\":%d,\"tid\":%lu", phase, now, lane ? 2 : 1,
+              lane ? 2 * id + (lane == OF_SEND) : (unsigned long)thread);
     if (phase != 'E') {
         trace_put(",\"name\":");
-        trace_put_quoted(*bar ? bar : text, *bar ? strlen(bar) : strcspn(text, "("));
+        trace_put_quoted(*text ? text : "sweep", *text ? strcspn(text, "(") : 5);
     }
-    if (phase == 'B') trace_put(",\"cname\":\"%s\"", trace_looks[step].cname);
     if (phase == 'i') trace_put(",\"s\":\"t\"");
+    trace_put(",\"args\":{\"step\":\"%s\"", trace_looks[step].name);
+    if (id && !lane && step != WAIT_END) trace_put(",\"session\":%lu", id);
+    trace_put_fields(fields);
     if (*text) {
-        trace_put(",\"args\":{\"%s\":", phase == 'E' ? "result" : "call");
+        trace_put(",\"%s\":", phase == 'E' ? "result" : "call");
         trace_put_quoted(text, strlen(text));
-        trace_put("}");
     }
-    trace_put("}");
-    if (trace_used > TRACE_BYTES - TRACE_ROOM) trace_flush();
+    trace_put("}}");
 }
 
-/* Names a lane and gives it its place. */
-static void trace_name(int process, unsigned long lane, const char *name)
+static WORD trace_color(int color)
 {
-    EnterCriticalSection(&trace_cs);
-    if (trace_file) {
-        trace_put(",\n{\"ph\":\"M\",\"name\":\"thread_name\",\"pid\":%d,\"tid\":%lu,\"args\":{\"name\":\"%s\"}}",
-                  process, lane, name);
-        trace_put(
-            ",\n{\"ph\":\"M\",\"name\":\"thread_sort_index\",\"pid\":%d,\"tid\":%lu,\"args\":{\"sort_index\":%lu}}",
-            process, lane, lane);
-        if (trace_used > TRACE_BYTES - TRACE_ROOM) trace_flush();
-    }
-    LeaveCriticalSection(&trace_cs);
+    bool light = (screen_colors >> 4 & (FOREGROUND_RED | FOREGROUND_GREEN)) == (FOREGROUND_RED | FOREGROUND_GREEN);
+
+    if (!trace_colored || color == TRACE_PLAIN) return 0;
+    return (WORD)((screen_colors & ~0x0F) | (light ? color >> 4 : color & 0x0F));
 }
 
-void trace_thread(LPProactor proactor)
+/* No line is longer than TRACE_COLUMNS. */
+static void trace_line(TraceStep step, unsigned long long now, int thread, unsigned long id, const char *text,
+                       const char *fields)
 {
-    char name[32];
-
-    snprintf(name, sizeof name, "proactor %d", proactor->number);
-    trace_name(1, (unsigned long)proactor->number, name);
-}
-
-/* A session has two lanes, for its receives and for its sends. */
-void trace_session(LPSession session)
-{
-    char name[ADDRESS_BYTES + 32], from[ADDRESS_BYTES];
-
-    address_text(&session->caddr, from, sizeof from);
-    for (unsigned long send = 0; send < 2; send++) {
-        snprintf(name, sizeof name, "#%lu %s %s", session->id, from, send ? "send" : "receive");
-        trace_name(2, 2 * session->id + send, name);
-    }
-}
-
-static void trace_line(TraceStep step, unsigned long long now, int thread, unsigned long id, const char *text)
-{
-    char line[LINE_BYTES], who[16] = "main", client[16] = "";
+    char line[2 * TRACE_LINE], who[16] = "main", client[16] = "";
+    const char *preview = strstr(fields, "preview:");
+    ULONG length, fits;
 
     if (thread) snprintf(who, sizeof who, "proactor %d", thread);
     if (id) snprintf(client, sizeof client, "#%lu", id);
-    snprintf(line, sizeof line, "%9llu %-11s %-5s %s%s\n", now, who, client, step == HANDLER_BEGIN ? "handler: " : "",
+    snprintf(line, sizeof line, "%9llu %-11s %-5s %s%s", now, who, client, step == HANDLER_BEGIN ? "handler: " : "",
              text);
-    console_put(STD_OUTPUT_HANDLE, trace_colored ? (WORD)trace_looks[step].color : 0, line);
+    length = (ULONG)strlen(line);
+    if (preview && preview[8]) {
+        length += (ULONG)snprintf(line + length, sizeof line - length, " \"%s\"", preview + 8);
+    }
+    fits = text_fit(line, length, TRACE_COLUMNS);
+    if (fits < length) fits = text_fit(line, length, TRACE_COLUMNS - 3);
+    strcpy(line + fits, fits < length ? "...\n" : "\n");
+    console_put(STD_OUTPUT_HANDLE, trace_color(trace_looks[step].color), line);
 }
 
-void trace_posted(LPSession session, LPWSAOVERLAPPED overlapped, int error)
-{
-    bool is_send = overlapped == &session->sover;
-    Operation operation = is_send ? session->sending : session->receiving;
-    ULONG bytes = is_send ? session->swsa[0].len + session->swsa[1].len : session->rwsa.len;
-    TraceStep step = operation == IDLE   ? STEP
-                     : operation == DONE ? (is_send ? SEND_AT_ONCE : RECV_AT_ONCE)
-                                         : (is_send ? SEND_PENDING : RECV_PENDING);
-    char call[48];
+/* ---- the trace, one line after the other: --step and --slow ----
+ *
+ * A thread tells its line when it is its turn, and keeps the turn until Enter came or the time is over. So all others
+ * stop at their next line. */
 
-    snprintf(call, sizeof call, is_send ? "WSASend(%lu bytes%s)" : "WSARecv(len=%lu%s)", (unsigned long)bytes,
-             is_send && session->swsa[0].len && session->swsa[1].len ? " in 2 WSABUFs" : "");
-    if (operation == IDLE) {
-        trace(step, session->proactor, session, "%s -> SOCKET_ERROR, %s (%d)", call, error_name(error), error);
-    } else if (operation == DONE) {
-        trace(step, session->proactor, session, "%s -> 0: finished at once", call);
-    } else {
-        trace(step, session->proactor, session, "%s -> WSA_IO_PENDING (997): returned at once, %s", call,
-              is_send ? "enough is buffered" : "nothing yet");
+static SRWLOCK trace_turn = SRWLOCK_INIT;
+static DWORD trace_pause_ms;              /* INFINITE: until Enter; 0: no pause */
+static SRWLOCK enter_lock = SRWLOCK_INIT; /* guards the two below */
+static CONDITION_VARIABLE enter_pressed = CONDITION_VARIABLE_INIT;
+static int enters;       /* how often Enter was pressed ahead */
+static bool enter_never; /* q, Ctrl+C or the end of input: on without pauses */
+
+static void enter_press(bool never)
+{
+    AcquireSRWLockExclusive(&enter_lock);
+    enters++;
+    if (never) enter_never = true;
+    ReleaseSRWLockExclusive(&enter_lock);
+    WakeConditionVariable(&enter_pressed); /* only the one whose turn it is waits */
+}
+
+static void enter_wait(void)
+{
+    AcquireSRWLockExclusive(&enter_lock);
+    while (!enter_never && !enters && SleepConditionVariableSRW(&enter_pressed, &enter_lock, trace_pause_ms, 0)) {
     }
+    if (enters) enters--;
+    ReleaseSRWLockExclusive(&enter_lock);
+}
+
+/* A thread of its own reads the keyboard: Ctrl+C need not interrupt the read, and the process ends without it. */
+static unsigned __stdcall enter_read(void *nothing)
+{
+    HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
+    bool q = false;
+    DWORD got;
+    char c;
+
+    (void)nothing;
+    while (ReadFile(input, &c, 1, &got, NULL) && got == 1 && !(q && c == '\n')) {
+        if (c == '\n') enter_press(false);
+        q = c == 'q' || (q && c == '\r');
+    }
+    enter_press(true);
+    return 0;
+}
+
+void trace_pause(void)
+{
+    if (!trace_pause_ms || !trace_lines) return;
+    AcquireSRWLockExclusive(&trace_turn);
+    enter_wait();
+    ReleaseSRWLockExclusive(&trace_turn);
 }
 
 void trace(TraceStep step, LPProactor proactor, LPSession session, const char *format, ...)
 {
-    char text[256] = "";
+    bool in_cs = step == SESSION_IN || step == SESSION_MOVED || step == SESSION_OUT;
+    bool waits = format && trace_pause_ms && !in_cs;
+    char text[TRACE_LINE] = "", *fields;
     int thread = proactor ? proactor->number : 0;
+    unsigned long id = session ? session->id : 0;
     LARGE_INTEGER counter;
     unsigned long long now;
     va_list args;
@@ -603,12 +649,106 @@ void trace(TraceStep step, LPProactor proactor, LPSession session, const char *f
         vsnprintf(text, sizeof text, format, args);
         va_end(args);
     }
+    fields = text + strcspn(text, "\t");
+    if (*fields) *fields++ = '\0';
+    if (step == SWEEP_BEGIN) proactor->found = 0;
+    if (step == RECV_END || step == SEND_END) proactor->found++;
+    if (waits) AcquireSRWLockExclusive(&trace_turn);
     EnterCriticalSection(&trace_cs);
     QueryPerformanceCounter(&counter);
     now = (unsigned long long)((counter.QuadPart - trace_start.QuadPart) * 1000000 / trace_frequency.QuadPart);
-    if (trace_lines && format) trace_line(step, now, thread, session ? session->id : 0, text);
-    if (trace_file) trace_event(step, now, thread, session ? session->id : 0, text);
+    if (trace_lines && *text) trace_line(step, now, thread, id, text, fields);
+    if (trace_file && trace_looks[step].phase) trace_event(step, now, thread, id, text, fields);
+    if (trace_file && !in_cs && trace_used > TRACE_BYTES - TRACE_ROOM) trace_flush();
     LeaveCriticalSection(&trace_cs);
+    if (waits) enter_wait();
+    if (waits) ReleaseSRWLockExclusive(&trace_turn);
+}
+
+/* ---- the trace: what takes more than a line of the Proactor ---- */
+
+static int trace_index(LPSession session)
+{
+    int index = session->proactor->first + SLOT_FIRST;
+
+    while (session->server->s_arr[index] != session) index++;
+    return index;
+}
+
+void trace_reset(LPProactor proactor, LPSession session)
+{
+    int index = trace_index(session);
+
+    trace(EVENT_RESET, proactor, session, "WSAResetEvent(e_arr[%d]): nothing is pending that could signal it\tslot=%d",
+          index, index - proactor->first);
+}
+
+void trace_posted(LPSession session, LPWSAOVERLAPPED overlapped, int error)
+{
+    static const TraceStep steps[2][3] = { { STEP, RECV_PENDING, RECV_AT_ONCE }, { STEP, SEND_PENDING, SEND_AT_ONCE } };
+    bool is_send = overlapped == &session->sover;
+    const WSABUF *first = &session->swsa[session->swsa[0].len == 0];
+    ULONG bytes = is_send ? session->swsa[0].len + session->swsa[1].len : session->rwsa.len;
+    Operation operation = is_send ? session->sending : session->receiving;
+    char call[48], outcome[48] = "0: finished at once", preview[PREVIEW_BYTES], sent[PREVIEW_BYTES + 32] = "";
+
+    snprintf(call, sizeof call, is_send ? "WSASend(%lu bytes%s)" : "WSARecv(len=%lu%s)", (unsigned long)bytes,
+             is_send && first->len < bytes ? " in 2 WSABUFs" : "");
+    if (operation == PENDING) {
+        snprintf(outcome, sizeof outcome, "WSA_IO_PENDING (997): posted, e_arr[%d] will tell",
+                 is_send ? session->proactor->first + SLOT_SEND : trace_index(session));
+    }
+    if (operation == IDLE) snprintf(outcome, sizeof outcome, "SOCKET_ERROR, %s (%d)", error_name(error), error);
+    if (is_send && operation != IDLE) {
+        snprintf(sent, sizeof sent, "\tbytes=%lu\tpreview:%s", (unsigned long)bytes,
+                 trace_preview(preview, first->buf, first->len));
+    }
+    trace(steps[is_send][operation], session->proactor, session, "%s -> %s%s", call, outcome, sent);
+}
+
+/* Draws as many slots as fit into the line, always with the one that was returned. */
+static void trace_window(LPProactor proactor, int returned, const char *states)
+{
+    enum { SLOTS = 10, COLUMNS = 70, MORE = 16 };
+    char line[128] = "e_arr", slot_text[32];
+    int used = 5, known = SLOT_FIRST + proactor->known, shown = 0;
+
+    for (int slot = 0; slot < known; slot++) {
+        int index = proactor->first + slot, length;
+        char mark = slot == returned ? '>' : states[slot] == '1' ? '*' : ' ';
+        if (slot < SLOT_FIRST) {
+            length = snprintf(slot_text, sizeof slot_text, " [%d %s %c]", index, slot == SLOT_SEND ? "send" : "wake", mark);
+        } else {
+            length = snprintf(slot_text, sizeof slot_text, " [%d #%lu %c]", index, proactor->server->s_arr[index]->id, mark);
+        }
+        if (slot != returned && (shown >= SLOTS - (returned > slot) || used + length > COLUMNS - MORE)) continue;
+        strcpy(line + used, slot_text);
+        used += length;
+        shown++;
+    }
+    if (shown < known) {
+        snprintf(line + used, sizeof line - (size_t)used, " and %d more", known - shown);
+    } else if (used < COLUMNS - 26) {
+        strcpy(line + used, "   * signalled, > returned");
+    }
+    trace(WINDOW_DRAWN, proactor, NULL, "%s", line);
+}
+
+void trace_wait(LPProactor proactor, int slot, DWORD result)
+{
+    const WSAEVENT *events = &proactor->server->e_arr[proactor->first];
+    LPSession session = slot < SLOT_FIRST ? NULL : proactor->server->s_arr[proactor->first + slot];
+    char states[WINDOW_SLOTS + 1] = "", named[48] = "the wake event: something is new";
+    int index = proactor->first + slot;
+
+    for (int i = 0; i < SLOT_FIRST + proactor->known; i++) { /* a wait of 0 ms asks, and changes nothing */
+        states[i] = WSAWaitForMultipleEvents(1, &events[i], FALSE, 0, FALSE) == WSA_WAIT_EVENT_0 ? '1' : '0';
+    }
+    if (slot == SLOT_SEND) strcpy(named, "the send event: a send is done");
+    if (session) snprintf(named, sizeof named, "so s_arr[%d]: #%lu", index, session->id);
+    trace(WAIT_END, proactor, session, "-> WSA_WAIT_EVENT_0 + %lu: e_arr[%d], %s\tslot=%d\tevents:%s",
+          result - WSA_WAIT_EVENT_0, index, named, slot, states);
+    trace_window(proactor, slot, states);
 }
 
 /* Returns false, having said why, when the file cannot be written. The threads write to it themselves, so it may not be
@@ -634,7 +774,7 @@ static bool trace_file_open(const char *name)
     trace_file_name = name;
     trace_put("[\n{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":1,\"args\":{\"name\":\"threads\"}},\n"
               "{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":2,\"args\":{\"name\":\"sessions: what is pending\"}}");
-    trace_name(1, 0, "main");
+    trace_name(1, 0, "main", 0);
     return true;
 }
 
