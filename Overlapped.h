@@ -492,6 +492,15 @@ int text_columns(unsigned long character);
 /* True if something of the UTF-8 text can be seen. */
 bool text_visible(const char *text);
 
+/* How many bytes of the UTF-8 text fit into so many columns. */
+ULONG text_fit(const char *text, ULONG length, int columns);
+
+enum { PREVIEW_COLUMNS = 24, PREVIEW_BYTES = 4 * PREVIEW_COLUMNS };
+
+/* Writes the first of `bytes` bytes of `data` to `text`: whole characters of UTF-8 without what text_steers(), CR and
+ * LF as \\r and \\n, dots for other bytes. Returns `text`. */
+const char *text_preview(char text[PREVIEW_BYTES], const char *data, ULONG bytes);
+
 /* ---- util.cpp: the trace, which shows the model at work ---- */
 
 /* The steps, as docs/replay.html describes them: the step's name in the trace file; its phase there, 'B'egin, 'E'nd or
@@ -508,7 +517,7 @@ bool text_visible(const char *text);
     X(EVENT_RESET, "event_reset", 'i', OF_THREAD, TRACE_PLAIN)                                                         \
     X(WAIT_BEGIN, "wait_begin", 'B', OF_THREAD, TRACE_WAIT)                                                            \
     X(WAIT_END, "wait_end", 'E', OF_THREAD, TRACE_WAIT)                                                                \
-    X(WINDOW_DRAWN, "", 0, OF_THREAD, TRACE_WAIT)                                                                      \
+    X(WINDOW_DRAWN, "", ' ', OF_THREAD, TRACE_WAIT)                                                                    \
     X(SWEEP_BEGIN, "sweep_begin", 'B', OF_THREAD, TRACE_PLAIN)                                                         \
     X(SWEEP_END, "sweep_end", 'E', OF_THREAD, TRACE_PLAIN)                                                             \
     X(HANDLER_BEGIN, "handler_begin", 'B', OF_THREAD, TRACE_HANDLER)                                                   \
@@ -524,11 +533,14 @@ bool text_visible(const char *text);
     X(SAID, "said", 'i', OF_THREAD, TRACE_PLAIN)                                                                       \
     X(TAKEN, "taken", 'i', OF_THREAD, TRACE_PLAIN)
 
+enum { OF_THREAD, OF_RECEIVE, OF_SEND };
+
+/* The bits of FOREGROUND_...: the low digit is for a dark background, the high one for a light background. */
+enum { TRACE_PLAIN, TRACE_WAIT = 0x1B, TRACE_PENDING = 0x4E, TRACE_DONE = 0x5A, TRACE_HANDLER = 0x0F };
+
 #define TRACE_STEP(step, name, phase, lane, color) step,
 typedef enum TraceStep { TRACE_STEPS(TRACE_STEP) TRACE_STEP_COUNT } TraceStep;
 #undef TRACE_STEP
-
-enum { PREVIEW_COLUMNS = 32, PREVIEW_BYTES = 4 * PREVIEW_COLUMNS };
 
 extern bool trace_on;
 
@@ -557,11 +569,7 @@ void trace_posted(LPSession session, LPWSAOVERLAPPED overlapped, int error);
 /* Tells that the wait returned `result`, which is this slot of the window, and draws the window as it is. */
 void trace_wait(LPProactor proactor, int slot, DWORD result);
 
-/* Tells that the session's event was reset. */
-void trace_reset(LPProactor proactor, LPSession session);
-
-/* Writes the first of `bytes` bytes of `data` to `text`: whole characters of UTF-8 without controls, CR and LF as \r\n,
- * dots for other bytes. Returns `text`. */
-const char *trace_preview(char text[PREVIEW_BYTES], const char *data, ULONG bytes);
+/* The session's index in s_arr and e_arr. */
+int trace_index(LPSession session);
 
 #endif

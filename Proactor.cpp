@@ -325,7 +325,7 @@ static int session_result(LPSession session, LPWSAOVERLAPPED overlapped, DWORD *
     } else {
         TRACE(end, session->proactor, session, "WSAGetOverlappedResult -> TRUE, %lu bytes%s\tbytes=%lu\tpreview:%s",
               *bytes, *bytes ? "" : ": the client will send no more", *bytes,
-              trace_preview(preview, session->rwsa.buf, *bytes));
+              text_preview(preview, session->rwsa.buf, *bytes));
     }
     return 0;
 }
@@ -456,7 +456,7 @@ static void session_serve(LPSession session)
     if (session_complete(session)) done = true;
     if (session_expire(session, proactor->now)) done = true;
     if (proactor->calling_woken && !done && session->phase == OPEN) {
-        CALL_HANDLER(session, woken, (session), "%s_woken()", session->handler->name);
+        CALL_HANDLER(session, woken, (session), "%s_woken(): something is new", session->handler->name);
     }
     if (session_wind_down(session)) done = true;
     if (done) proactor->look_again = true;
@@ -466,7 +466,8 @@ static void session_serve(LPSession session)
     if (!done && !session->receiving && !session->recv_put_off && session->event_may_be_set) {
         WSAResetEvent(session->hevent);
         session->event_may_be_set = false;
-        if (trace_on) trace_reset(proactor, session);
+        TRACE(EVENT_RESET, proactor, session, "WSAResetEvent(e_arr[%d]): nothing is pending that could set it\tslot=%d",
+              trace_index(session), trace_index(session) - proactor->first);
     }
 }
 
@@ -667,14 +668,14 @@ static bool proactor_serve(LPProactor proactor, LPSession session, int index)
 /* Serves all sessions of the window that were not served in this round. */
 static void proactor_sweep(LPProactor proactor)
 {
-    int first = proactor->first + SLOT_FIRST, index = first;
+    int first = proactor->first + SLOT_FIRST, index = first, sessions = proactor->known;
 
     TRACE(SWEEP_BEGIN, proactor, NULL, NULL);
     while (index < first + proactor->known) {
         if (proactor_serve(proactor, proactor->server->s_arr[index], index)) index++; /* else the last stands there */
     }
-    TRACE(SWEEP_END, proactor, NULL, proactor->found ? "sweep: %d session%s, %d completion%s" : NULL, proactor->known,
-          text_plural(proactor->known), proactor->found, text_plural(proactor->found));
+    TRACE(SWEEP_END, proactor, NULL, proactor->found ? "sweep: %d session%s, %d completion%s" : NULL, sessions,
+          text_plural(sessions), proactor->found, text_plural(proactor->found));
 }
 
 /* Somebody woke the window: there are new sessions, or there is news, or it is the end. */
@@ -744,12 +745,13 @@ static int proactor_wait(LPProactor proactor)
 
     InterlockedExchange(&proactor->rested, 1);
     if (InterlockedCompareExchange(&proactor->wake_state, ASLEEP, AWAKE) == WOKEN) return NO_INDEX;
-    TRACE(WAIT_BEGIN, proactor, NULL, "WSAWaitForMultipleEvents(%lu event%s: e_arr[%d] to [%d]) ...\tfirst=%d\tcount=%lu",
-          count, text_plural((int)count), proactor->first + start, proactor->first + start + (int)count - 1, start, count);
+    TRACE(WAIT_BEGIN, proactor, NULL,
+          "WSAWaitForMultipleEvents(%lu event%s: e_arr[%d] to e_arr[%d]) ...\tfirst=%d\tcount=%lu", count,
+          text_plural((int)count), proactor->first + start, proactor->first + start + (int)count - 1, start, count);
     result = WSAWaitForMultipleEvents(count, events, FALSE, wait_timeout(proactor), FALSE);
     InterlockedCompareExchange(&proactor->wake_state, AWAKE, ASLEEP);
     if (result == WSA_WAIT_TIMEOUT) {
-        TRACE(WAIT_END, proactor, NULL, "-> WSA_WAIT_TIMEOUT");
+        TRACE(WAIT_END, proactor, NULL, "-> WSA_WAIT_TIMEOUT: time to look around, no event is signalled");
     } else if (result == WSA_WAIT_FAILED) {
         int error = WSAGetLastError();
         TRACE(WAIT_END, proactor, NULL, "-> WSA_WAIT_FAILED, %s (%d)", error_name(error), error);
@@ -800,8 +802,9 @@ LPProactor proactor_open(LPServer server)
     events[SLOT_SEND] = WSACreateEvent();
     if (events[SLOT_SEND] != WSA_INVALID_EVENT) events[SLOT_WAKE] = WSACreateEvent();
     if (events[SLOT_WAKE] != WSA_INVALID_EVENT) {
-        TRACE(WINDOW_OPEN, NULL, NULL, "_beginthreadex(): proactor %d, to wait for the 64 slots of window %d\twindow=%d",
-              proactor->number, proactor->number, proactor->number);
+        TRACE(WINDOW_OPEN, NULL, NULL,
+              "_beginthreadex(): proactor %d, to wait for the 64 slots of window %d\twindow=%d", proactor->number,
+              proactor->number, proactor->number);
         /* Not CreateThread: the thread uses the C library ("_beginthread, _beginthreadex"). */
         proactor->thread = (HANDLE)_beginthreadex(NULL, PROACTOR_STACK, proactor_run, proactor,
                                                   STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
@@ -849,8 +852,8 @@ bool proactor_add(LPServer server, LPSession session)
         if (proactor) {
             proactor_put_in(proactor, session);
             index = proactor->first + SLOT_FIRST + proactor->noc - 1;
-            TRACE(SESSION_IN, NULL, session, "s_arr[%d] = #%lu, e_arr[%d] = its event: window %d\twindow=%d\tslot=%d", index,
-                  session->id, index, proactor->number, proactor->number, index - proactor->first);
+            TRACE(SESSION_IN, NULL, session, "s_arr[%d] = #%lu, e_arr[%d] = its event: window %d\twindow=%d\tslot=%d",
+                  index, session->id, index, proactor->number, proactor->number, index - proactor->first);
         }
         LeaveCriticalSection(&server->cs);
         if (!proactor && !proactor_open(server)) return false;

@@ -14,10 +14,13 @@ enum {
     LINE_BYTES = 5 * 1024,   /* of one line on the console */
     HALF_BYTES = 128 * 1024, /* of the lines that wait for the console, in each half of the queue */
     HALF_LINES = 4096,
-    DRAIN_MS = 500,          /* for what waits at the end */
-    COMMAND_CHARS = 32768,   /* "CreateProcessW function": a command line has 32,767, and a NUL */
-    TRACE_BYTES = 64 * 1024, /* of the trace file, written with one call */
-    TRACE_ROOM = 2 * 1024,   /* more than one event takes */
+    DRAIN_MS = 500,           /* for what waits at the end */
+    COMMAND_CHARS = 32768,    /* "CreateProcessW function": a command line has 32,767, and a NUL */
+    TRACE_BYTES = 128 * 1024, /* of the trace file, written with one call */
+    TRACE_ROOM = 64 * 1024,   /* for an event of each thread: what is told while cs is held is not written at once */
+    TRACE_LINE = 512,         /* bytes of a line of the trace with its fields */
+    TRACE_COLUMNS = 99,       /* of a line on the console */
+    MAX_SLOW_MS = 60 * 1000,
     HOSTS = 4,               /* addresses of a family that are shown for other machines, at most */
     BLOCK_BYTES = 16 * 1024, /* a buffer of this size is large */
     SPINS = 4000             /* tries before a thread sleeps for cs: it is held for a few instructions */
@@ -35,7 +38,7 @@ typedef struct HalfQueue {
     struct {
         ULONG length;
         DWORD handle; /* STD_OUTPUT_HANDLE or STD_ERROR_HANDLE */
-        WORD color;   /* 0: the console's own */
+        WORD color;   /* for screen_color(); 0: the console's own */
     } lines[HALF_LINES];
     ULONG used;
     int count;
@@ -54,6 +57,7 @@ static bool screen_given_back;
 static UINT screen_codepage;
 static DWORD screen_input_mode; /* 0: standard input is no console */
 static WORD screen_colors;
+static bool screen_colored;
 
 /* The screen, if stdout is one. Not the standard handle, which the writer may hang in: calls on a handle without
  * FILE_FLAG_OVERLAPPED wait for each other ("CreateFileW function"). */
@@ -106,6 +110,15 @@ static HalfQueue *queue_take(void)
     return half->count ? half : NULL;
 }
 
+/* `color` has the bits of FOREGROUND_...: the low digit for a dark background, the high one for a light background. */
+static WORD screen_color(WORD color)
+{
+    bool light = (screen_colors >> 4 & (FOREGROUND_RED | FOREGROUND_GREEN)) == (FOREGROUND_RED | FOREGROUND_GREEN);
+
+    if (!screen_colored || color == 0) return screen_colors;
+    return (WORD)((screen_colors & ~0x0F) | (light ? color >> 4 : color & 0x0F));
+}
+
 /* False when the console was given back already: nothing is written any more. */
 static bool screen_begin(WORD color)
 {
@@ -114,7 +127,7 @@ static bool screen_begin(WORD color)
 
     AcquireSRWLockExclusive(&screen_lock);
     ours = !screen_given_back;
-    if (ours && screen && color != now) SetConsoleTextAttribute(screen, color ? color : screen_colors);
+    if (ours && screen && color != now) SetConsoleTextAttribute(screen, screen_color(color));
     ReleaseSRWLockExclusive(&screen_lock);
     now = color;
     return ours;
@@ -184,6 +197,58 @@ void log_error(int error, const char *format, ...)
     console_put(STD_ERROR_HANDLE, 0, line);
 }
 
+/* ---- Enter, for --step and --slow: all threads tell one line after the other ---- */
+
+static SRWLOCK enter_turn = SRWLOCK_INIT; /* whose line it is has it, until Enter came or the time is over */
+static SRWLOCK enter_lock = SRWLOCK_INIT; /* guards the two below */
+static CONDITION_VARIABLE enter_pressed = CONDITION_VARIABLE_INIT;
+static int enters;       /* how often Enter was pressed ahead */
+static bool enter_never; /* q, Ctrl+C or the end of input: on without a stop */
+static DWORD enter_ms;   /* how long to wait for it; INFINITE with --step; 0: not at all */
+
+static void enter_press(bool never)
+{
+    AcquireSRWLockExclusive(&enter_lock);
+    enters++;
+    if (never) enter_never = true;
+    ReleaseSRWLockExclusive(&enter_lock);
+    WakeConditionVariable(&enter_pressed); /* only the one whose turn it is waits */
+}
+
+static void enter_wait(void)
+{
+    AcquireSRWLockExclusive(&enter_lock);
+    while (!enter_never && !enters && SleepConditionVariableSRW(&enter_pressed, &enter_lock, enter_ms, 0)) {
+    }
+    if (enters) enters--;
+    ReleaseSRWLockExclusive(&enter_lock);
+}
+
+void trace_pause(void)
+{
+    if (!enter_ms) return;
+    AcquireSRWLockExclusive(&enter_turn);
+    enter_wait();
+    ReleaseSRWLockExclusive(&enter_turn);
+}
+
+/* A thread of its own reads the keyboard: Ctrl+C need not interrupt the read, and the process ends without it. */
+static unsigned __stdcall enter_read(void *nothing)
+{
+    HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
+    bool q = false;
+    DWORD got;
+    char c;
+
+    (void)nothing;
+    while (ReadFile(input, &c, 1, &got, NULL) && got == 1 && !(q && c == '\n')) {
+        if (c == '\n') enter_press(false);
+        q = c == 'q' || (q && c == '\r');
+    }
+    enter_press(true);
+    return 0;
+}
+
 /* ---- the console's settings, and Ctrl+C ---- */
 
 static volatile LONG console_interrupts; /* how often the user asked for the end */
@@ -216,6 +281,7 @@ static BOOL WINAPI console_event(DWORD type)
     bool first = InterlockedIncrement(&console_interrupts) == 1;
 
     listen_close();
+    enter_press(true);
     /* When the window is closed, Windows ends the process as soon as this returns, or after 5 seconds ("HandlerRoutine
      * callback function"). Main needs less, and its return from main() ends this wait. */
     if (type != CTRL_C_EVENT && type != CTRL_BREAK_EVENT) Sleep(INFINITE);
@@ -246,6 +312,7 @@ static void screen_prepare(void)
     screen = CreateFileA("CONOUT$", GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL,
                          OPEN_EXISTING, 0, NULL);
     if (screen == INVALID_HANDLE_VALUE) screen = NULL;
+    screen_colored = screen && !getenv("NO_COLOR");
 }
 
 /* Returns false, having said why, when there is no thread or no way to hear Ctrl+C. */
@@ -410,7 +477,7 @@ bool buffer_resize(char **buf, ULONG *bufsize, ULONG size)
 /* ---- the trace ---- */
 
 bool trace_on;
-static bool trace_lines, trace_colored;
+static bool trace_lines;
 static CRITICAL_SECTION trace_cs; /* keeps steps in the order in which they happened; cs is never taken inside */
 static LARGE_INTEGER trace_start, trace_frequency;
 
@@ -422,10 +489,6 @@ static ULONG trace_used;
 static LARGE_INTEGER trace_written;
 static bool trace_failed;
 
-/* The bits of FOREGROUND_... : the low digit on a dark background, the high one on a light background. */
-enum { TRACE_PLAIN, TRACE_WAIT = 0x1B, TRACE_PENDING = 0x4E, TRACE_DONE = 0x5A, TRACE_HANDLER = 0x0F };
-enum { OF_THREAD, OF_RECEIVE, OF_SEND };
-
 #define TRACE_LOOK(step, name, phase, lane, color) { name, phase, lane, color },
 static const struct {
     const char *name;
@@ -433,30 +496,6 @@ static const struct {
     int lane, color;
 } trace_looks[TRACE_STEP_COUNT] = { TRACE_STEPS(TRACE_LOOK) };
 #undef TRACE_LOOK
-
-const char *trace_preview(char text[PREVIEW_BYTES], const char *data, ULONG bytes)
-{
-    ULONG used = 0, length;
-    unsigned long c;
-
-    for (int columns = 0; bytes > 0 && columns < PREVIEW_COLUMNS && used < PREVIEW_BYTES - 8; bytes -= length) {
-        length = text_next(CP_UTF8, data, bytes, &c);
-        if (length == 0 || c == TEXT_INVALID || (text_steers(c) && c != '\r' && c != '\n')) {
-            text[used++] = '.';
-            if (length == 0) length = 1;
-        } else if (c == '\r' || c == '\n') {
-            text[used++] = '\\';
-            text[used++] = c == '\r' ? 'r' : 'n';
-        } else {
-            memcpy(text + used, data, length);
-            used += length;
-        }
-        columns += text_columns(c);
-        data += length;
-    }
-    strcpy(text + used, bytes ? "..." : "");
-    return text;
-}
 
 /* Writes what was collected. A disk that is full has room for the end, because what did not fit whole is taken back.
  * The failure is said at once, and by the exit code. trace_cs is held. */
@@ -515,6 +554,7 @@ static void trace_put_fields(const char *field)
     }
 }
 
+/* Names a lane: the format is of a string, with the number of the thread or session. */
 static void trace_name(int process, unsigned long lane, const char *format, unsigned long number)
 {
     trace_put(",\n{\"ph\":\"M\",\"name\":\"thread_name\",\"pid\":%d,\"tid\":%lu,\"args\":{\"name\":\"", process, lane);
@@ -529,6 +569,8 @@ static void trace_event(TraceStep step, unsigned long long now, int thread, unsi
     char phase = trace_looks[step].phase;
     int lane = trace_looks[step].lane;
 
+    if (step == WINDOW_OPEN)
+        trace_name(1, strtoul(fields + 7, NULL, 10), "proactor %lu", strtoul(fields + 7, NULL, 10));
     if (step == SESSION_NEW) trace_name(2, 2 * id, "#%lu receive", id);
     if (step == SESSION_NEW) trace_name(2, 2 * id + 1, "#%lu send", id);
     trace_put(",\n{\"ph\":\"%c\",\"ts\":%llu,\"pid\":%d,\"tid\":%lu", phase, now, lane ? 2 : 1,
@@ -537,7 +579,6 @@ static void trace_event(TraceStep step, unsigned long long now, int thread, unsi
         trace_put(",\"name\":");
         trace_put_quoted(*text ? text : "sweep", *text ? strcspn(text, "(") : 5);
     }
-    if (phase == 'i') trace_put(",\"s\":\"t\"");
     trace_put(",\"args\":{\"step\":\"%s\"", trace_looks[step].name);
     if (id && !lane && step != WAIT_END) trace_put(",\"session\":%lu", id);
     trace_put_fields(fields);
@@ -548,139 +589,65 @@ static void trace_event(TraceStep step, unsigned long long now, int thread, unsi
     trace_put("}}");
 }
 
-static WORD trace_color(int color)
-{
-    bool light = (screen_colors >> 4 & (FOREGROUND_RED | FOREGROUND_GREEN)) == (FOREGROUND_RED | FOREGROUND_GREEN);
-
-    if (!trace_colored || color == TRACE_PLAIN) return 0;
-    return (WORD)((screen_colors & ~0x0F) | (light ? color >> 4 : color & 0x0F));
-}
-
 /* No line is longer than TRACE_COLUMNS. */
 static void trace_line(TraceStep step, unsigned long long now, int thread, unsigned long id, const char *text,
                        const char *fields)
 {
     char line[2 * TRACE_LINE], who[16] = "main", client[16] = "";
     const char *preview = strstr(fields, "preview:");
-    ULONG length, fits;
+    ULONG length;
 
     if (thread) snprintf(who, sizeof who, "proactor %d", thread);
     if (id) snprintf(client, sizeof client, "#%lu", id);
+    if (step == WINDOW_DRAWN) strcpy(client, "e_arr");
     snprintf(line, sizeof line, "%9llu %-11s %-5s %s%s", now, who, client, step == HANDLER_BEGIN ? "handler: " : "",
              text);
     length = (ULONG)strlen(line);
     if (preview && preview[8]) {
         length += (ULONG)snprintf(line + length, sizeof line - length, " \"%s\"", preview + 8);
     }
-    fits = text_fit(line, length, TRACE_COLUMNS);
-    if (fits < length) fits = text_fit(line, length, TRACE_COLUMNS - 3);
-    strcpy(line + fits, fits < length ? "...\n" : "\n");
-    console_put(STD_OUTPUT_HANDLE, trace_color(trace_looks[step].color), line);
+    strcpy(line + text_fit(line, length, TRACE_COLUMNS), "\n");
+    console_put(STD_OUTPUT_HANDLE, (WORD)trace_looks[step].color, line);
 }
 
-/* ---- the trace, one line after the other: --step and --slow ----
- *
- * A thread tells its line when it is its turn, and keeps the turn until Enter came or the time is over. So all others
- * stop at their next line. */
-
-static SRWLOCK trace_turn = SRWLOCK_INIT;
-static DWORD trace_pause_ms;              /* INFINITE: until Enter; 0: no pause */
-static SRWLOCK enter_lock = SRWLOCK_INIT; /* guards the two below */
-static CONDITION_VARIABLE enter_pressed = CONDITION_VARIABLE_INIT;
-static int enters;       /* how often Enter was pressed ahead */
-static bool enter_never; /* q, Ctrl+C or the end of input: on without pauses */
-
-static void enter_press(bool never)
-{
-    AcquireSRWLockExclusive(&enter_lock);
-    enters++;
-    if (never) enter_never = true;
-    ReleaseSRWLockExclusive(&enter_lock);
-    WakeConditionVariable(&enter_pressed); /* only the one whose turn it is waits */
-}
-
-static void enter_wait(void)
-{
-    AcquireSRWLockExclusive(&enter_lock);
-    while (!enter_never && !enters && SleepConditionVariableSRW(&enter_pressed, &enter_lock, trace_pause_ms, 0)) {
-    }
-    if (enters) enters--;
-    ReleaseSRWLockExclusive(&enter_lock);
-}
-
-/* A thread of its own reads the keyboard: Ctrl+C need not interrupt the read, and the process ends without it. */
-static unsigned __stdcall enter_read(void *nothing)
-{
-    HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
-    bool q = false;
-    DWORD got;
-    char c;
-
-    (void)nothing;
-    while (ReadFile(input, &c, 1, &got, NULL) && got == 1 && !(q && c == '\n')) {
-        if (c == '\n') enter_press(false);
-        q = c == 'q' || (q && c == '\r');
-    }
-    enter_press(true);
-    return 0;
-}
-
-void trace_pause(void)
-{
-    if (!trace_pause_ms || !trace_lines) return;
-    AcquireSRWLockExclusive(&trace_turn);
-    enter_wait();
-    ReleaseSRWLockExclusive(&trace_turn);
-}
-
+/* What is told while cs is held waits for nothing: neither for Enter nor for the disk. */
 void trace(TraceStep step, LPProactor proactor, LPSession session, const char *format, ...)
 {
     bool in_cs = step == SESSION_IN || step == SESSION_MOVED || step == SESSION_OUT;
-    bool waits = format && trace_pause_ms && !in_cs;
-    char text[TRACE_LINE] = "", *fields;
-    int thread = proactor ? proactor->number : 0;
+    bool waits = format && enter_ms && !in_cs;
     unsigned long id = session ? session->id : 0;
-    LARGE_INTEGER counter;
+    int thread = proactor ? proactor->number : 0;
+    char text[TRACE_LINE] = "", *fields;
     unsigned long long now;
+    LARGE_INTEGER counter;
     va_list args;
 
-    if (format) {
-        va_start(args, format);
-        vsnprintf(text, sizeof text, format, args);
-        va_end(args);
-    }
+    va_start(args, format);
+    if (format) vsnprintf(text, sizeof text, format, args);
+    va_end(args);
     fields = text + strcspn(text, "\t");
     if (*fields) *fields++ = '\0';
     if (step == SWEEP_BEGIN) proactor->found = 0;
     if (step == RECV_END || step == SEND_END) proactor->found++;
-    if (waits) AcquireSRWLockExclusive(&trace_turn);
+    if (waits) AcquireSRWLockExclusive(&enter_turn);
     EnterCriticalSection(&trace_cs);
     QueryPerformanceCounter(&counter);
     now = (unsigned long long)((counter.QuadPart - trace_start.QuadPart) * 1000000 / trace_frequency.QuadPart);
     if (trace_lines && *text) trace_line(step, now, thread, id, text, fields);
-    if (trace_file && trace_looks[step].phase) trace_event(step, now, thread, id, text, fields);
+    if (trace_file && step != WINDOW_DRAWN) trace_event(step, now, thread, id, text, fields);
     if (trace_file && !in_cs && trace_used > TRACE_BYTES - TRACE_ROOM) trace_flush();
     LeaveCriticalSection(&trace_cs);
-    if (waits) enter_wait();
-    if (waits) ReleaseSRWLockExclusive(&trace_turn);
+    if (!waits) return;
+    enter_wait();
+    ReleaseSRWLockExclusive(&enter_turn);
 }
 
-/* ---- the trace: what takes more than a line of the Proactor ---- */
-
-static int trace_index(LPSession session)
+int trace_index(LPSession session)
 {
     int index = session->proactor->first + SLOT_FIRST;
 
     while (session->server->s_arr[index] != session) index++;
     return index;
-}
-
-void trace_reset(LPProactor proactor, LPSession session)
-{
-    int index = trace_index(session);
-
-    trace(EVENT_RESET, proactor, session, "WSAResetEvent(e_arr[%d]): nothing is pending that could signal it\tslot=%d",
-          index, index - proactor->first);
 }
 
 void trace_posted(LPSession session, LPWSAOVERLAPPED overlapped, int error)
@@ -690,65 +657,50 @@ void trace_posted(LPSession session, LPWSAOVERLAPPED overlapped, int error)
     const WSABUF *first = &session->swsa[session->swsa[0].len == 0];
     ULONG bytes = is_send ? session->swsa[0].len + session->swsa[1].len : session->rwsa.len;
     Operation operation = is_send ? session->sending : session->receiving;
-    char call[48], outcome[48] = "0: finished at once", preview[PREVIEW_BYTES], sent[PREVIEW_BYTES + 32] = "";
+    char call[48], outcome[64] = "0: finished at once", preview[PREVIEW_BYTES], fields[PREVIEW_BYTES + 32] = "";
 
     snprintf(call, sizeof call, is_send ? "WSASend(%lu bytes%s)" : "WSARecv(len=%lu%s)", (unsigned long)bytes,
              is_send && first->len < bytes ? " in 2 WSABUFs" : "");
+    if (operation == IDLE) snprintf(outcome, sizeof outcome, "SOCKET_ERROR, %s (%d)", error_name(error), error);
     if (operation == PENDING) {
         snprintf(outcome, sizeof outcome, "WSA_IO_PENDING (997): posted, e_arr[%d] will tell",
                  is_send ? session->proactor->first + SLOT_SEND : trace_index(session));
     }
-    if (operation == IDLE) snprintf(outcome, sizeof outcome, "SOCKET_ERROR, %s (%d)", error_name(error), error);
     if (is_send && operation != IDLE) {
-        snprintf(sent, sizeof sent, "\tbytes=%lu\tpreview:%s", (unsigned long)bytes,
-                 trace_preview(preview, first->buf, first->len));
+        snprintf(fields, sizeof fields, "\tbytes=%lu\tpreview:%s", (unsigned long)bytes,
+                 text_preview(preview, first->buf, first->len));
     }
-    trace(steps[is_send][operation], session->proactor, session, "%s -> %s%s", call, outcome, sent);
+    trace(steps[is_send][operation], session->proactor, session, "%s -> %s%s", call, outcome, fields);
 }
 
-/* Draws as many slots as fit into the line, always with the one that was returned. */
-static void trace_window(LPProactor proactor, int returned, const char *states)
+/* Of many slots only the first are drawn, and the one that was returned. A wait of 0 ms asks for an event's state, and
+ * changes nothing. */
+void trace_wait(LPProactor proactor, int returned, DWORD result)
 {
-    enum { SLOTS = 10, COLUMNS = 70, MORE = 16 };
-    char line[128] = "e_arr", slot_text[32];
-    int used = 5, known = SLOT_FIRST + proactor->known, shown = 0;
+    enum { FEW = 6, ROOM = 34 };
+    LPSession *s_arr = &proactor->server->s_arr[proactor->first],
+              session = returned < SLOT_FIRST ? NULL : s_arr[returned];
+    const WSAEVENT *e_arr = &proactor->server->e_arr[proactor->first];
+    int used = 0, slots = SLOT_FIRST + proactor->known, left_out = 0, index = proactor->first + returned;
+    char states[WINDOW_SLOTS + 1] = "", line[TRACE_LINE], name[48] = "send";
 
-    for (int slot = 0; slot < known; slot++) {
-        int index = proactor->first + slot, length;
-        char mark = slot == returned ? '>' : states[slot] == '1' ? '*' : ' ';
-        if (slot < SLOT_FIRST) {
-            length = snprintf(slot_text, sizeof slot_text, " [%d %s %c]", index, slot == SLOT_SEND ? "send" : "wake", mark);
-        } else {
-            length = snprintf(slot_text, sizeof slot_text, " [%d #%lu %c]", index, proactor->server->s_arr[index]->id, mark);
-        }
-        if (slot != returned && (shown >= SLOTS - (returned > slot) || used + length > COLUMNS - MORE)) continue;
-        strcpy(line + used, slot_text);
-        used += length;
-        shown++;
+    for (int slot = 0; slot < slots; slot++) {
+        bool signalled = WSAWaitForMultipleEvents(1, &e_arr[slot], FALSE, 0, FALSE) == WSA_WAIT_EVENT_0;
+        states[slot] = signalled ? '1' : '0';
+        if (slots > FEW && used > ROOM && slot != returned && ++left_out) continue;
+        if (slot == SLOT_WAKE) strcpy(name, "wake");
+        if (slot >= SLOT_FIRST) snprintf(name, sizeof name, "#%lu", s_arr[slot]->id);
+        used += snprintf(line + used, sizeof line - (size_t)used, "[%d %s %c] ", proactor->first + slot, name,
+                         slot == returned ? '>'
+                         : signalled      ? '*'
+                                          : ' ');
     }
-    if (shown < known) {
-        snprintf(line + used, sizeof line - (size_t)used, " and %d more", known - shown);
-    } else if (used < COLUMNS - 26) {
-        strcpy(line + used, "   * signalled, > returned");
-    }
-    trace(WINDOW_DRAWN, proactor, NULL, "%s", line);
-}
-
-void trace_wait(LPProactor proactor, int slot, DWORD result)
-{
-    const WSAEVENT *events = &proactor->server->e_arr[proactor->first];
-    LPSession session = slot < SLOT_FIRST ? NULL : proactor->server->s_arr[proactor->first + slot];
-    char states[WINDOW_SLOTS + 1] = "", named[48] = "the wake event: something is new";
-    int index = proactor->first + slot;
-
-    for (int i = 0; i < SLOT_FIRST + proactor->known; i++) { /* a wait of 0 ms asks, and changes nothing */
-        states[i] = WSAWaitForMultipleEvents(1, &events[i], FALSE, 0, FALSE) == WSA_WAIT_EVENT_0 ? '1' : '0';
-    }
-    if (slot == SLOT_SEND) strcpy(named, "the send event: a send is done");
-    if (session) snprintf(named, sizeof named, "so s_arr[%d]: #%lu", index, session->id);
+    strcpy(name, returned == SLOT_SEND ? "the send event: a send is done" : "the wake event: something is new");
+    if (session) snprintf(name, sizeof name, "so s_arr[%d]: #%lu", index, session->id);
     trace(WAIT_END, proactor, session, "-> WSA_WAIT_EVENT_0 + %lu: e_arr[%d], %s\tslot=%d\tevents:%s",
-          result - WSA_WAIT_EVENT_0, index, named, slot, states);
-    trace_window(proactor, slot, states);
+          result - WSA_WAIT_EVENT_0, index, name, returned, states);
+    if (left_out) snprintf(line + used, sizeof line - (size_t)used, "and %d more", left_out);
+    trace(WINDOW_DRAWN, proactor, NULL, "%s%s", line, slots < FEW ? "  * signalled, > returned" : "");
 }
 
 /* Returns false, having said why, when the file cannot be written. The threads write to it themselves, so it may not be
@@ -784,9 +736,11 @@ static bool trace_open(const Options *options)
     QueryPerformanceFrequency(&trace_frequency);
     QueryPerformanceCounter(&trace_start);
     trace_lines = options->trace;
-    trace_colored = screen && !getenv("NO_COLOR");
     if (options->trace_file && !trace_file_open(options->trace_file)) return false;
     if (trace_lines) console_put(STD_OUTPUT_HANDLE, 0, "       us thread      client what happens\n");
+    if (options->step) console_put(STD_OUTPUT_HANDLE, 0, "Enter: the next line; q and Enter: on without a stop\n");
+    if (options->step) CloseHandle((HANDLE)_beginthreadex(NULL, 0, enter_read, NULL, 0, NULL));
+    enter_ms = options->step ? INFINITE : (DWORD)options->slow;
     trace_on = trace_lines || trace_file;
     return true;
 }
@@ -795,10 +749,8 @@ static bool trace_open(const Options *options)
 static bool trace_close(void)
 {
     trace_on = false;
-    if (trace_file) {
-        trace_put("\n]\n");
-        trace_flush();
-    }
+    if (trace_file) trace_put("\n]\n");
+    if (trace_file) trace_flush();
     if (trace_file) CloseHandle(trace_file);
     trace_file = NULL;
     DeleteCriticalSection(&trace_cs);
@@ -829,7 +781,11 @@ static const struct Option {
       "of chat clients that do not send UTF-8 (default: this machine's OEM code page)" },
     { "--quiet", "", FLAG, FIELD(quiet), 0, 0, 0, "print only the first line, errors and the totals" },
     { "--trace", "", FLAG, FIELD(trace), 0, 0, 0, "print every step of the Overlapped I/O, as it happens" },
-    { "--trace-file", "F", TEXT, FIELD(trace_file), 0, 0, 0, "write the steps to F, for chrome://tracing or Perfetto" },
+    { "--step", "", FLAG, FIELD(step), 0, 0, 0, "--trace, and wait for Enter after each line" },
+    { "--slow", "MS", NUMBER, FIELD(slow), 1, MAX_SLOW_MS, 0,
+      "--trace, and wait so long after each line, %d to %d ms" },
+    { "--trace-file", "F", TEXT, FIELD(trace_file), 0, 0, 0,
+      "write the steps to F, for docs/replay.html, chrome://tracing or Perfetto" },
     { "--help", "", FLAG, FIELD(help), 0, 0, 0, "print this and end" },
     { "--version", "", FLAG, FIELD(version), 0, 0, 0, "print the version and end" },
 };
@@ -913,6 +869,8 @@ static void options_check(Options *options)
     CPINFO info;
 
     if (options->echo && options->chat) option_fail("--echo and --chat", NULL, "only one of them is possible");
+    if (options->step && options->slow) option_fail("--step and --slow", NULL, "only one of them is possible");
+    if (options->step || options->slow) options->trace = true;
     if (options->codepage && !options->chat) option_fail("--codepage", NULL, "goes with --chat only");
     if (options->codepage && page != CP_UTF8
         && (!IsValidCodePage(page) || !GetCPInfo(page, &info) || info.MaxCharSize > 2)) {
@@ -1051,7 +1009,7 @@ static SOCKET listen_open(const Options *options)
         log_error(WSAGetLastError(), "cannot make the listening socket");
         return sock;
     }
-    TRACE(STEP, NULL, NULL, "WSASocketW(%s, WSA_FLAG_OVERLAPPED) -> a socket for overlapped I/O",
+    TRACE(STEP, NULL, NULL, "WSASocketW(%s, WSA_FLAG_OVERLAPPED) -> listen_sock",
           addr.ss_family == AF_INET6 ? "AF_INET6" : "AF_INET");
     if (listen_options(sock, addr.ss_family == AF_INET6 && !options->bind) && listen_bind(sock, options, &addr))
         return sock;
@@ -1151,7 +1109,7 @@ static bool server_end(LPServer server)
     EnterCriticalSection(&server->cs);
     server->stopping = true;
     LeaveCriticalSection(&server->cs);
-    TRACE(STEP, NULL, NULL, "stopping: WSASetEvent(wake) for every proactor");
+    TRACE(STEP, NULL, NULL, "the server is stopping: no more clients, and all sessions are finished");
     proactor_wake_all(server, NULL);
     listen_close();
     for (int i = 0; i < server->windows; i++) proactor_join(&server->proactors[i]);
@@ -1440,4 +1398,42 @@ bool text_name(const char *text, WCHAR wide[NICK_CHARS + 1], char nick[NICK_BYTE
         if (!name_character(&wide[i], i == 0)) return false;
     }
     return units > 1 && WideCharToMultiByte(CP_UTF8, 0, wide, -1, nick, NICK_BYTES, NULL, NULL) > 0;
+}
+
+ULONG text_fit(const char *text, ULONG length, int columns)
+{
+    ULONG fits = 0, bytes;
+    unsigned long c;
+
+    while (fits < length) {
+        bytes = text_next(CP_UTF8, text + fits, length - fits, &c);
+        columns -= text_columns(c);
+        if (bytes == 0 || columns < 0) break;
+        fits += bytes;
+    }
+    return fits;
+}
+
+const char *text_preview(char text[PREVIEW_BYTES], const char *data, ULONG bytes)
+{
+    ULONG used = 0, length;
+    unsigned long c;
+
+    for (int columns = 0; bytes > 0 && columns < PREVIEW_COLUMNS && used < PREVIEW_BYTES - 8; bytes -= length) {
+        length = text_next(CP_UTF8, data, bytes, &c);
+        if (length == 0 || c == TEXT_INVALID || (text_steers(c) && c != '\r' && c != '\n')) {
+            text[used++] = '.';
+            if (length == 0) length = 1;
+        } else if (c == '\r' || c == '\n') {
+            text[used++] = '\\';
+            text[used++] = c == '\r' ? 'r' : 'n';
+        } else {
+            memcpy(text + used, data, length);
+            used += length;
+        }
+        columns += text_columns(c);
+        data += length;
+    }
+    strcpy(text + used, bytes ? "..." : "");
+    return text;
 }

@@ -202,6 +202,7 @@ typedef struct CONSOLE_SCREEN_BUFFER_INFO {
 } CONSOLE_SCREEN_BUFFER_INFO;
 
 HANDLE GetStdHandle(DWORD which);
+BOOL ReadFile(HANDLE file, void *bytes, DWORD count, DWORD *read, LPOVERLAPPED over);
 BOOL WriteFile(HANDLE file, const void *bytes, DWORD count, DWORD *written, LPOVERLAPPED over);
 BOOL SetConsoleTextAttribute(HANDLE console, WORD attributes);
 BOOL GetConsoleScreenBufferInfo(HANDLE console, CONSOLE_SCREEN_BUFFER_INFO *info);
