@@ -82,6 +82,7 @@ test: server.exe client.exe build/tests.exe build/demo.exe
 ifndef WINDOWS
 	@sh tests/scripts/need.sh telnet=telnet expect=expect plink=putty-tools busybox=busybox nc=netcat-openbsd
 	@sh tests/scripts/telnet.sh ./server.exe
+	@expect tests/scripts/step.exp ./server.exe
 endif
 	@$(RUN)$(call PATH_OF,build/tests.exe) server.exe $(ARGS)
 ifndef WINDOWS

@@ -294,16 +294,18 @@ bool console_interrupted(void)
     return InterlockedCompareExchange(&console_interrupts, 0, 0) != 0;
 }
 
-/* UTF-8 out, and no QuickEdit: a selection in the window would hold up the writer. */
-static void screen_prepare(void)
+/* UTF-8 out, and no QuickEdit: a selection in the window would hold up the writer. With --step Enter is not shown: no
+ * empty lines. */
+static void screen_prepare(bool step)
 {
     HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
+    DWORD off = ENABLE_QUICK_EDIT_MODE | (step ? ENABLE_ECHO_INPUT : 0);
     CONSOLE_SCREEN_BUFFER_INFO info;
 
     screen_codepage = GetConsoleOutputCP();
     SetConsoleOutputCP(CP_UTF8);
     if (GetConsoleMode(input, &screen_input_mode)) {
-        SetConsoleMode(input, (screen_input_mode & ~(DWORD)ENABLE_QUICK_EDIT_MODE) | ENABLE_EXTENDED_FLAGS);
+        SetConsoleMode(input, (screen_input_mode & ~off) | ENABLE_EXTENDED_FLAGS);
     } else {
         screen_input_mode = 0;
     }
@@ -319,7 +321,7 @@ static void screen_prepare(void)
 static bool console_open(const Options *options)
 {
     console_quiet = options->quiet || options->trace;
-    screen_prepare();
+    screen_prepare(options->step);
     writer = (HANDLE)_beginthreadex(NULL, 0, writer_run, NULL, 0, NULL);
     if (!writer) {
         log_error((int)GetLastError(), "no thread for the console");

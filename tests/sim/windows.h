@@ -171,6 +171,7 @@ static inline LONG InterlockedCompareExchange(volatile LONG *target, LONG value,
 
 #define ENABLE_PROCESSED_OUTPUT            0x0001u
 #define ENABLE_VIRTUAL_TERMINAL_PROCESSING 0x0004u
+#define ENABLE_ECHO_INPUT                  0x0004u
 #define ENABLE_QUICK_EDIT_MODE             0x0040u
 #define ENABLE_EXTENDED_FLAGS              0x0080u
 #define CP_UTF8                            65001u
