@@ -659,15 +659,19 @@ static void room_broadcast(LPSession author, bool talk, const char *format, ...)
 
     EnterCriticalSection(&server->cs);
     if (!room.closed) {
+        record.number = ++room.messages;
         if (talk) room.talk[room.talks++ % RECENT] = room.head;
         at = room.log + room.head % LOG_BYTES;
         memcpy(at, &record, sizeof record);
         memcpy(at + sizeof record, text, record.length);
         room.head += sizeof record + record.length;
+        TRACE(SAID, author->proactor, author, "message %lu is in the room's log\tmessage=%lu", record.number,
+              record.number);
     }
     cost = (ULONG)sizeof record + record.length;
     if (cost > member->paid) pace_charge(member, cost - member->paid);
     LeaveCriticalSection(&server->cs);
+    if (trace_on) trace_pause();
     proactor_wake_all(server, author->proactor);
 }
 
@@ -728,8 +732,9 @@ static unsigned long long news_behind(LPSession session)
 }
 
 /* Copies the messages behind the member's cursor to `buf` as far as they fit, and moves the cursor: without its own,
- * and of what was before it came, only the talk. cs is held. */
-static ULONG news_copy(Member *member, unsigned long reader, char *buf, ULONG size)
+ * and of what was before it came, only the talk. Returns the bytes, and the numbers of the first and the last message.
+ * cs is held. */
+static ULONG news_copy(Member *member, unsigned long reader, char *buf, ULONG size, unsigned long numbers[2])
 {
     unsigned long long end = member->until ? member->until : room.head;
     ULONG used = 0;
@@ -742,6 +747,8 @@ static ULONG news_copy(Member *member, unsigned long reader, char *buf, ULONG si
         if (record.author != reader && (record.talk || member->cursor >= member->joined)) {
             if (record.length > size - used) break;
             memcpy(buf + used, at + sizeof record, record.length);
+            if (used == 0) numbers[0] = record.number;
+            numbers[1] = record.number;
             used += record.length;
         }
         member->cursor += sizeof record + record.length;
@@ -765,11 +772,18 @@ static ULONG news_take(LPSession session, unsigned long long behind)
 {
     Member *member = member_of(session);
     ULONG wanted = behind < (ULONG)SBUF_MAX ? (ULONG)behind : (ULONG)SBUF_MAX, used = 0;
+    unsigned long numbers[2] = { 0, 0 };
 
     if (!buffer_fit(session, &session->sbuf, &session->ssize, SBUF_KEPT, wanted)) return 0;
     EnterCriticalSection(&session->server->cs);
-    if (room.head - member->cursor <= LOG_BYTES) used = news_copy(member, session->id, session->sbuf, session->ssize);
+    if (room.head - member->cursor <= LOG_BYTES) {
+        used = news_copy(member, session->id, session->sbuf, session->ssize, numbers);
+    }
     LeaveCriticalSection(&session->server->cs);
+    if (used) {
+        TRACE(TAKEN, session->proactor, session, "takes the room's log up to message %lu\tfirst=%lu\tlast=%lu",
+              numbers[1], numbers[0], numbers[1]);
+    }
     return text_encode(member->page, session->sbuf, used);
 }
 

@@ -328,6 +328,7 @@ typedef struct Record {
     ULONG length;         /* of the text behind it */
     ULONG talk;           /* 1: somebody said it; 0: a notice */
     unsigned long author; /* a session's id; it is not shown its own messages */
+    unsigned long number; /* counts from 1; for the trace */
 } Record;
 
 /* All of it is guarded by cs. */
@@ -336,7 +337,7 @@ typedef struct Room {
                                         log[n % LOG_BYTES], and a record that begins before the end lies in one piece */
     unsigned long long head;                           /* where the next record goes */
     unsigned long long talk[RECENT];                   /* where the last lines of talk are */
-    unsigned long talks;
+    unsigned long talks, messages;
     bool closed; /* the server is stopping: nothing is said any more */
     Member *members;
     int here;
@@ -553,8 +554,8 @@ extern bool trace_on;
 /* Tells one step: with --trace as a line on stdout, unless `format` is NULL; with --trace-file as an event of the file.
  * Behind the line the format may have fields for the file alone: "line\tslot=%d\tfrom:%s" ("=" a number, ":" text; a
  * preview comes last, and is shown behind the line). `proactor` is the calling thread, NULL for Main; `session` may be
- * NULL. Any thread. With --step or --slow it waits, except for SESSION_IN, _MOVED and _OUT: these are told while cs is
- * held, all others while it is not. */
+ * NULL. Any thread. With --step or --slow it waits, except for SESSION_IN, _MOVED, _OUT and SAID: these are told while
+ * cs is held, all others while it is not. */
 void trace(TraceStep step, LPProactor proactor, LPSession session, const char *format, ...);
 
 /* Waits as trace() does, for the line that was told while cs was held. Any thread, cs not held. */

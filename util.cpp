@@ -615,7 +615,7 @@ static void trace_line(TraceStep step, unsigned long long now, int thread, unsig
 /* What is told while cs is held waits for nothing: neither for Enter nor for the disk. */
 void trace(TraceStep step, LPProactor proactor, LPSession session, const char *format, ...)
 {
-    bool in_cs = step == SESSION_IN || step == SESSION_MOVED || step == SESSION_OUT;
+    bool in_cs = step == SESSION_IN || step == SESSION_MOVED || step == SESSION_OUT || step == SAID;
     bool waits = format && enter_ms && !in_cs;
     unsigned long id = session ? session->id : 0;
     int thread = proactor ? proactor->number : 0;
