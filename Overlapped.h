@@ -270,8 +270,6 @@ enum {
 enum {
     SE = 240,
     AYT = 246,
-    EC = 247,
-    EL = 248,
     SB = 250,
     WILL = 251,
     WONT = 252,
@@ -463,9 +461,6 @@ enum { TEXT_INVALID = 0x110000 }; /* no character */
  * TEXT_INVALID one byte that is none. 0: the character is well so far, but cut off. */
 ULONG text_next(UINT page, const char *text, ULONG length, unsigned long *character);
 
-/* Writes the character as UTF-8, up to four bytes, and returns how many. */
-ULONG text_put(char *text, unsigned long character);
-
 /* The most bytes that one of its characters has, 1 for no text or ASCII; 0: it is not well-formed UTF-8. */
 int text_utf8(const char *text, ULONG length);
 
@@ -487,8 +482,13 @@ ULONG text_encode(UINT page, char *text, ULONG length);
 /* True for controls, line separators and what turns text around: they would steer a terminal. */
 bool text_steers(unsigned long character);
 
-/* Columns that the character takes on a terminal: 0, 1, or 2 for Hangul, Chinese, kana, full-width and emoji. */
-int text_columns(unsigned long character);
+/* Columns that a character of so many bytes takes on a terminal: 0, 1, or 2 for Hangul, Chinese, kana, full-width and
+ * emoji. */
+ULONG text_columns(UINT page, unsigned long character, ULONG bytes);
+
+/* Where the last character of the text begins that has a place on the screen: marks and what is not seen belong to the
+ * one before them. And its columns; 0 for one that is cut off, and so not shown yet. */
+ULONG text_last(UINT page, const char *text, ULONG length, ULONG *columns);
 
 /* True if something of the UTF-8 text can be seen. */
 bool text_visible(const char *text);
@@ -554,8 +554,8 @@ extern bool trace_on;
 /* Tells one step: with --trace as a line on stdout, unless `format` is NULL; with --trace-file as an event of the file.
  * Behind the line the format may have fields for the file alone: "line\tslot=%d\tfrom:%s" ("=" a number, ":" text; a
  * preview comes last, and is shown behind the line). `proactor` is the calling thread, NULL for Main; `session` may be
- * NULL. Any thread. With --step or --slow it waits, except for SESSION_IN, _MOVED, _OUT and SAID: these are told while
- * cs is held, all others while it is not. */
+ * NULL. Any thread. With --step or --slow it waits, except for SESSION_IN, _MOVED, _OUT, SAID and TAKEN: these are told
+ * while cs is held, all others while it is not. */
 void trace(TraceStep step, LPProactor proactor, LPSession session, const char *format, ...);
 
 /* Waits as trace() does, for the line that was told while cs was held. Any thread, cs not held. */

@@ -413,11 +413,13 @@ void address_text(const SOCKADDR_STORAGE *addr, char *text, size_t size)
 bool address_same(const SOCKADDR_STORAGE *a, const SOCKADDR_STORAGE *b)
 {
     const IN6_ADDR *a6 = &((const SOCKADDR_IN6 *)a)->sin6_addr, *b6 = &((const SOCKADDR_IN6 *)b)->sin6_addr;
+    bool whole;
 
     if (a->ss_family == AF_INET) {
         return memcmp(&((const SOCKADDR_IN *)a)->sin_addr, &((const SOCKADDR_IN *)b)->sin_addr, sizeof(IN_ADDR)) == 0;
     }
-    return memcmp(a6, b6, IN6_IS_ADDR_V4MAPPED(a6) || IN6_IS_ADDR_LINKLOCAL(a6) ? sizeof *a6 : 8) == 0;
+    whole = IN6_IS_ADDR_V4MAPPED(a6) || IN6_IS_ADDR_V4MAPPED(b6) || IN6_IS_ADDR_LINKLOCAL(a6);
+    return memcmp(a6, b6, whole ? sizeof *a6 : 8) == 0;
 }
 
 /* Fills `addr` with the numeric address `text`. Returns false when it is none. */
@@ -615,7 +617,7 @@ static void trace_line(TraceStep step, unsigned long long now, int thread, unsig
 /* What is told while cs is held waits for nothing: neither for Enter nor for the disk. */
 void trace(TraceStep step, LPProactor proactor, LPSession session, const char *format, ...)
 {
-    bool in_cs = step == SESSION_IN || step == SESSION_MOVED || step == SESSION_OUT || step == SAID;
+    bool in_cs = step == SESSION_IN || step == SESSION_MOVED || step == SESSION_OUT || step == SAID || step == TAKEN;
     bool waits = format && enter_ms && !in_cs;
     unsigned long id = session ? session->id : 0;
     int thread = proactor ? proactor->number : 0;
@@ -773,14 +775,15 @@ static const struct Option {
 } option_table[] = {
     { "--echo", "", FLAG, FIELD(echo), 0, 0, 0, "send back what comes (the default)" },
     { "--chat", "", FLAG, FIELD(chat), 0, 0, 0, "one room: every line goes to everyone else" },
-    { "--port", "N", NUMBER, FIELD(port), 0, 65535, DEFAULT_PORT, "port N, %d to %d (default %d; 0: a free one)" },
+    { "--codepage", "N", NUMBER, FIELD(codepage), 1, 65535, 0,
+      "of chat clients that do not speak UTF-8 (default: this machine's OEM code page)" },
+    { "--port", "N", NUMBER, FIELD(port), 0, 65535, DEFAULT_PORT,
+      "listen on port N, %d to %d (default %d; 0: a free one)" },
     { "--bind", "ADDR", ADDRESS, FIELD(bind), 0, 0, 0, "listen on this IPv4 or IPv6 address only (default: on all)" },
     { "--max-clients", "N", NUMBER, FIELD(max_clients), 1, MAX_CLIENTS, DEFAULT_CLIENTS,
       "serve at most N clients, %d to %d (default %d)" },
     { "--max-per-ip", "N", NUMBER, FIELD(max_per_ip), 1, MAX_CLIENTS, 0,
       "at most N of them from one address (default: no such limit)" },
-    { "--codepage", "N", NUMBER, FIELD(codepage), 1, 65535, 0,
-      "of chat clients that do not send UTF-8 (default: this machine's OEM code page)" },
     { "--quiet", "", FLAG, FIELD(quiet), 0, 0, 0, "print only the first line, errors and the totals" },
     { "--trace", "", FLAG, FIELD(trace), 0, 0, 0, "print every step of the Overlapped I/O, as it happens" },
     { "--step", "", FLAG, FIELD(step), 0, 0, 0, "--trace, and wait for Enter after each line" },
@@ -1021,21 +1024,7 @@ static SOCKET listen_open(const Options *options)
 
 /* ---- the first lines: what to type, here and on other machines ---- */
 
-/* False for an address that is of no use to others. */
-static bool announce_host(const struct sockaddr *addr, int length, int port)
-{
-    char text[INET6_ADDRSTRLEN], line[2 * ADDRESS_BYTES];
-    SOCKADDR_STORAGE host;
-
-    memcpy(&host, addr, (size_t)length);
-    if (address_is_any(&host) || address_is_local(&host)) return false;
-    address_host_text(&host, text);
-    snprintf(line, sizeof line, "from another machine: client.exe %s %d\n", text, port);
-    console_put(STD_OUTPUT_HANDLE, 0, line);
-    return true;
-}
-
-/* This machine's own addresses. Windows tells them from its tables ("SIO_ADDRESS_LIST_QUERY control code"), while
+/* Names this machine's addresses. Windows tells them from its tables ("SIO_ADDRESS_LIST_QUERY control code"), while
  * getaddrinfo() of its name might wait for a name server. */
 static void announce_hosts(int family, int port)
 {
@@ -1043,17 +1032,22 @@ static void announce_hosts(int family, int port)
         SOCKET_ADDRESS_LIST list;
         char bytes[4096];
     } answer;
+    char text[INET6_ADDRSTRLEN], line[2 * ADDRESS_BYTES];
     SOCKET sock = socket(family, SOCK_DGRAM, 0);
+    SOCKADDR_STORAGE host;
     DWORD bytes;
-    int shown = 0;
 
     if (sock == INVALID_SOCKET) return;
     answer.list.iAddressCount = 0;
     WSAIoctl(sock, SIO_ADDRESS_LIST_QUERY, NULL, 0, &answer, sizeof answer, &bytes, NULL, NULL);
-    for (int i = 0; i < answer.list.iAddressCount && shown < HOSTS; i++) {
-        const SOCKET_ADDRESS *one = &answer.list.Address[i];
-        if (one->lpSockaddr->sa_family != family) continue;
-        if (announce_host(one->lpSockaddr, one->iSockaddrLength, port)) shown++;
+    for (int i = 0, shown = 0; i < answer.list.iAddressCount && shown < HOSTS; i++) {
+        const SOCKET_ADDRESS *found = answer.list.Address + i;
+        memcpy(&host, found->lpSockaddr, (size_t)found->iSockaddrLength);
+        if (host.ss_family != family || address_is_any(&host) || address_is_local(&host)) continue;
+        address_host_text(&host, text);
+        snprintf(line, sizeof line, "from another machine: client.exe %s %d\n", text, port);
+        console_put(STD_OUTPUT_HANDLE, 0, line);
+        shown++;
     }
     closesocket(sock);
 }
@@ -1075,8 +1069,7 @@ static void server_announce(LPServer server)
     if (!bound || address_is_any(&addr)) host = "localhost";
     snprintf(line, sizeof line, "try: client.exe %s %d  or  telnet %s %d\n", host, port, host, port);
     console_put(STD_OUTPUT_HANDLE, 0, line);
-    announce_host((const struct sockaddr *)&addr, sizeof addr, port);
-    if (!address_is_any(&addr)) return;
+    if (host == bound) return; /* the one address that others can use too, or none */
     if (!bound || addr.ss_family == AF_INET) announce_hosts(AF_INET, port);
     if (addr.ss_family == AF_INET6) announce_hosts(AF_INET6, port);
 }
@@ -1221,12 +1214,13 @@ ULONG text_next(UINT page, const char *text, ULONG length, unsigned long *charac
     if (page == CP_UTF8) return utf8_next(text, length, character);
     if (two && length < 2) return 0;
     units = MultiByteToWideChar(page, MB_ERR_INVALID_CHARS, text, two ? 2 : 1, wide, 2);
-    *character = units == 1 ? wide[0] : TEXT_INVALID;
+    *character = units == 1 ? wide[0] : (unsigned long)TEXT_INVALID;
     if (units == 1 && wide[0] >= 0xD800 && wide[0] <= 0xDFFF) *character = TEXT_INVALID;
     return *character == TEXT_INVALID ? 1 : two ? 2 : 1;
 }
 
-ULONG text_put(char *text, unsigned long character)
+/* Writes the character as UTF-8 and returns its bytes. */
+static ULONG utf8_put(char *text, unsigned long character)
 {
     ULONG bytes = character < 0x80 ? 1 : character < 0x800 ? 2 : character < 0x10000 ? 3 : 4;
 
@@ -1271,7 +1265,7 @@ bool text_decode(UINT page, const char *bytes, ULONG length, char *text)
             character = 0xFFFD;
             valid = false;
         }
-        if (!text_steers(character)) text += text_put(text, character);
+        if (!text_steers(character)) text += utf8_put(text, character);
     }
     *text = '\0';
     return valid;
@@ -1353,11 +1347,30 @@ static const Range blank[] = { { 0x20, 0x20 },     { 0xA0, 0xA0 },     { 0x115F,
                                { 0x2000, 0x200A }, { 0x202F, 0x202F }, { 0x205F, 0x205F }, { 0x2800, 0x2800 },
                                { 0x3000, 0x3000 }, { 0x3164, 0x3164 }, { 0xFFA0, 0xFFA0 } };
 
-int text_columns(unsigned long character)
+/* A code page of East Asia is shown with as many columns as it has bytes. */
+ULONG text_columns(UINT page, unsigned long character, ULONG bytes)
 {
-    if (character < 0x300 && character != 0xAD) return 1;
-    if (text_among(character, narrow, sizeof narrow / sizeof *narrow)) return 0;
+    if (page != CP_UTF8) return bytes;
+    if (text_steers(character) || text_among(character, narrow, sizeof narrow / sizeof *narrow)) return 0;
     return text_among(character, wide_ones, sizeof wide_ones / sizeof *wide_ones) ? 2 : 1;
+}
+
+/* Looked for from the beginning: the second byte of a character may look like the first of one. */
+ULONG text_last(UINT page, const char *text, ULONG length, ULONG *columns)
+{
+    ULONG last = 0, bytes, width;
+    unsigned long character;
+
+    *columns = 0;
+    for (ULONG at = 0; at < length; at += bytes) {
+        bytes = text_next(page, text + at, length - at, &character);
+        width = bytes ? text_columns(page, character, bytes) : 0;
+        if (bytes && width == 0) continue;
+        last = at;
+        *columns = width;
+        if (bytes == 0) break;
+    }
+    return last;
 }
 
 bool text_visible(const char *text)
@@ -1367,7 +1380,7 @@ bool text_visible(const char *text)
     for (ULONG length = (ULONG)strlen(text), bytes; length > 0; text += bytes, length -= bytes) {
         bytes = utf8_next(text, length, &c);
         if (bytes == 0) return false;
-        if (!text_steers(c) && text_columns(c) > 0 && !text_among(c, blank, sizeof blank / sizeof *blank)) return true;
+        if (text_columns(CP_UTF8, c, bytes) > 0 && !text_among(c, blank, sizeof blank / sizeof *blank)) return true;
     }
     return false;
 }
@@ -1381,7 +1394,7 @@ static bool name_character(const WCHAR *at, bool first)
 
     if (*at == '-' || *at == '_' || *at == '.') return true;
     if (!GetStringTypeW(CT_CTYPE1, at, 1, &type1) || !GetStringTypeW(CT_CTYPE3, at, 1, &type3)) return false;
-    if ((type1 & (C1_ALPHA | C1_DIGIT)) && text_columns(*at) > 0
+    if ((type1 & (C1_ALPHA | C1_DIGIT)) && text_columns(CP_UTF8, *at, 0) > 0
         && !text_among(*at, blank, sizeof blank / sizeof *blank)) {
         return true;
     }
@@ -1409,7 +1422,7 @@ ULONG text_fit(const char *text, ULONG length, int columns)
 
     while (fits < length) {
         bytes = text_next(CP_UTF8, text + fits, length - fits, &c);
-        columns -= text_columns(c);
+        columns -= (int)text_columns(CP_UTF8, c, bytes);
         if (bytes == 0 || columns < 0) break;
         fits += bytes;
     }
@@ -1433,7 +1446,7 @@ const char *text_preview(char text[PREVIEW_BYTES], const char *data, ULONG bytes
             memcpy(text + used, data, length);
             used += length;
         }
-        columns += text_columns(c);
+        columns += (int)text_columns(CP_UTF8, c, length);
         data += length;
     }
     strcpy(text + used, bytes ? "..." : "");

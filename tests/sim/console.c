@@ -157,7 +157,7 @@ BOOL WriteFile(HANDLE file, const void *bytes, DWORD count, DWORD *written, LPOV
 
 bool console_lines_lost(void)
 {
-    return lines_lost;
+    return lines_lost || strstr(console_out.bytes, " not shown: the console is too slow\n");
 }
 
 bool console_announced(void)

@@ -359,6 +359,76 @@ TEST(cli_bind_any_ipv6)
     CHECK_EQ(server_stop(server), 0);
 }
 
+/* ---- --max-per-ip ---- */
+
+/* Connects to an address of this machine, and so from it. Served, or turned away? */
+static bool gets_in(Server *server, const char *address)
+{
+    Client *client = client_connect_to(address, server_port(server));
+    char line[64];
+
+    if (!client_send(client, "in\n", 3) || !client_line(client, line, sizeof line)) return false;
+    return strcmp(line, "in") == 0;
+}
+
+TEST(cli_max_per_ip)
+{
+    Server *server = server_start("--echo --max-per-ip 2");
+    Client *client;
+    char line[64];
+
+    CHECK(gets_in(server, "127.0.0.1"));
+    CHECK(gets_in(server, "127.0.0.1"));
+    client = client_connect_to("127.0.0.1", server_port(server));
+    CHECK(client_line(client, line, sizeof line));
+    CHECK_STR(line, "your address is full: 2 clients at most");
+    CHECK(client_at_eof(client));
+    if (have_ipv6()) { /* another address, though it begins with as many zeros as ::ffff:127.0.0.1 */
+        CHECK(gets_in(server, "::1"));
+        CHECK(gets_in(server, "::1"));
+        CHECK(!gets_in(server, "::1"));
+    }
+    CHECK_EQ(server_stop(server), 0);
+}
+
+/* Finds two IPv6 addresses of this machine in one network of 64 bits. */
+static bool find_neighbours(char first[64], char second[64])
+{
+    static char tables[32 * 1024];
+    static SOCKADDR_IN6 seen[32];
+    ULONG size = sizeof tables;
+    int count = 0;
+    const IP_ADAPTER_ADDRESSES *adapter = (const IP_ADAPTER_ADDRESSES *)(void *)tables;
+
+    if (GetAdaptersAddresses(AF_UNSPEC, 0, NULL, (IP_ADAPTER_ADDRESSES *)(void *)tables, &size) != 0) return false;
+    for (; adapter; adapter = adapter->Next) {
+        for (const IP_ADAPTER_UNICAST_ADDRESS *one = adapter->FirstUnicastAddress; one; one = one->Next) {
+            const SOCKADDR_IN6 *addr = (const SOCKADDR_IN6 *)(const void *)one->Address.lpSockaddr;
+            if (addr->sin6_family != AF_INET6 || IN6_IS_ADDR_LINKLOCAL(&addr->sin6_addr) || count == 32) continue;
+            for (int i = 0; i < count; i++) {
+                if (memcmp(&seen[i].sin6_addr, &addr->sin6_addr, 8) != 0) continue;
+                inet_ntop(AF_INET6, &seen[i].sin6_addr, first, 64);
+                return inet_ntop(AF_INET6, &addr->sin6_addr, second, 64) != NULL;
+            }
+            seen[count++] = *addr;
+        }
+    }
+    return false;
+}
+
+TEST(cli_max_per_ip_network)
+{
+    char first[64], second[64];
+    Server *server;
+
+    SKIP_IF(!find_neighbours(first, second), "this machine has no two addresses in one network of 64 bits");
+    server = server_start("--echo --max-per-ip 1");
+    CHECK(gets_in(server, first));
+    CHECK(!gets_in(server, second));
+    CHECK(gets_in(server, "::1"));
+    CHECK_EQ(server_stop(server), 0);
+}
+
 /* ---- the console ---- */
 
 /* "HH:MM:SS #" and the rest as given, with the client's port put in. */

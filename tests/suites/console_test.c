@@ -274,29 +274,33 @@ TEST(console_restored_second_ctrl_c)
     check_restored("--echo --port 0 --trace", true);
 }
 
-/* Lines in colour are written all the time when the second Ctrl+C comes. */
+/* Lines in colour are written all the time when the second Ctrl+C comes: more than the console can show. */
+static void check_restored_in_colour(void)
+{
+    Screen *screen = screen_start("--echo --port 0 --trace");
+    int port = screen_port(screen);
+    Noise noise;
+
+    noise_start(&noise, 1);
+    CHECK_LE(100000, client_stuff(client_connect_to("127.0.0.1", port), &noise, 500));
+    busy_until = now_ms() + PATIENCE_MS;
+    for (int i = 0; i < BUSY / 4; i++) {
+        busy[i] = client_connect_to("127.0.0.1", port);
+        CHECK(busy[i] && worker_start(busy_run, &busy[i]));
+    }
+    Sleep(1000);
+    CHECK(screen_ctrl_c(screen));
+    CHECK(screen_ctrl_c(screen));
+    CHECK(screen_wait(screen, STOP_MS) != -1);
+    CHECK_STR(screen_state(screen), BEFORE);
+    screen_end(screen);
+    CHECK(workers_join(PATIENCE_MS));
+    clients_close();
+}
+
 TEST(console_restored_in_colour)
 {
-    for (DWORD i = 0; i < 3; i++) {
-        Screen *screen = screen_start("--echo --port 0 --trace");
-        int port = screen_port(screen);
-        Client *deaf = client_connect_to("127.0.0.1", port);
-        Noise noise;
-        noise_start(&noise, 1);
-        CHECK_LE(100000, client_stuff(deaf, &noise, 500));
-        memset(&asker, 0, sizeof asker);
-        asker.client = client_connect_to("127.0.0.1", port);
-        CHECK(asker.client && worker_start(asker_run, &asker));
-        Sleep(300);
-        CHECK(screen_ctrl_c(screen));
-        Sleep(100 * i);
-        CHECK(screen_ctrl_c(screen));
-        CHECK(screen_wait(screen, STOP_MS) != -1);
-        CHECK_STR(screen_state(screen), BEFORE);
-        screen_end(screen);
-        clients_close();
-        CHECK(workers_join(PATIENCE_MS));
-    }
+    for (int i = 0; i < 3 && !test_has_failed(); i++) check_restored_in_colour();
 }
 
 static void check_failed_start(const char *options, const char *why)
