@@ -320,7 +320,7 @@ typedef struct Output {
 extern Output console_out, console_err;
 
 void console_init(void);
-bool console_lines_lost(void); /* printing failed */
+bool console_lines_lost(void); /* printing failed, or the console was too slow */
 bool console_announced(void);  /* the first line is out */
 bool console_handler_known(void);
 void console_interrupt(DWORD type); /* Ctrl+C */
