@@ -143,6 +143,7 @@ typedef struct Thread {
     int last_error;
     bool writing;             /* in WriteFile on the console */
     int cs_held, output_held; /* critical sections, and those of them that guard output */
+    int slim_held;            /* of cs_held, slim locks */
     int idle_waits;           /* waits in a row that returned at once, with nothing done in between */
 } Thread;
 
