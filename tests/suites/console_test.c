@@ -139,7 +139,7 @@ static long log_lines(const char *from, const char *to)
 {
     long count = 0;
 
-    for (const char *at = strchr(from, '#'); at && at < to; at = strchr(at + 1, '#')) count++;
+    for (const char *at = from ? strchr(from, '#') : NULL; at && at < to; at = strchr(at + 1, '#')) count++;
     return count;
 }
 
