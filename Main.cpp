@@ -11,8 +11,7 @@
 /* Out of handles or buffers is said once and waited out: clients that leave give them back. */
 static void accept_failed(int error, int *last_error)
 {
-    if (error == WSAECONNRESET) return; /* that client is gone again, the next may be here already */
-    if (error == WSAENOTCONN) return;   /* the same, as Wine puts it */
+    if (error == WSAECONNRESET || error == WSAENOTCONN) return; /* that client is gone again; the latter from Wine */
     if (error != *last_error) log_error(error, "accept failed, trying again");
     *last_error = error;
     Sleep(ACCEPT_PAUSE_MS);
@@ -41,10 +40,7 @@ static void accept_clients(LPServer server)
         TRACE(WAIT_BEGIN, NULL, NULL, "accept() ...");
         sock = accept(server->listen_sock, (struct sockaddr *)&caddr, &length);
         error = sock == INVALID_SOCKET ? WSAGetLastError() : 0;
-        TRACE(WAIT_END, NULL, NULL,
-              !error                  ? "-> a client's socket"
-              : console_interrupted() ? "-> INVALID_SOCKET: the listening socket was closed"
-                                      : "-> INVALID_SOCKET");
+        TRACE(WAIT_END, NULL, NULL, error ? "-> INVALID_SOCKET (%d)" : "-> a client's socket", error);
         if (!error) {
             last_error = 0;
             accept_client(server, sock, &caddr);
@@ -115,8 +111,7 @@ static void full_opened(LPSession session)
 
 static void full_received(LPSession session, ULONG bytes)
 {
-    (void)session;
-    (void)bytes;
+    (void)session, (void)bytes;
 }
 
 const Handler full_handler = { "full", full_opened, full_received, nothing_to_do, nothing_to_do, nothing_to_do };
@@ -126,8 +121,7 @@ const Handler full_handler = { "full", full_opened, full_received, nothing_to_do
  * A message is written once, however many read it. A session that has nothing on the way to its client takes all that
  * is new behind its cursor into one WSASend. Nobody waits for a slow reader: when the log laps its cursor, it is cut
  * off. Authors are paced instead: time is cut into ticks, a tick does not end before every Proactor has had nothing
- * left to do, and all who talk get the same share of a tick. Inside, text is UTF-8, without anything that steers a
- * terminal.
+ * left to do, and all who talk get the same share of a tick. Inside, text is UTF-8 that cannot steer a terminal.
  *
  * The sections stand in the order in which a line travels: bytes, line, command or message, room, news, send. */
 
@@ -593,17 +587,20 @@ static void room_broadcast(LPSession author, bool talk, const char *format, ...)
 
     EnterCriticalSection(&author->server->cs);
     if (!room.closed) {
+        record.number = ++room.messages;
         if (talk) room.talk[room.talks++ % RECENT] = room.head;
         at = room.log + room.head % LOG_BYTES;
         memcpy(at, &record, sizeof record);
         memcpy(at + sizeof record, text, record.length);
         room.head += sizeof record + record.length;
+        TRACE(SAID, author->proactor, author, "message %lu is in the log\tmessage=%lu", record.number, record.number);
     }
     cost = (long long)sizeof record + record.length - member->paid;
     if (cost < 0) cost = 0;
     member->allowance -= cost;
     room.tokens -= cost;
     LeaveCriticalSection(&author->server->cs);
+    if (trace_on) trace_pause();
     proactor_wake_all(author->server, author->proactor);
 }
 
@@ -662,8 +659,9 @@ static unsigned long long news_behind(LPSession session)
 
 /* Copies the messages behind the member's cursor to `buf` as far as they fit, and moves the cursor: without its own,
  * and of what was before it came, only the talk. cs is held. */
-static ULONG news_copy(Member *member, unsigned long reader, char *buf, ULONG size)
+static ULONG news_copy(LPSession session, char *buf, ULONG size)
 {
+    Member *member = member_of(session);
     unsigned long long end = member->until ? member->until : room.head;
     ULONG used = 0;
 
@@ -672,10 +670,11 @@ static ULONG news_copy(Member *member, unsigned long reader, char *buf, ULONG si
         Record record;
 
         memcpy(&record, at, sizeof record);
-        if (record.author != reader && (record.talk || member->cursor >= member->joined)) {
+        if (record.author != session->id && (record.talk || member->cursor >= member->joined)) {
             if (record.length > size - used) break;
             memcpy(buf + used, at + sizeof record, record.length);
             used += record.length;
+            TRACE(TAKEN, session->proactor, session, "takes message %lu\tmessage=%lu", record.number, record.number);
         }
         member->cursor += sizeof record + record.length;
     }
@@ -702,8 +701,9 @@ static ULONG news_take(LPSession session, unsigned long long behind)
     if (wanted == 0 && session->ssize > SBUF_KEPT) buffer_resize(&session->sbuf, &session->ssize, SBUF_KEPT);
     if (wanted == 0 || !buffer_fit(session, &session->sbuf, &session->ssize, SBUF_KEPT, wanted)) return 0;
     EnterCriticalSection(&session->server->cs);
-    if (room.head - member->cursor <= LOG_BYTES) used = news_copy(member, session->id, session->sbuf, session->ssize);
+    if (room.head - member->cursor <= LOG_BYTES) used = news_copy(session, session->sbuf, session->ssize);
     LeaveCriticalSection(&session->server->cs);
+    if (trace_on && used) trace_pause();
     return text_encode(member->page, session->sbuf, used);
 }
 

@@ -82,6 +82,7 @@ test: server.exe client.exe build/tests.exe build/demo.exe
 ifndef WINDOWS
 	@sh tests/scripts/need.sh telnet=telnet expect=expect plink=putty-tools busybox=busybox nc=netcat-openbsd
 	@sh tests/scripts/telnet.sh ./server.exe
+	@expect tests/scripts/step.exp ./server.exe
 endif
 	@$(RUN)$(call PATH_OF,build/tests.exe) server.exe $(ARGS)
 ifndef WINDOWS
@@ -106,11 +107,11 @@ demo: server.exe build/demo.exe
 # ---- docs/replay.html ----
 
 ifndef WINDOWS
-page-check:
+page-check: server.exe
 	@sh tests/scripts/need.sh node=nodejs npm=npm chromium=chromium
 	@sh tests/page/check.sh $(ARGS)
-page-lessons: # ARGS="echo=TRACE.json chat=TRACE.json": recorded ones; of the others the model of the server makes one
-	@node tests/page/lessons.js $(ARGS)
+page-lessons: server.exe
+	@node tests/page/lessons.js
 endif
 
 # ---- longer runs: speed, faults, hours ----

@@ -290,7 +290,7 @@ static void arguments_draw(void)
         argument("--codepage");
         argument("949");
     }
-    if (plan.trace && chance(500)) argument("--trace");
+    if (plan.trace && chance(500)) argument(chance(300) ? "--step" : "--trace");
     if (plan.trace) {
         argument("--trace-file");
         argument("/dev/null");

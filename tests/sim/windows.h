@@ -168,6 +168,7 @@ static inline LONG InterlockedCompareExchange(volatile LONG *target, LONG value,
 
 #define ENABLE_PROCESSED_OUTPUT            0x0001u
 #define ENABLE_VIRTUAL_TERMINAL_PROCESSING 0x0004u
+#define ENABLE_ECHO_INPUT                  0x0004u
 #define ENABLE_QUICK_EDIT_MODE             0x0040u
 #define ENABLE_EXTENDED_FLAGS              0x0080u
 #define CP_UTF8                            65001u
@@ -199,6 +200,7 @@ typedef struct CONSOLE_SCREEN_BUFFER_INFO {
 } CONSOLE_SCREEN_BUFFER_INFO;
 
 HANDLE GetStdHandle(DWORD which);
+BOOL ReadFile(HANDLE file, void *bytes, DWORD count, DWORD *read, LPOVERLAPPED over);
 BOOL WriteFile(HANDLE file, const void *bytes, DWORD count, DWORD *written, LPOVERLAPPED over);
 BOOL SetConsoleTextAttribute(HANDLE console, WORD attributes);
 BOOL GetConsoleScreenBufferInfo(HANDLE console, CONSOLE_SCREEN_BUFFER_INFO *info);

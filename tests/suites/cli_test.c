@@ -70,6 +70,11 @@ static const BadLine bad_lines[] = {
     { "--chat --codepage 65536", "--codepage 65536: not a number from 1 to 65535" },
     { "--chat --codepage", "--codepage: its value is missing" },
     { "--trace-file", "--trace-file: its value is missing" },
+    { "--step --step", "--step: given already" },
+    { "--slow", "--slow: its value is missing" },
+    { "--slow 0", "--slow 0: not a number from 1 to 60000" },
+    { "--slow fast", "--slow fast: not a number from 1 to 60000" },
+    { "--step --slow 5", "--step and --slow: only one of them is possible" },
     { "--port +80", "--port +80: not a number" },
     { "--port \" 80\"", "--port  80: not a number" },
     { "--bind fe80::1", "--bind fe80::1: link-local" },
@@ -108,9 +113,9 @@ TEST(cli_bad_options)
 
 TEST(cli_help_and_version)
 {
-    static const char *const options[] = { "PORT",       "--echo",        "--chat",      "--port",    "--bind",
-                                           "--quiet",    "--max-clients", "--help",      "--version", "--max-per-ip",
-                                           "--codepage", "--trace",       "--trace-file" };
+    static const char *const options[] = { "PORT",       "--echo",        "--chat",       "--port",    "--bind",
+                                           "--quiet",    "--max-clients", "--help",       "--version", "--max-per-ip",
+                                           "--codepage", "--trace",       "--trace-file", "--step",    "--slow" };
     Server *server = server_run("--help");
     const char *text;
 
