@@ -599,18 +599,16 @@ static void trace_line(TraceStep step, unsigned long long now, int thread, unsig
 {
     char line[2 * TRACE_LINE], who[16] = "main", client[16] = "";
     const char *preview = strstr(fields, "preview:");
-    ULONG length;
+    int length;
 
     if (thread) snprintf(who, sizeof who, "proactor %d", thread);
     if (id) snprintf(client, sizeof client, "#%lu", id);
     if (step == WINDOW_DRAWN) strcpy(client, "e_arr");
-    snprintf(line, sizeof line, "%9llu %-11s %-5s %s%s", now, who, client, step == HANDLER_BEGIN ? "handler: " : "",
-             text);
-    length = (ULONG)strlen(line);
-    if (preview && preview[8]) {
-        length += (ULONG)snprintf(line + length, sizeof line - length, " \"%s\"", preview + 8);
-    }
-    strcpy(line + text_fit(line, length, TRACE_COLUMNS), "\n");
+    preview = preview && preview[8] ? preview + 8 : NULL;
+    length = snprintf(line, sizeof line, "%9llu %-11s %-5s %s%s%s%s%s", now, who, client,
+                      step == HANDLER_BEGIN ? "handler: " : "", text, preview ? " \"" : "", preview ? preview : "",
+                      preview ? "\"" : "");
+    strcpy(line + text_fit(line, (ULONG)length, TRACE_COLUMNS), "\n");
     console_put(STD_OUTPUT_HANDLE, (WORD)trace_looks[step].color, line);
 }
 
