@@ -406,8 +406,9 @@ void session_close(LPSession session, const char *why, int error);
 
 /* ---- util.cpp: start-up and tear-down ---- */
 
-/* Fills `options` from the process's command line. On bad options prints one line and the usage on stderr and ends the
- * process with 2; after --help and --version ends it with 0. Main only, first of all. */
+/* Fills `options` from the process's command line; the console speaks UTF-8 from now on. On bad options prints one line
+ * and the usage on stderr and ends the process with 2; after --help and --version ends it with 0; the console is then
+ * as it was. Main only, first of all. */
 void options_read(Options *options);
 
 /* Starts the console's writer and Winsock, makes the arrays, the listening socket and the first Proactor, listens,

@@ -294,21 +294,24 @@ bool console_interrupted(void)
     return InterlockedCompareExchange(&console_interrupts, 0, 0) != 0;
 }
 
-/* UTF-8 out, and no QuickEdit: a selection in the window would hold up the writer. With --step Enter is not shown: no
- * empty lines. */
-static void screen_prepare(bool step)
+/* Takes these modes off the console's input, if it is one: QuickEdit, because a selection in the window would hold up
+ * the writer; and with --step the echo, because Enter would show empty lines. */
+static void screen_input(DWORD off)
 {
-    HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
-    DWORD off = ENABLE_QUICK_EDIT_MODE | (step ? ENABLE_ECHO_INPUT : 0);
+    if (screen_input_mode) {
+        SetConsoleMode(GetStdHandle(STD_INPUT_HANDLE), (screen_input_mode & ~off) | ENABLE_EXTENDED_FLAGS);
+    }
+}
+
+/* Keeps what is to be given back; UTF-8 out. */
+static void screen_prepare(void)
+{
     CONSOLE_SCREEN_BUFFER_INFO info;
 
     screen_codepage = GetConsoleOutputCP();
     SetConsoleOutputCP(CP_UTF8);
-    if (GetConsoleMode(input, &screen_input_mode)) {
-        SetConsoleMode(input, (screen_input_mode & ~off) | ENABLE_EXTENDED_FLAGS);
-    } else {
-        screen_input_mode = 0;
-    }
+    if (!GetConsoleMode(GetStdHandle(STD_INPUT_HANDLE), &screen_input_mode)) screen_input_mode = 0;
+    screen_input(ENABLE_QUICK_EDIT_MODE);
     if (!GetConsoleScreenBufferInfo(GetStdHandle(STD_OUTPUT_HANDLE), &info)) return; /* no console */
     screen_colors = info.wAttributes;
     screen = CreateFileA("CONOUT$", GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL,
@@ -321,7 +324,7 @@ static void screen_prepare(bool step)
 static bool console_open(const Options *options)
 {
     console_quiet = options->quiet || options->trace;
-    screen_prepare(options->step);
+    if (options->step) screen_input(ENABLE_QUICK_EDIT_MODE | ENABLE_ECHO_INPUT);
     writer = (HANDLE)_beginthreadex(NULL, 0, writer_run, NULL, 0, NULL);
     if (!writer) {
         log_error((int)GetLastError(), "no thread for the console");
@@ -824,6 +827,7 @@ static void option_fail(const char *option, const char *value, const char *why)
 {
     log_error(0, "%s%s%s: %s", option, value ? " " : "", value ? value : "", why);
     options_print(STD_ERROR_HANDLE, false);
+    screen_restore();
     exit(2);
 }
 
@@ -927,6 +931,7 @@ void options_read(Options *options)
     for (const Option *row = option_table; row < option_table + OPTION_COUNT; row++) {
         if (row->initial) *(int *)(void *)((char *)options + row->offset) = row->initial;
     }
+    screen_prepare();
     WideCharToMultiByte(CP_UTF8, 0, GetCommandLineW(), -1, line, sizeof line, NULL, NULL);
     argument_next(&rest); /* the program's name */
     while ((option = argument_next(&rest)) != NULL) {
@@ -943,7 +948,10 @@ void options_read(Options *options)
     }
     if (options->help) options_print(STD_OUTPUT_HANDLE, true);
     if (options->version) console_put(STD_OUTPUT_HANDLE, 0, "server.exe " VERSION "\n");
-    if (options->help || options->version) exit(0);
+    if (options->help || options->version) {
+        screen_restore();
+        exit(0);
+    }
     options_check(options);
 }
 
@@ -1350,8 +1358,9 @@ static const Range blank[] = { { 0x20, 0x20 },     { 0xA0, 0xA0 },     { 0x115F,
 /* A code page of East Asia is shown with as many columns as it has bytes. */
 ULONG text_columns(UINT page, unsigned long character, ULONG bytes)
 {
+    if (text_steers(character)) return 0;
     if (page != CP_UTF8) return bytes;
-    if (text_steers(character) || text_among(character, narrow, sizeof narrow / sizeof *narrow)) return 0;
+    if (text_among(character, narrow, sizeof narrow / sizeof *narrow)) return 0;
     return text_among(character, wide_ones, sizeof wide_ones / sizeof *wide_ones) ? 2 : 1;
 }
 

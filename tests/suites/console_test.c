@@ -303,11 +303,11 @@ TEST(console_restored_in_colour)
     for (int i = 0; i < 3 && !test_has_failed(); i++) check_restored_in_colour();
 }
 
-static void check_failed_start(const char *options, const char *why)
+static void check_failed_start(const char *options, int code, const char *why)
 {
     Screen *screen = screen_start(options);
 
-    CHECK_EQ(screen_wait(screen, PATIENCE_MS), 1);
+    CHECK_EQ(screen_wait(screen, PATIENCE_MS), code);
     CHECK_STR(screen_state(screen), BEFORE);
     CHECK_HAS(screen_text(screen), why);
     screen_end(screen);
@@ -319,12 +319,20 @@ TEST(console_restored_failed_start)
     char options[64];
 
     snprintf(options, sizeof options, "--port %d --trace", server_port(server));
-    check_failed_start(options, " is in use");
+    check_failed_start(options, 1, " is in use");
     CHECK_STILL_GOOD();
-    check_failed_start("--port 0 --trace-file no-such-folder/한글.json", "cannot write the trace file");
+    check_failed_start("--port 0 --trace-file no-such-folder/한글.json", 1, "cannot write the trace file");
     CHECK_STILL_GOOD();
-    check_failed_start("--port 0 --trace-file CONOUT$", "cannot write the trace file CONOUT$");
+    check_failed_start("--port 0 --trace-file CONOUT$", 1, "cannot write the trace file CONOUT$");
     CHECK_STILL_GOOD();
-    check_failed_start("--port 0 --trace-file CON", "cannot write the trace file CON");
+    check_failed_start("--port 0 --trace-file CON", 1, "cannot write the trace file CON");
     CHECK_EQ(server_stop(server), 0);
+}
+
+/* The console's code page is another one; words in any script are shown all the same. */
+TEST(console_restored_bad_options)
+{
+    check_failed_start("--bind 주소", 2, "server: --bind 주소: not an IPv4 or IPv6 address");
+    CHECK_STILL_GOOD();
+    check_failed_start("--help", 0, "print this and end");
 }
