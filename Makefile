@@ -4,6 +4,7 @@
 SOURCES := Main.cpp Proactor.cpp util.cpp
 TESTS := $(wildcard tests/suites/*.c tests/harness/*.c)
 DEMO := tests/demo/demo.c tests/harness/server.c tests/harness/clients.c
+STEPS := $(patsubst docs/steps/%.c,build/%.exe,$(wildcard docs/steps/*.c))
 OBJECTS := $(SOURCES:%.cpp=build/%.o)
 TEST_OBJECTS := $(patsubst %.c,build/%.o,$(notdir $(TESTS)))
 
@@ -13,20 +14,18 @@ CFLAGS := -O2 -g $(WARNINGS) -fstack-protector-strong
 LDFLAGS := -static -fstack-protector-strong -Wl,--dynamicbase,--nxcompat,--high-entropy-va
 LDLIBS := -lws2_32
 ARGS ?=
+N ?= 1
 SECONDS ?= 60
 
 # On Windows make uses a sh.exe, if one is in the PATH, or cmd. Only cmd leaves the quotes in an echo.
 ifneq ($(OS),Windows_NT)
     CC := x86_64-w64-mingw32-gcc
-    HOST_CC := cc
     RUN := sh tests/scripts/wine.sh ./
     MKDIR := mkdir -p build
     CLEAN := sh tests/scripts/wine.sh --end; rm -rf build server.exe client.exe
 else ifneq (,$(findstring ",$(shell echo "cmd or sh?" && exit 0)))
     WINDOWS := yes
     CC := gcc
-    HOST_CC := gcc
-    HOST_LIBS := -lws2_32
     RUN := .\\
     PATH_OF = $(subst /,\,$1)
     MKDIR := if not exist build mkdir build
@@ -34,8 +33,6 @@ else ifneq (,$(findstring ",$(shell echo "cmd or sh?" && exit 0)))
 else
     WINDOWS := yes
     CC := gcc
-    HOST_CC := gcc
-    HOST_LIBS := -lws2_32
     RUN := ./
     MKDIR := mkdir -p build
     CLEAN := rm -rf build server.exe client.exe
@@ -43,7 +40,7 @@ endif
 PATH_OF ?= $1
 C11 = $(CC) -x c -std=c11 $(CPPFLAGS) $(CFLAGS)
 
-.PHONY: all run client test textbook demo bench bench-quick sim sim-quick sim-coverage sim-planted fuzz fuzz-pack soak check clean \
+.PHONY: all run client test steps step demo bench bench-quick sim sim-quick sim-coverage sim-planted fuzz fuzz-pack soak check clean \
         help tools check-tools check-warnings check-analyzers check-style check-hardening check-msvc windows-check dist
 all: server.exe
 
@@ -74,21 +71,19 @@ build: | tools
 run: server.exe
 	@$(RUN)server.exe $(ARGS)
 
-test: server.exe client.exe build/tests.exe build/demo.exe
+test: server.exe client.exe build/tests.exe build/demo.exe $(STEPS)
 ifndef WINDOWS
 	@sh tests/scripts/need.sh telnet=telnet expect=expect
 	@sh tests/scripts/telnet.sh ./server.exe
 endif
 	@$(RUN)$(call PATH_OF,build/tests.exe) server.exe $(ARGS)
 
-# For the lessons: the textbook's server, on the port that ARGS names, and the load generator.
-textbook: build/textbook.exe build/load
-	@$(RUN)$(call PATH_OF,build/textbook.exe) $(ARGS)
-LOAD := $(wildcard tests/bench/load*.c)
-build/load: $(LOAD) $(wildcard tests/bench/*.h) | build
-	$(HOST_CC) -std=c11 -O2 -o $@ $(LOAD) $(HOST_LIBS)
-build/textbook.exe: tests/bench/textbook.c Makefile | build
+# The two small servers on the way to this one: make step N=2 ARGS=9001 starts the second on port 9001.
+steps: $(STEPS)
+build/%.exe: docs/steps/%.c Makefile | build
 	$(C11) $< -o $@ -x none $(LDFLAGS) $(LDLIBS)
+step: steps
+	@$(RUN)$(call PATH_OF,$(filter build/$(N)-%,$(STEPS))) $(ARGS)
 
 demo: server.exe build/demo.exe
 	@$(RUN)$(call PATH_OF,build/demo.exe) server.exe $(ARGS)
@@ -137,7 +132,7 @@ help:
 	$(info $(MAKE_NAME) client        builds client.exe: client.exe HOST PORT; --help lists the clients it can play)\
 	$(info $(MAKE_NAME) test          builds all and runs every test; ARGS="name" only those with that name)\
 	$(info $(MAKE_NAME) demo          a lesson in a quarter of a minute: what the server does while clients talk)\
-	$(info $(MAKE_NAME) textbook      builds and starts the textbook's server, on port ARGS=9001)\
+	$(info $(MAKE_NAME) steps         builds the two small servers before this one; step N=2 ARGS=9001 starts one)\
 	$(info $(MAKE_NAME) soak          clients come, talk, stall, reset and vanish for SECONDS=60 seconds)\
 	$(if $(WINDOWS),,$(info make bench         measures it beside other servers; make bench-quick does so in two minutes))\
 	$(if $(WINDOWS),,$(info make sim           runs it on a simulated Winsock, with faults and sanitizers; SEED=n replays one))\
@@ -162,7 +157,7 @@ endif
 
 # ---- static checks ----
 
-CHECKED := $(SOURCES) $(filter-out tests/sim/%,$(wildcard tests/*/*.c))
+CHECKED := $(SOURCES) $(wildcard docs/steps/*.c) $(filter-out tests/sim/%,$(wildcard tests/*/*.c))
 STYLED := $(CHECKED) Overlapped.h $(wildcard tests/*/*.h tests/sim/*.c)
 
 # No warning from two compilers, as C11 and as C++17, 64 and 32 bit.
@@ -199,7 +194,7 @@ check-hardening: server.exe
 
 # What Visual Studio would refuse or warn of, as near as can be had without it.
 check-msvc: check-tools
-	@sh tests/windows/msvc.sh $(SOURCES) $(DEMO) tests/client/client.c
+	@sh tests/windows/msvc.sh $(SOURCES) $(DEMO) tests/client/client.c $(wildcard docs/steps/*.c)
 
 # ---- the class's machines ----
 
@@ -208,8 +203,8 @@ windows-check:
 	@sh tests/windows/check.sh
 
 # The package for students without a compiler, and that it runs under a Korean folder of a Korean Windows.
-dist: server.exe client.exe build/demo.exe build/tests.exe build/textbook.exe
-	@sh tests/windows/dist.sh Overlapped.h $(SOURCES) tests/client/client.c tests/demo/demo.c tests/bench/textbook.c
+dist: server.exe client.exe build/demo.exe build/tests.exe $(STEPS)
+	@sh tests/windows/dist.sh Overlapped.h $(SOURCES) tests/client/client.c tests/demo/demo.c
 else
 check-warnings: build
 	$(CC) -x c -std=c11 $(CPPFLAGS) -O2 $(WARNINGS) -Werror -fsyntax-only $(CHECKED)
