@@ -4,18 +4,21 @@
  *
  *   Main.cpp      accept_clients()    a client is accepted and becomes a Session,
  *   Proactor.cpp  proactor_add()      which goes into s_arr, and its event into e_arr, at the same index
- *                 session_recv()      WSARecv is posted and returns at once
- *                 proactor_run()      the thread sleeps in WSAWaitForMultipleEvents; what it returns is an
- *                                     index, and the index names the session in s_arr
+ *                 session_serve()     its owner, another thread, finds it new and calls the handler's opened()
+ *   Main.cpp      echo_opened()       wants a receive
+ *   Proactor.cpp  recv_post()         WSARecv is posted and returns at once
+ *                 proactor_wait()     the owner sleeps in WSAWaitForMultipleEvents, which returns an index
+ *                 proactor_run()      the index names the session in s_arr, and session_serve() serves it
  *                 session_received()  WSAGetOverlappedResult says what came
  *   Main.cpp      echo_received()     the handler decides: send it back
- *   Proactor.cpp  session_send()      WSASend is posted
+ *   Proactor.cpp  send_post()         WSASend is posted
  *                 session_sent()      it is complete
- *   Main.cpp      echo_sent()         the handler posts the next receive, and the circle closes
+ *   Main.cpp      echo_sent()         the handler wants the next receive, and the circle closes
  *
- * A function's prefix tells its file: accept_, echo_, full_, chat_ and the chat's member_, room_, nick_, command_,
- * line_, telnet_ are in Main.cpp; session_ and proactor_ in Proactor.cpp; server_, console_, log_, trace_, text_ and
- * the like in util.cpp.
+ * A function's prefix tells its file: accept_, echo_, full_, chat_ and the parts of the chat are in Main.cpp; session_,
+ * proactor_ and the parts of serving them (recv_, send_, rbuf_, wait_) in Proactor.cpp; what runs before the first
+ * client and after the last (options_, server_, listen_, console_), and what all use (log_, trace_, error_, text_,
+ * address_, buffer_) in util.cpp.
  *
  * The language is clean C: it compiles without a warning as C11 and as C++14 and C++17.
  *
@@ -35,8 +38,8 @@
  * How a stop proceeds. Ctrl+C closes the listening socket; accept fails, Main leaves its loop and calls server_stop().
  * That sets `stopping` under cs and wakes all Proactors. From then on nothing is handed over; each Proactor calls
  * woken() of its sessions until they say session_finish(), for FINISH_MS at the most; then what is still to be sent
- * goes out, within FINISH_MS again, and the session is closed, removed and freed. A Proactor's thread ends when its
- * window is empty. Main joins all threads, and frees the arrays.
+ * goes out, within FINISH_MS again, and the session is closed, removed and freed. When the server is stopping, a
+ * Proactor's thread ends as soon as its window is empty. Main joins all threads, and frees the arrays.
  *
  * The rules:
  * 1. Only the owner posts operations on a session and touches its buffers. Others leave word and wake the owner.
@@ -84,7 +87,8 @@ enum {
     RBUF_MAX = 64 * 1024, /* ... and while receives fill it */
 
     ACCEPT_PAUSE_MS = 100, /* before the next try when accept is out of handles or buffers */
-    FINISH_MS = 800 /* for a session's last sends and its good-bye; at the end as long again before, to hear it out */
+    FINISH_MS = 800 /* for a session's last sends and its good-bye. When the server stops, handlers have as long before
+                       that to let the client finish what it is saying. */
 };
 
 typedef struct Session Session, *LPSession;
@@ -111,15 +115,16 @@ typedef struct Handler {
     /* A send is complete, to its last byte: swsa and what it points to are free again. */
     void (*sent)(LPSession session);
 
-    /* Somebody called proactor_wake_all(), `wake_at` has come, or the server is stopping, and no operation was finished
-     * since. Called again and again while the server is stopping, until the handler calls session_finish(). */
+    /* `wake_at` has come. Or the window was woken, by proactor_wake_all(), a new session or a stop, and in this round
+     * no operation of the session was finished. While the server is stopping it is called in every round, until the
+     * handler calls session_finish(). */
     void (*woken)(LPSession session);
 
     /* The last call: nothing is pending, and the session is freed after it. */
     void (*closed)(LPSession session);
 } Handler;
 
-/* A session's way: NEW in the arrays, not seen by its Proactor yet; OPEN, served by its handler; FINISHING, its last
+/* The phases of a session's life: NEW, not seen by its Proactor yet; OPEN, served by its handler; FINISHING, its last
  * sends go out; LINGERING, half-closed by us, received bytes are dropped until the client closes too; CLOSED,
  * closesocket() was called and its pending operations come to their end. */
 typedef enum SessionPhase { NEW, OPEN, FINISHING, LINGERING, CLOSED } SessionPhase;
@@ -153,9 +158,10 @@ struct Session {
     bool event_may_be_set;        /* hevent may be set though nothing is pending */
     bool filled;                  /* the last receive filled rbuf */
     bool eof;                     /* the client half-closed */
-    bool rbuf_needed;             /* a receive since the last count needed a large rbuf */
+    bool rbuf_needed;             /* a receive since the last review needed a large rbuf */
     bool rbuf_needless;           /* the next receive gets a small one again */
-    bool served, busy;            /* received something since the last count; and before it: `busy` is counted */
+    bool served;                  /* it received something since the last review */
+    bool busy;                    /* it did so lately, and is counted in proactor->busy */
     unsigned long long round;     /* the Proactor's, in which this session was served last */
     ULONGLONG wake_at;            /* GetTickCount64 time to call woken(), set by the handler; 0: none */
     ULONGLONG finish_at;          /* the time to close it if it is still FINISHING or LINGERING; 0: none */
@@ -178,9 +184,9 @@ struct Proactor {
     int number; /* of the window, and of its Proactor; counts from 1 */
     int first;  /* index in s_arr and e_arr of the window's slot 0 */
 
-    int noc;                  /* sessions in the window; guarded by cs */
-    int busy;                 /* of them, those that received something lately; guarded by cs */
-    volatile LONG overfull;   /* 1: sessions are to be handed over; written under cs, only by Interlocked functions */
+    int noc;                /* sessions in the window; guarded by cs */
+    int busy;               /* of them, those that received something lately; guarded by cs */
+    volatile LONG overfull; /* 1: it has busy sessions to hand over; written under cs, only by Interlocked functions */
     volatile LONG wake_state; /* AWAKE, ASLEEP or WOKEN; only by Interlocked functions */
     volatile LONG rested;     /* 1: had nothing left to do, since somebody set it to 0; only by Interlocked functions */
 
@@ -192,11 +198,11 @@ struct Proactor {
     bool sending;             /* some send is pending */
     bool news;                /* call the handlers' woken() in the next round ... */
     bool calling_woken;       /* ... and in this one */
-    bool counting;            /* in this round the busy sessions are counted anew */
+    bool reviewing;           /* in this round it is reviewed who is still busy */
     bool stopping;            /* server->stopping when the owner last looked */
     ULONGLONG finish_at;      /* then: when sessions that are still OPEN are finished; 0: none */
-    ULONGLONG count_at;       /* when the busy sessions are counted anew; 0: there are none */
-    ULONGLONG look_at;        /* the earliest time that anything in the window waits for; 0: none */
+    ULONGLONG review_at;      /* when it is reviewed who is still busy; 0: nobody is */
+    ULONGLONG wait_until;     /* the earliest time that anything in the window waits for; 0: none */
 };
 
 typedef struct Options {
@@ -221,13 +227,14 @@ struct Server {
     int windows;         /* windows opened; written by Main alone, under cs */
     int max_windows;
     LPProactor leaving; /* the window whose busy sessions the others can take; NULL: none; guarded by cs */
-    LPSession spares; /* sessions that ended, kept with their events for newcomers; guarded by cs, like their number: */
+    LPSession spares;   /* sessions that ended, kept with their events for newcomers; guarded by cs */
     int spare_count;
     const Handler *handler;
     Options options;
     char full[64], address_full[64]; /* the lines that refused clients get */
 
-    unsigned long ids; /* the last session's id; guarded by cs, like the totals: */
+    /* Guarded by cs too. */
+    unsigned long ids; /* the last session's id */
     unsigned long served;
     int refused; /* clients just being told that the server is full */
     int peak;
@@ -277,7 +284,8 @@ void proactor_wake_all(LPServer server, LPProactor self);
 
 /* Wants a WSARecv for up to rsize - 1 - `kept` bytes, behind the `kept` bytes at the front of rbuf (fewer than rsize -
  * 1). It is posted now, or when the handler has returned: in an overfull window the session may be handed over first.
- * Does nothing if a receive is pending or the session is not OPEN. May move rbuf. */
+ * Does nothing if a receive is pending or the session is not OPEN. From now to received() rbuf may move: keep no
+ * pointer into it, and do not let swsa point to it. */
 void session_recv(LPSession session, ULONG kept);
 
 /* Posts one WSASend for swsa[0] and swsa[1] (either may be empty, not both), which the handler set and may not

@@ -1,11 +1,9 @@
-/* Proactor.cpp - the heart of Overlapped I/O Model-I, and all of a session's and a window's life: a session is made and
- * put into the arrays, its operations are posted and return at once, a thread waits for their events, asks for the
- * results and hands them to the session's handler, and in the end takes the session out and frees it.
+/* Proactor.cpp - the heart of Overlapped I/O Model-I, and all of a session's and a window's life: operations are posted
+ * and return at once, a thread waits for their events, asks for the results and hands them to the session's handler.
  *
  * A Proactor owns one window of 64 slots of s_arr and e_arr and all sessions in it. Only its thread posts operations
  * on them: Windows cancels a thread's pending operations when that thread ends, and with one owner a session needs no
- * lock. Nothing here knows what the bytes mean; that is the handler's.
- */
+ * lock. Nothing here knows what the bytes mean; that is the handler's. */
 #include "Overlapped.h"
 
 #include <assert.h>
@@ -16,7 +14,7 @@
 enum {
     PROACTOR_STACK = 256 * 1024, /* bytes reserved; the default of 1 MiB would cost 10,000 clients 160 MiB */
     FAILED_PAUSE_MS = 10,        /* after a wait that failed */
-    COUNT_MS = 500,              /* a session that receives nothing for so long is not busy any more */
+    REVIEW_MS = 500,             /* a session that receives nothing for so long is not busy any more */
     LEAVE_ROOM = 8,              /* places that must stay free elsewhere before a window's busy sessions leave it */
     MAX_SPARES = 16,             /* sessions that are kept with their events for newcomers */
     NO_INDEX = -1
@@ -52,23 +50,27 @@ static int sessions_from(LPSession session)
 static const char *session_refusal(LPSession session)
 {
     LPServer server = session->server;
-    const Options *options = &server->options;
+    int max_per_ip = server->options.max_per_ip;
 
-    if (server->noc >= options->max_clients) return server->full;
-    if (options->max_per_ip && sessions_from(session) >= options->max_per_ip) return server->address_full;
-    return NULL;
+    if (server->noc >= server->options.max_clients) return server->full;
+    return max_per_ip && sessions_from(session) >= max_per_ip ? server->address_full : NULL;
 }
 
-/* Counts the session in and says so. */
-static void session_count_in(LPSession session)
+/* Counts the session in and says so. Returns false when it is to be refused and there is no place even for that:
+ * refused clients have a window's worth of places, so that they cannot take those of the others. */
+static bool session_count_in(LPSession session)
 {
     LPServer server = session->server;
     char from[ADDRESS_BYTES];
     int clients;
 
     EnterCriticalSection(&server->cs);
-    session->id = ++server->ids;
     session->refusal = session_refusal(session);
+    if (session->refusal && server->refused >= WINDOW_SESSIONS) {
+        LeaveCriticalSection(&server->cs);
+        return false;
+    }
+    session->id = ++server->ids;
     if (session->refusal) {
         server->refused++;
         session->handler = &full_handler;
@@ -83,6 +85,7 @@ static void session_count_in(LPSession session)
     TRACE(STEP, NULL, session, "WSACreateEvent() -> its event; a session for %s, %s", from, session->handler->name);
     log_line("#%lu %s %s (%d client%s)", session->id, from, session->refusal ? "refused" : "connected", clients,
              text_plural(clients));
+    return true;
 }
 
 static void session_release(LPSession session)
@@ -94,21 +97,19 @@ static void session_release(LPSession session)
 }
 
 /* A session with its event and a small rbuf: one that ended and was kept, which saves two calls into the kernel for
- * each client, or a new one. Refused clients have a window's worth of places: they cannot take those of the others. */
+ * each client, or a new one. */
 static LPSession session_allocate(LPServer server)
 {
     LPSession session;
-    bool full;
 
     EnterCriticalSection(&server->cs);
-    full = server->refused >= WINDOW_SESSIONS;
-    session = full ? NULL : server->spares;
+    session = server->spares;
     if (session) {
         server->spares = session->next_spare;
         server->spare_count--;
     }
     LeaveCriticalSection(&server->cs);
-    if (session || full) return session;
+    if (session) return session;
 
     session = (LPSession)calloc(1, sizeof *session);
     if (!session) return NULL;
@@ -149,18 +150,20 @@ LPSession session_create(LPServer server, SOCKET sock, const SOCKADDR_STORAGE *c
 {
     LPSession session = session_allocate(server);
 
-    if (!session) {
-        log_error(0, "a client was turned away: no place, event or memory for it");
-        closesocket(sock);
-        return NULL;
+    if (session) {
+        session->server = server;
+        session->handler = server->handler;
+        session->sock = sock;
+        session->caddr = *caddr;
+        if (session_count_in(session)) {
+            if (trace_on) trace_session(session);
+            return session;
+        }
+        session_release(session);
     }
-    session->server = server;
-    session->handler = server->handler;
-    session->sock = sock;
-    session->caddr = *caddr;
-    session_count_in(session);
-    if (trace_on) trace_session(session);
-    return session;
+    log_error(0, "a client was turned away: no place, event or memory for it");
+    closesocket(sock);
+    return NULL;
 }
 
 void session_free(LPSession session)
@@ -202,7 +205,7 @@ void session_free_spares(LPServer server)
 
 /* ---- posting operations ---- */
 
-/* A receive that fills rbuf is followed by one into a large rbuf, so that bulk is fast; a count that finds the large
+/* A receive that fills rbuf is followed by one into a large rbuf, so that bulk is fast; a review that finds the large
  * one needless gives it back, so that 10,000 quiet sessions are cheap. Without memory to grow it stays as it is. */
 static void rbuf_fit(LPSession session)
 {
@@ -276,7 +279,7 @@ void session_recv(LPSession session, ULONG kept)
 {
     if (session->phase != OPEN || session->receiving) return;
     session->kept = kept;
-    session->recv_put_off = InterlockedCompareExchange(&session->proactor->overfull, 0, 0) != 0;
+    session->recv_put_off = session->busy && InterlockedCompareExchange(&session->proactor->overfull, 0, 0);
     if (!session->recv_put_off) recv_post(session);
 }
 
@@ -359,7 +362,7 @@ static int session_result(LPSession session, LPWSAOVERLAPPED overlapped, DWORD *
 }
 
 static void session_set_busy(LPSession session, bool busy);
-static void proactor_count_later(LPProactor proactor);
+static void proactor_review_later(LPProactor proactor);
 
 /* Hands what came to the handler. */
 static void session_deliver(LPSession session, ULONG bytes)
@@ -373,9 +376,11 @@ static void session_deliver(LPSession session, ULONG bytes)
         session->rbuf_needless = false;
     }
     session->rwsa.buf[bytes] = '\0';
-    session->served = true;
-    if (!session->busy) session_set_busy(session, true);
-    proactor_count_later(session->proactor);
+    if (bytes) {
+        session->served = true;
+        if (!session->busy) session_set_busy(session, true);
+        proactor_review_later(session->proactor);
+    }
     CALL_HANDLER(session, received, (session, bytes), "%s_received(%lu bytes)%s", session->handler->name, bytes,
                  trace_preview(preview, session->rwsa.buf, bytes));
 }
@@ -449,8 +454,9 @@ static bool session_expire(LPSession session, ULONGLONG now)
 }
 
 /* Takes at most one finished send and one finished receive, so that nobody is served twice before all others were
- * served once. The send comes first: a sweep that takes receives so sends all answers before the next one posts all
- * receives, and by then many a client has written again and its receive finishes at once, without a wait. */
+ * served once. The send comes first. Then a session's answer goes out in one round and its next receive is posted in
+ * the next; between the two all others are served, and by then many a client has written again, so that its receive
+ * finishes at once, without a wait. */
 static bool session_complete(LPSession session)
 {
     bool done = false;
@@ -479,7 +485,7 @@ static void session_serve(LPSession session)
     }
     if (session->recv_put_off) { /* it was handed over; that alone must not keep it from woken() */
         recv_post(session);
-        proactor_count_later(proactor);
+        proactor_review_later(proactor);
     }
     if (session_complete(session)) done = true;
     if (session_expire(session, proactor->now)) done = true;
@@ -502,22 +508,23 @@ static void session_serve(LPSession session)
  *
  * Threads get equal shares of the processors, however many clients each serves: alone in its window, a 63rd client
  * would be served as often as 62 others together. So busy sessions go where fewer are busy, at the one moment when
- * nothing is pending on them: instead of posting the next receive. Idle sessions weigh nothing and never move. */
+ * nothing is pending on them: instead of posting the next receive. Idle sessions weigh nothing and never move; neither
+ * does one whose send is not taken yet, so in a chat where everybody talks few do. */
 
 /* The window with the fewest busy sessions, among those that have some, and a place for one more. cs is held. */
-static LPProactor proactor_emptiest(LPServer server)
+static LPProactor proactor_least_busy(LPServer server)
 {
-    LPProactor emptiest = NULL;
+    LPProactor least_busy = NULL;
 
     for (int i = 0; i < server->windows; i++) {
         LPProactor proactor = &server->proactors[i];
         if (proactor->busy == 0 || proactor->noc == WINDOW_SESSIONS || proactor == server->leaving) continue;
-        if (!emptiest || proactor->busy < emptiest->busy) emptiest = proactor;
+        if (!least_busy || proactor->busy < least_busy->busy) least_busy = proactor;
     }
-    return emptiest;
+    return least_busy;
 }
 
-/* True if one of the window's busy sessions should go to the other. cs is held. */
+/* True if one of the window's busy sessions should be handed over to the other. cs is held. */
 static bool proactor_outweighs(const Proactor *proactor, const Proactor *other)
 {
     return proactor->busy > 0 && (proactor == proactor->server->leaving || proactor->busy >= other->busy + 2);
@@ -529,7 +536,7 @@ static bool proactor_outweighs(const Proactor *proactor, const Proactor *other)
 static void proactor_level(LPServer server)
 {
     int room = 0;
-    LPProactor emptiest, least = NULL;
+    LPProactor least_busy, least = NULL;
 
     for (int i = 0; i < server->windows; i++) {
         LPProactor proactor = &server->proactors[i];
@@ -539,10 +546,10 @@ static void proactor_level(LPServer server)
     }
     if (least) room -= WINDOW_SESSIONS - least->noc; /* what is left is the room of the others */
     server->leaving = least && room >= least->busy + LEAVE_ROOM ? least : NULL;
-    emptiest = proactor_emptiest(server);
+    least_busy = proactor_least_busy(server);
     for (int i = 0; i < server->windows; i++) {
         LPProactor proactor = &server->proactors[i];
-        InterlockedExchange(&proactor->overfull, emptiest && proactor_outweighs(proactor, emptiest));
+        InterlockedExchange(&proactor->overfull, least_busy && proactor_outweighs(proactor, least_busy));
     }
 }
 
@@ -588,12 +595,12 @@ static bool proactor_hand_over(LPProactor proactor, int index)
 {
     LPServer server = proactor->server;
     LPSession session = server->s_arr[index];
-    unsigned long id = session->id;
+    unsigned long id = session->id; /* after the hand-over the session is the other's */
     LPProactor other;
 
     assert(!session->receiving && !session->sending);
     EnterCriticalSection(&server->cs);
-    other = server->stopping ? NULL : proactor_emptiest(server);
+    other = server->stopping ? NULL : proactor_least_busy(server);
     if (other && !proactor_outweighs(proactor, other)) other = NULL;
     if (other) {
         proactor_take_out(proactor, index);
@@ -606,18 +613,18 @@ static bool proactor_hand_over(LPProactor proactor, int index)
     return true;
 }
 
-static void proactor_look_at(LPProactor proactor, ULONGLONG time)
+static void proactor_wait_until(LPProactor proactor, ULONGLONG time)
 {
-    if (time && (!proactor->look_at || time < proactor->look_at)) proactor->look_at = time;
+    if (time && (!proactor->wait_until || time < proactor->wait_until)) proactor->wait_until = time;
 }
 
-static void proactor_count_later(LPProactor proactor)
+static void proactor_review_later(LPProactor proactor)
 {
-    if (!proactor->count_at) proactor->count_at = GetTickCount64() + COUNT_MS;
-    proactor_look_at(proactor, proactor->count_at);
+    if (!proactor->review_at) proactor->review_at = GetTickCount64() + REVIEW_MS;
+    proactor_wait_until(proactor, proactor->review_at);
 }
 
-/* A session is busy from its first bytes on until a count finds that none came since the last count. */
+/* A session is busy from its first bytes on until a review finds that none came since the last one. */
 static void session_set_busy(LPSession session, bool busy)
 {
     session->busy = busy;
@@ -627,13 +634,14 @@ static void session_set_busy(LPSession session, bool busy)
     LeaveCriticalSection(&session->server->cs);
 }
 
-/* A count is due: whoever received nothing since the last one is not busy any more, and a large rbuf that was not
- * needed is given back. A pending receive is cancelled for that, and posted again into a small rbuf. Bytes that come
- * just before are not lost: then the receive completes as usual ("CancelIoEx function"). */
-static void session_count(LPSession session)
+/* A review is due: who received nothing since the last one is not busy any more, and a large rbuf that was not needed
+ * is given back. For that its pending receive is cancelled, and posted again into a small rbuf. A receive that
+ * completes at this very moment keeps its bytes: it then ends as usual and not with WSA_OPERATION_ABORTED ("Canceling
+ * Pending I/O Operations"). */
+static void session_review(LPSession session)
 {
     if (session->served) {
-        proactor_count_later(session->proactor);
+        proactor_review_later(session->proactor);
     } else if (session->busy) {
         session_set_busy(session, false);
     }
@@ -655,8 +663,7 @@ static void proactor_remove(LPProactor proactor, int index)
     LPSession session = server->s_arr[index];
 
     CALL_HANDLER(session, closed, (session), "%s_closed()", session->handler->name);
-    TRACE(STEP, proactor, session, "the session is freed: slot %d of window %d too", index - proactor->first,
-          proactor->number);
+    TRACE(STEP, proactor, session, "the session is freed, and s_arr[%d] and e_arr[%d]", index, index);
     EnterCriticalSection(&server->cs);
     proactor_take_out(proactor, index);
     LeaveCriticalSection(&server->cs);
@@ -670,11 +677,11 @@ static bool proactor_serve(LPProactor proactor, LPSession session, int index)
     session->round = proactor->round;
     session_serve(session);
     if (proactor->finish_at && proactor->now >= proactor->finish_at) session_finish(session, "the server is stopping");
-    if (proactor->counting) session_count(session);
+    if (proactor->reviewing) session_review(session);
     if (session->recv_put_off && !session->sending && proactor_hand_over(proactor, index)) return false;
     if (session->recv_put_off) recv_post(session);
-    proactor_look_at(proactor, session->wake_at);
-    proactor_look_at(proactor, session->finish_at);
+    proactor_wait_until(proactor, session->wake_at);
+    proactor_wait_until(proactor, session->finish_at);
     if (session->sending) proactor->sending = true;
 
     /* Freed only now: until both operations are complete, Windows may write to the OVERLAPPEDs and to rbuf. */
@@ -695,8 +702,8 @@ static void proactor_sweep(LPProactor proactor)
     TRACE(SWEEP_END, proactor, NULL, NULL);
 }
 
-/* The window was woken: there are new sessions, or there is news, or it is the end. */
-static void proactor_answer(LPProactor proactor)
+/* Somebody woke the window: there are new sessions, or there is news, or it is the end. */
+static void proactor_read_news(LPProactor proactor)
 {
     LPServer server = proactor->server;
     bool stopping;
@@ -710,32 +717,32 @@ static void proactor_answer(LPProactor proactor)
     if (stopping && !proactor->stopping) {
         proactor->stopping = true;
         proactor->finish_at = GetTickCount64() + FINISH_MS;
-        proactor_look_at(proactor, proactor->finish_at);
+        proactor_wait_until(proactor, proactor->finish_at);
     }
 }
 
 /* In a round every session is served once. */
 static void proactor_begin_round(LPProactor proactor)
 {
-    if (InterlockedCompareExchange(&proactor->wake_state, AWAKE, WOKEN) == WOKEN) proactor_answer(proactor);
+    if (InterlockedCompareExchange(&proactor->wake_state, AWAKE, WOKEN) == WOKEN) proactor_read_news(proactor);
     proactor->round++;
-    proactor->now = proactor->look_at ? GetTickCount64() : 0;
+    proactor->now = proactor->wait_until || proactor->stopping ? GetTickCount64() : 0;
     proactor->calling_woken = proactor->news || proactor->stopping;
     proactor->news = proactor->look_again = proactor->sending = false;
-    proactor->counting = proactor->count_at && proactor->now >= proactor->count_at;
-    if (proactor->counting) proactor->count_at = 0;
-    proactor->look_at = proactor->now < proactor->finish_at ? proactor->finish_at : 0;
-    proactor_look_at(proactor, proactor->count_at);
+    proactor->reviewing = proactor->review_at && proactor->now >= proactor->review_at;
+    if (proactor->reviewing) proactor->review_at = 0;
+    proactor->wait_until = proactor->now < proactor->finish_at ? proactor->finish_at : 0;
+    proactor_wait_until(proactor, proactor->review_at);
 }
 
 /* ---- waiting ---- */
 
 static DWORD wait_timeout(LPProactor proactor)
 {
-    ULONGLONG now = proactor->look_at ? GetTickCount64() : 0;
+    ULONGLONG now = GetTickCount64();
 
-    if (!proactor->look_at) return WSA_INFINITE;
-    return now < proactor->look_at ? (DWORD)(proactor->look_at - now) : 0;
+    if (!proactor->wait_until) return WSA_INFINITE;
+    return now < proactor->wait_until ? (DWORD)(proactor->wait_until - now) : 0;
 }
 
 /* The wait returned the lowest index of a signalled event. The window's own events are reset here, before anybody
@@ -852,11 +859,10 @@ void proactor_join(LPProactor proactor)
 
 void proactor_close(LPProactor proactor)
 {
-    WSAEVENT *events = &proactor->server->e_arr[proactor->first];
-
-    for (int slot = SLOT_SEND; slot <= SLOT_WAKE; slot++) {
-        if (events[slot] != WSA_INVALID_EVENT) WSACloseEvent(events[slot]);
-        events[slot] = WSA_INVALID_EVENT;
+    for (int index = proactor->first + SLOT_SEND; index <= proactor->first + SLOT_WAKE; index++) {
+        WSAEVENT event = proactor->server->e_arr[index];
+        if (event != WSA_INVALID_EVENT) WSACloseEvent(event);
+        proactor->server->e_arr[index] = WSA_INVALID_EVENT;
     }
 }
 

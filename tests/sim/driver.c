@@ -95,11 +95,15 @@ static void stats_add(Stats *sum, const Stats *part)
     sum->clients += part->clients;
     sum->bytes += part->bytes;
     sum->refused += part->refused;
+    sum->hand_overs += part->hand_overs;
+    sum->crowds += part->crowds;
+    sum->crowds_moved += part->crowds_moved;
     if (part->max_threads > sum->max_threads) sum->max_threads = part->max_threads;
     if (part->max_clients > sum->max_clients) sum->max_clients = part->max_clients;
 }
 
-static void stats_print(void)
+/* Returns false when what the runs are for hardly happened in them. */
+static bool stats_print(void)
 {
     static const char *const names[] = {
 #define SIM_NAME(name) #name,
@@ -119,6 +123,11 @@ static void stats_print(void)
            "%lu bytes sent, %lu Proactor threads in one run at most\n",
            mode, (unsigned long)sum.runs, (unsigned long)sum.clients, (unsigned long)sum.max_clients,
            (unsigned long)sum.refused, (unsigned long)sum.bytes, (unsigned long)sum.max_threads);
+    printf("%s: %lu hand-overs; sessions moved in %lu of %lu runs with over 62 clients\n", mode,
+           (unsigned long)sum.hand_overs, (unsigned long)sum.crowds_moved, (unsigned long)sum.crowds);
+    if (strcmp(mode, "echo") != 0 || sum.crowds < 30 || 3 * sum.crowds_moved >= sum.crowds) return true;
+    fprintf(stderr, "sim: sessions moved in less than a third of the runs with over 62 clients\n");
+    return false;
 }
 
 /* ---- the command line ---- */
@@ -173,7 +182,7 @@ int main(int argc, char *argv[])
         job_start(free_job(), seed);
     }
     while (running) job_wait();
-    if (!verbose) stats_print();
+    if (!verbose && !stats_print()) failures++;
     printf("%s: %d of %lu seeds failed\n", mode, failures, (unsigned long)seeds);
     return failures ? 1 : 0;
 }

@@ -239,6 +239,10 @@ void run_end(int code)
     memory_check();
     console_check_restored();
     stats->runs++;
+    if (clients_total() > 62) {
+        stats->crowds++;
+        stats->crowds_moved += wire_moves() > 0;
+    }
     if ((uint64_t)clients_total() > stats->max_clients) stats->max_clients = (uint64_t)clients_total();
     process_end(0);
 }

@@ -48,6 +48,7 @@ static const int errors[CALLS][6] = {
     [CALL_WSAStartup] = { WSASYSNOTREADY, WSAVERNOTSUPPORTED, WSAEPROCLIM },
     [CALL_WSASocketW] = { WSAEAFNOSUPPORT, WSAEMFILE, WSAENOBUFS },
     [CALL_setsockopt] = { WSAENETDOWN, WSAENOPROTOOPT, WSAEINVAL },
+    [CALL_setsockopt_later] = { WSAENETDOWN, WSAENOPROTOOPT, WSAEINVAL },
     [CALL_bind] = { WSAEADDRINUSE, WSAEACCES, WSAEADDRNOTAVAIL, WSAENOBUFS },
     [CALL_listen] = { WSAEADDRINUSE, WSAEMFILE, WSAENOBUFS },
     [CALL_getsockname] = { WSAENETDOWN },
@@ -110,8 +111,8 @@ static void faults_draw(void)
     }
     faults.rate = (unsigned)(kind == 6 ? rnd_between(5, 50) : rnd_between(50, 1000));
     for (int i = 0; i < CALLS; i++) /* the calls of start-up stay out, or few runs would start */
-        faults.may[i] = i >= CALL_setsockopt && i != CALL_bind && i != CALL_listen && i != CALL_SetConsoleCtrlHandler
-                        && chance(400);
+        faults.may[i] =
+            i > CALL_setsockopt && i != CALL_bind && i != CALL_listen && i != CALL_SetConsoleCtrlHandler && chance(400);
 }
 
 void faults_stop(void)
@@ -195,11 +196,12 @@ static void plan_draw_clients(void)
     else if (kind < 78)
         plan.clients = (int)rnd_between(9, 40);
     else if (kind < 95)
-        plan.clients = (int)rnd_between(60, 90);
+        plan.clients = 60 + (int)rnd(35);
     else
-        plan.clients = (int)rnd_between(120, 170);
+        plan.clients = 120 + (int)rnd(51);
     plan.bulk = plan.clients <= 4 && chance(300);
-    if (chance(200)) plan.max_clients = (int)rnd_between(1, (uint64_t)plan.clients);
+    plan.crowd = plan.mode[0] == 'e' && plan.clients > 62 && chance(850);
+    if (chance(plan.crowd ? 50 : 200)) plan.max_clients = (int)rnd_between(1, (uint64_t)plan.clients);
 }
 
 void plan_draw(uint64_t seed, const char *mode)
@@ -223,7 +225,8 @@ void plan_draw(uint64_t seed, const char *mode)
     plan.window = plan.bulk && chance(500) ? 128 * 1024 : (size_t)rnd_between(200, 70000);
     plan.tick = chance(500) ? 1000 : 15625;
     plan.span = rnd_between(1000, 3000000);
-    plan.stop_at = chance(400) ? (chance(100) ? 0 : rnd_between(1000, 2 * plan.span)) : NEVER;
+    if (plan.crowd) plan.span = rnd_between(1000, 100000);
+    plan.stop_at = chance(plan.crowd ? 100 : 400) ? (chance(100) ? 0 : rnd_between(1000, 2 * plan.span)) : NEVER;
     if (mode[0] == 'c' && plan.window < 4000) plan.window += 4000;
     plan.telnet = mode[0] == 'c' && chance(150);
     plan.trace = chance(50);

@@ -52,6 +52,7 @@ typedef struct Plan {
     uint64_t span;        /* us in which the clients arrive */
     uint64_t stop_at;     /* us: Ctrl+C; NEVER: when the clients are done */
     bool bulk;            /* few clients with many bytes */
+    bool crowd;           /* more than a window's, who talk for long, with pauses: sessions are handed over */
     bool telnet;          /* the option of chat */
     bool flood;           /* chat: more than its log holds, and somebody who does not read */
     bool trace;           /* the options --trace and --trace-file */
@@ -68,7 +69,7 @@ bool chance(unsigned in_thousand);
 
 /* clang-format off */
 #define SIM_CALLS(X) \
-    X(WSAStartup) X(WSASocketW) X(setsockopt) X(bind) X(listen) X(getsockname) X(accept) \
+    X(WSAStartup) X(WSASocketW) X(setsockopt) X(setsockopt_later) X(bind) X(listen) X(getsockname) X(accept) \
     X(WSACreateEvent) X(_beginthreadex) X(SetConsoleCtrlHandler) X(WSARecv) X(WSASend) \
     X(WSAGetOverlappedResult) X(WSAWaitForMultipleEvents) X(shutdown) X(CancelIoEx) X(malloc) \
     X(calloc) X(realloc) X(free) X(inet_ntop) X(GetStdHandle) X(GetConsoleMode) \
@@ -237,6 +238,7 @@ bool listener_ready(void *unused);
 Conn *listener_take(void);
 Conn *listener_last(void);   /* whom accept gave last; NULL: nobody yet */
 void conn_break(Conn *conn); /* the connection is lost for both sides */
+int wire_moves(void); /* how often a session got another owner */
 void wire_totals(uint64_t *taken, uint64_t *given, unsigned *accepted);
 
 /* ---- socket.c, overlap.c ---- */
@@ -262,6 +264,7 @@ typedef struct Socket {
     Conn *conn; /* NULL: the listening socket */
     int family;
     bool open, bound, listening, shut;
+    bool no_delay, keep_alive;
     Thread *owner; /* who posted its last operation */
     int moves;     /* how often that became another */
     Request receive, send;

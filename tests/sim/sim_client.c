@@ -97,11 +97,13 @@ static bool client_send(Client *client)
     char bytes[CHUNK];
     size_t most = client->cut < sizeof bytes ? client->cut : sizeof bytes, count;
 
-    if (client->said) return false;
+    if (client->said || now < client->silent) return false;
+    if (plan.crowd && client->got < client->sent && chance(900)) return false; /* nearly always one at a time */
     count = model->say(client, bytes, (size_t)rnd_between(1, most));
     if (count) count = conn_send(&client->conn, bytes, count);
     client->sent += count;
     if (count) model->spoke(client);
+    if (count && chance(client->rests)) client->silent = now + rnd_between(1000, 3000000);
     stats->bytes += count;
     return count > 0;
 }
@@ -195,6 +197,12 @@ static Client *client_new(void)
     client->cut = plan.bulk ? CHUNK : (size_t)rnd_between(1, CHUNK);
     client->doom = now + rnd_between(1, 2 * plan.span);
     if (plan.flood) client->manner = client_count == 3 ? DEAF : client->manner == DEAF ? STAYER : client->manner;
+    if (plan.crowd) {
+        client->pace = rnd_between(1, 3000);
+        client->cut = (size_t)rnd_between(1, 300);
+        client->rests = chance(300) ? 0 : (unsigned)rnd_between(1, 100);
+        if (chance(250)) client->silent = now + rnd_between(1000, 3000000); /* it is idle at first */
+    }
     model->prepare(client);
     stats->clients++;
     return client;

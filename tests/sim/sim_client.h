@@ -29,6 +29,8 @@ typedef struct Client {
     uint64_t idle;   /* us to the next look while nothing happens */
     uint64_t doom;   /* when HASTY and the like do it, and LATE begins to read */
     uint64_t last;   /* when anything went on */
+    uint64_t silent; /* it says nothing until then */
+    unsigned rests;  /* ... which happens after so many in 1,000 of what it says */
     size_t cut;      /* bytes, at most, sent or read at once */
     uint64_t sent, got;
     uint64_t total; /* bytes it will send */

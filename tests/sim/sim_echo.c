@@ -19,6 +19,8 @@ static void echo_prepare(Client *client)
 
     if (plan.bulk)
         client->total = rnd_between(50000, 600000);
+    else if (plan.crowd)
+        client->total = (4 + rnd(40)) * client->cut;
     else
         client->total = chance(100) ? 0 : rnd_between(1, most);
     if (client->total / 40 > client->cut) client->cut = (size_t)(client->total / 40);

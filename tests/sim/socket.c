@@ -118,17 +118,22 @@ int closesocket(SOCKET sock)
     return call_fault(CALL_closesocket, NULL) ? SOCKET_ERROR : 0;
 }
 
+/* TCP_NODELAY and SO_KEEPALIVE are set here, for the sockets of accept to have; without them the server can do. */
 int sim_setsockopt(SOCKET sock, int level, int name, const char *value, int length)
 {
+    bool fatal = !(level == IPPROTO_TCP && name == TCP_NODELAY) && !(level == SOL_SOCKET && name == SO_KEEPALIVE);
     Socket *socket;
 
-    winsock_begin(CALL_setsockopt, "setsockopt");
+    winsock_begin(fatal ? CALL_setsockopt : CALL_setsockopt_later, "setsockopt");
     socket = socket_get_listening(sock, "setsockopt");
     if (!socket) return SOCKET_ERROR;
     tell("setsockopt(%#lx, %d, %d)", (unsigned long)sock, level, name);
     if (length != (int)sizeof(DWORD) || !value) violation("setsockopt: the value is no DWORD");
     if (socket->bound) violation("setsockopt: too late, the socket is bound");
-    return call_fault(CALL_setsockopt, NULL) ? SOCKET_ERROR : 0;
+    if (call_fault(fatal ? CALL_setsockopt : CALL_setsockopt_later, NULL)) return SOCKET_ERROR;
+    socket->no_delay |= name == TCP_NODELAY && level == IPPROTO_TCP;
+    socket->keep_alive |= name == SO_KEEPALIVE && level == SOL_SOCKET;
+    return 0;
 }
 
 int sim_bind(SOCKET sock, const struct sockaddr *addr, int length)
@@ -210,6 +215,8 @@ SOCKET sim_accept(SOCKET sock, struct sockaddr *addr, int *length)
     if (!conn) return accept_failed(closed[rnd(2)]);
     if (conn->reset_by_client && chance(500)) return accept_failed(WSAECONNRESET);
 
+    if ((!socket->no_delay || !socket->keep_alive) && !faults_any())
+        violation("accept: the client's socket would be without TCP_NODELAY or SO_KEEPALIVE");
     client = socket_new(socket->family, conn);
     conn->socket = client;
     conn->accepted = true;

@@ -197,3 +197,11 @@ void wire_totals(uint64_t *taken, uint64_t *given, unsigned *accepted)
         *accepted += conns[i]->accepted;
     }
 }
+
+int wire_moves(void)
+{
+    int moves = 0;
+
+    for (const Socket *socket = sockets; socket; socket = socket->next) moves += socket->moves;
+    return moves;
+}

@@ -1,2 +1,2 @@
-# util.cpp: cs is not left when a client is refused
-/^static void session_count_in/,/^}/s/^    LeaveCriticalSection/    if (session->handler != \&full_handler) LeaveCriticalSection/
+# Proactor.cpp: cs is not left when a client is refused
+/^static bool session_count_in/,/^}/{/return false/,$s/^    LeaveCriticalSection/    if (!session->refusal) LeaveCriticalSection/}

@@ -1,2 +1,2 @@
 # Proactor.cpp: a session is freed with a receive pending
-s/session->phase == CLOSED && !session->receiving && !session->sending/session->phase == CLOSED/
+s/if (session->phase != CLOSED || session->receiving || session->sending) return true;/if (session->phase != CLOSED) return true;/

@@ -1,2 +1,2 @@
 # Proactor.cpp: the socket is closed while bytes from the client lie unread
-s/session->phase = LINGERING;/session_close(session, NULL, 0);/
+s/^\( *\)session->phase = LINGERING;/\1session_close(session, NULL, 0);\n\1return true;/

@@ -1,0 +1,2 @@
+# Proactor.cpp: a busy session that leaves its window is still counted there
+/^static void proactor_take_out/,/^}/s/^    if (server->s_arr\[index\]->busy) proactor->busy--;/    ;/
