@@ -40,7 +40,8 @@ endif
 PATH_OF ?= $1
 C11 = $(CC) -x c -std=c11 $(CPPFLAGS) $(CFLAGS)
 
-.PHONY: all run client test steps step demo bench bench-quick sim sim-quick sim-coverage sim-planted fuzz fuzz-pack soak check clean \
+.PHONY: all run client test steps step exercise exercise-check demo \
+        bench bench-quick sim sim-quick sim-coverage sim-planted fuzz fuzz-pack soak check clean \
         help tools check-tools check-warnings check-analyzers check-style check-hardening check-msvc windows-check dist
 all: server.exe
 
@@ -84,6 +85,13 @@ build/%.exe: docs/steps/%.c Makefile | build
 	$(C11) $< -o $@ -x none $(LDFLAGS) $(LDLIBS)
 step: steps
 	@$(RUN)$(call PATH_OF,$(filter build/$(N)-%,$(STEPS))) $(ARGS)
+
+# docs/exercises.md: make exercise N=3 makes the copy with the bug, builds and starts it.
+exercise: | build
+	@sh tests/scripts/exercise.sh plant $(N)
+	@$(RUN)build/exercise-$(N)/server.exe $(ARGS)
+exercise-check:
+	@sh tests/scripts/exercise.sh check $(N)
 
 demo: server.exe build/demo.exe
 	@$(RUN)$(call PATH_OF,build/demo.exe) server.exe $(ARGS)
@@ -133,6 +141,7 @@ help:
 	$(info $(MAKE_NAME) test          builds all and runs every test; ARGS="name" only those with that name)\
 	$(info $(MAKE_NAME) demo          a lesson in a quarter of a minute: what the server does while clients talk)\
 	$(info $(MAKE_NAME) steps         builds the two small servers before this one; step N=2 ARGS=9001 starts one)\
+	$(info $(MAKE_NAME) exercise      builds and starts a server with a bug, N=1 to 8 (docs/exercises.md); exercise-check N=1)\
 	$(info $(MAKE_NAME) soak          clients come, talk, stall, reset and vanish for SECONDS=60 seconds)\
 	$(if $(WINDOWS),,$(info make bench         measures it beside other servers; make bench-quick does so in two minutes))\
 	$(if $(WINDOWS),,$(info make sim           runs it on a simulated Winsock, with faults and sanitizers; SEED=n replays one))\
