@@ -54,16 +54,15 @@ static void accept_clients(LPServer server)
     }
 }
 
-int main(int argc, char *argv[])
+int main(void)
 {
     static Server server;
 
-    options_read(&server.options, argc, argv);
+    options_read(&server.options);
     server.handler = server.options.chat ? &chat_handler : &echo_handler;
     if (!server_start(&server)) return 1;
     accept_clients(&server);
-    server_stop(&server);
-    return 0;
+    return server_stop(&server) ? 0 : 1;
 }
 
 /* ---- echo: what comes goes back ----
@@ -800,7 +799,7 @@ static void chat_opened(LPSession session)
     }
     session->state = member;
     here = room_enter(session);
-    member->echo = session->server->options.telnet;
+    member->echo = false;
     if (member->echo) reply_add(session, offer, sizeof offer);
     reply(session, "* welcome, you are %s (%d here)", member->nick, here);
     reply(session, "* /nick NAME, /who, /me ACTION, /quit, /help are the commands; all else is "

@@ -22,9 +22,10 @@ ifneq ($(OS),Windows_NT)
     CC := x86_64-w64-mingw32-gcc
     RUN := sh tests/scripts/wine.sh ./
     MKDIR := mkdir -p build
-    CLEAN := sh tests/scripts/wine.sh --end; rm -rf build server.exe client.exe
+    CLEAN := sh tests/scripts/wine.sh --end; sh tests/scripts/korean.sh --end; rm -rf build server.exe client.exe
 else ifneq (,$(findstring ",$(shell echo "cmd or sh?" && exit 0)))
     WINDOWS := yes
+    NO_SH := yes
     CC := gcc
     RUN := .\\
     PATH_OF = $(subst /,\,$1)
@@ -40,9 +41,9 @@ endif
 PATH_OF ?= $1
 C11 = $(CC) -x c -std=c11 $(CPPFLAGS) $(CFLAGS)
 
-.PHONY: all run client test steps step exercise exercise-check demo \
-        bench bench-quick sim sim-quick sim-coverage sim-planted fuzz fuzz-pack soak check clean \
-        help tools check-tools check-warnings check-analyzers check-style check-hardening check-msvc windows-check dist
+.PHONY: all run client test steps step exercise exercise-check demo bench bench-quick sim sim-quick sim-coverage \
+        sim-planted fuzz fuzz-pack soak page-check page-lessons check clean help tools check-tools check-warnings \
+        check-analyzers check-style check-hardening check-msvc windows-check dist
 all: server.exe
 
 server.exe: $(OBJECTS)
@@ -57,7 +58,7 @@ client.exe: tests/client/client.c Makefile | build
 
 # The folder changes when a suite comes or goes.
 build/tests.exe: $(TEST_OBJECTS) tests/suites
-	$(CC) $(LDFLAGS) -o $@ $(TEST_OBJECTS) $(LDLIBS)
+	$(CC) $(LDFLAGS) -o $@ $(TEST_OBJECTS) $(LDLIBS) -liphlpapi
 
 vpath %.c tests/suites tests/harness
 build/%.o: %.c $(wildcard tests/harness/*.h) Makefile | build
@@ -69,6 +70,9 @@ build/demo.exe: $(DEMO) $(wildcard tests/harness/*.h) Makefile | build
 build: | tools
 	@$(MKDIR)
 
+# What may depend on the code page is tested with another one too.
+KOREAN_TESTS := trace_file_names trace_file_unwritable cli_help cli_bad console_restored_failed
+
 run: server.exe
 	@$(RUN)server.exe $(ARGS)
 
@@ -78,6 +82,12 @@ ifndef WINDOWS
 	@sh tests/scripts/telnet.sh ./server.exe
 endif
 	@$(RUN)$(call PATH_OF,build/tests.exe) server.exe $(ARGS)
+ifndef WINDOWS
+ifeq ($(ARGS),)
+	@echo "The same on a Korean Windows:"
+	@sh tests/scripts/korean.sh build/tests.exe server.exe $(KOREAN_TESTS)
+endif
+endif
 
 # The two small servers on the way to this one: make step N=2 ARGS=9001 starts the second on port 9001.
 steps: $(STEPS)
@@ -87,20 +97,36 @@ step: steps
 	@$(RUN)$(call PATH_OF,$(filter build/$(N)-%,$(STEPS))) $(ARGS)
 
 # docs/exercises.md: make exercise N=3 makes the copy with the bug, builds and starts it.
+ifdef NO_SH
+exercise exercise-check:
+	@echo $(MAKE_NAME) $@ needs a sh.exe in the PATH, as MSYS2 and Git bring one. && exit 1
+else
 exercise: | build
 	@sh tests/scripts/exercise.sh plant $(N)
 	@$(RUN)build/exercise-$(N)/server.exe $(ARGS)
-exercise-check:
+exercise-check: $(if $(WINDOWS),build/tests.exe)
 	@sh tests/scripts/exercise.sh check $(N)
+endif
 
 demo: server.exe build/demo.exe
 	@$(RUN)$(call PATH_OF,build/demo.exe) server.exe $(ARGS)
+
+# ---- docs/replay.html ----
+
+ifndef WINDOWS
+page-check:
+	@sh tests/scripts/need.sh node=nodejs npm=npm chromium=chromium
+	@sh tests/page/check.sh $(ARGS)
+page-lessons: # ARGS="echo=TRACE.json chat=TRACE.json": recorded ones; of the others the model of the server makes one
+	@node tests/page/lessons.js $(ARGS)
+endif
 
 # ---- longer runs: speed, faults, hours ----
 
 ifdef WINDOWS
 DEBIAN_ONLY := bench bench-quick sim sim-quick sim-coverage sim-planted fuzz fuzz-pack \
-               check check-tools check-analyzers check-style check-hardening check-msvc windows-check dist
+               check check-tools check-analyzers check-style check-hardening check-msvc page-check page-lessons \
+               windows-check dist
 .PHONY: $(DEBIAN_ONLY)
 $(DEBIAN_ONLY):
 	@echo $(MAKE_NAME) $@ needs Debian or Ubuntu. $(MAKE_NAME) help lists what works here. && exit 1
@@ -147,6 +173,7 @@ help:
 	$(if $(WINDOWS),,$(info make sim           runs it on a simulated Winsock, with faults and sanitizers; SEED=n replays one))\
 	$(if $(WINDOWS),,$(info make fuzz          fuzzes the chat for SECONDS=60 seconds; make fuzz-pack keeps what it found))\
 	$(if $(WINDOWS),,$(info make check         all static checks: warnings, analyzers, format, sizes, what Visual Studio refuses))\
+	$(if $(WINDOWS),,$(info make page-check    tests docs/replay.html in Chromium))\
 	$(if $(WINDOWS),,$(info make windows-check make, test, demo, client and clean from cmd, with GNU make for Windows, under Wine))\
 	$(if $(WINDOWS),,$(info make dist          the package for students without a compiler: build/overlapped-io-VERSION.zip))\
 	$(info $(MAKE_NAME) clean         removes what was built)

@@ -171,7 +171,6 @@ struct Session {
     const char *refusal;        /* the line that it gets instead of service; NULL: it is served */
     const char *why;            /* why it ended: a sentence or, with `error`, the call that failed */
     int error;                  /* WSAGetLastError() of that call, else 0 */
-    LPSession next_spare;       /* in server->spares */
 };
 
 /* What proactor_wake() and the owner tell each other, in one word. */
@@ -208,11 +207,12 @@ struct Proactor {
 typedef struct Options {
     int port;
     const char *bind; /* a numeric address; NULL: every address, IPv4 and IPv6 */
-    const char *mode; /* "--echo" or "--chat" as given; NULL: none was */
     int max_clients;
     int max_per_ip; /* 0: no limit */
-    bool chat, telnet, quiet, trace;
-    const char *trace_file; /* NULL: none */
+    int codepage;   /* of chat clients that do not send UTF-8 */
+    bool echo, chat, quiet, trace;
+    const char *trace_file; /* UTF-8; NULL: none */
+    bool help, version;
 } Options;
 
 struct Server {
@@ -227,8 +227,6 @@ struct Server {
     int windows;         /* windows opened; written by Main alone, under cs */
     int max_windows;
     LPProactor leaving; /* the window whose busy sessions the others can take; NULL: none; guarded by cs */
-    LPSession spares;   /* sessions that ended, kept with their events for newcomers; guarded by cs */
-    int spare_count;
     const Handler *handler;
     Options options;
     char full[64], address_full[64]; /* the lines that refused clients get */
@@ -258,12 +256,9 @@ LPSession session_create(LPServer server, SOCKET sock, const SOCKADDR_STORAGE *c
  * session is from then on. Main only, cs not held. Returns false, having said why, when no window can be had. */
 bool proactor_add(LPServer server, LPSession session);
 
-/* Counts the session out, prints why it ended, and frees it or keeps it as a spare. Its socket is closed, nothing is
+/* Counts the session out, prints why it ended, and frees it. Its socket is closed, nothing is
  * pending, and it is in no array. The owner, or Main before proactor_add(); cs not held. */
 void session_free(LPSession session);
-
-/* Frees the sessions that are kept as spares. Main only, when no Proactor thread runs. */
-void session_free_spares(LPServer server);
 
 /* Opens the next window: its two events and its thread, which sleeps until woken. Main only, cs not held. Returns
  * NULL, having said why, when there is no memory, event or thread. */
@@ -302,26 +297,29 @@ void session_close(LPSession session, const char *why, int error);
 
 /* ---- util.cpp: start-up and tear-down ---- */
 
-/* Fills `options` from the command line. On bad options prints one line and the usage on stderr and ends the process
- * with 2; after --help and --version ends it with 0. Main only, first of all. */
-void options_read(Options *options, int argc, char *argv[]);
+/* Fills `options` from the process's command line. On bad options prints one line and the usage on stderr and ends the
+ * process with 2; after --help and --version ends it with 0. Main only, first of all. */
+void options_read(Options *options);
 
-/* Starts Winsock, makes the arrays, the listening socket and the first Proactor, listens, prints the first line.
- * Main only. Returns false, having said why on stderr, when any of it fails. */
+/* Starts the console's writer and Winsock, makes the arrays, the listening socket and the first Proactor, listens,
+ * prints the first lines. Main only. Returns false, having said why on stderr, when any of it fails; the console is
+ * then as it was. */
 bool server_start(LPServer server);
 
 /* Ends every session (pending sends first, 2 * FINISH_MS at the most), joins the Proactor threads, frees all, prints
- * the totals. Main only, once the accept loop has ended. */
-void server_stop(LPServer server);
+ * the totals and gives the console back. Main only, once the accept loop has ended. Returns false when the trace file
+ * is not whole. */
+bool server_stop(LPServer server);
 
 /* True once the user asked for the end (Ctrl+C and the like). Any thread. */
 bool console_interrupted(void);
 
-/* Prints one line on stdout, with the time of day in front, and flushes. Any thread; blocks as long as whoever reads
- * stdout makes it. Silent with --quiet. */
+/* Prints one line on stdout, with the time of day in front. Any thread; never waits for whoever reads stdout: a thread
+ * of its own writes, and lines for which there is no room are counted instead. Silent with --quiet. */
 void log_line(const char *format, ...);
 
-/* Prints "server: ..." and, for an error that is not 0, its name and number, as one line on stderr. Any thread. */
+/* Prints "server: ..." and, for an error that is not 0, its name and number, as one line on stderr. Any thread;
+ * never waits, as log_line(). */
 void log_error(int error, const char *format, ...);
 
 /* "WSAECONNRESET" for 10054, and so on; "error" for one it does not know. Never NULL. Any thread. */
@@ -343,7 +341,7 @@ enum { ADDRESS_BYTES = 64 }; /* of "[IPv6]:PORT" */
  * thread. */
 void address_text(const SOCKADDR_STORAGE *addr, char *text, size_t size);
 
-/* True if both are the same client address. Any thread. */
+/* True if both are the same client: the same address, or IPv6 addresses of the same 64 bits of network. Any thread. */
 bool address_same(const SOCKADDR_STORAGE *a, const SOCKADDR_STORAGE *b);
 
 /* ---- util.cpp: the trace, which shows the model at work ---- */

@@ -16,7 +16,6 @@ enum {
     FAILED_PAUSE_MS = 10,        /* after a wait that failed */
     REVIEW_MS = 500,             /* a session that receives nothing for so long is not busy any more */
     LEAVE_ROOM = 8,              /* places that must stay free elsewhere before a window's busy sessions leave it */
-    MAX_SPARES = 16,             /* sessions that are kept with their events for newcomers */
     NO_INDEX = -1
 };
 
@@ -96,22 +95,10 @@ static void session_release(LPSession session)
     free(session);
 }
 
-/* A session with its event and a small rbuf: one that ended and was kept, which saves two calls into the kernel for
- * each client, or a new one. */
-static LPSession session_allocate(LPServer server)
+static LPSession session_allocate(void)
 {
-    LPSession session;
+    LPSession session = (LPSession)calloc(1, sizeof *session);
 
-    EnterCriticalSection(&server->cs);
-    session = server->spares;
-    if (session) {
-        server->spares = session->next_spare;
-        server->spare_count--;
-    }
-    LeaveCriticalSection(&server->cs);
-    if (session) return session;
-
-    session = (LPSession)calloc(1, sizeof *session);
     if (!session) return NULL;
     session->hevent = WSACreateEvent();
     if (session->hevent != WSA_INVALID_EVENT && buffer_resize(&session->rbuf, &session->rsize, RBUF_MIN))
@@ -120,35 +107,9 @@ static LPSession session_allocate(LPServer server)
     return NULL;
 }
 
-/* Keeps the session, its event and its rbuf for a newcomer; false when enough are kept. */
-static bool session_keep(LPSession session)
-{
-    LPServer server = session->server;
-    Session fresh;
-    bool kept;
-
-    if (session->rsize != RBUF_MIN) return false;
-    buffer_free(session->sbuf, session->ssize);
-    ZeroMemory(&fresh, sizeof fresh);
-    fresh.hevent = session->hevent;
-    fresh.event_may_be_set = true;
-    fresh.rbuf = session->rbuf;
-    fresh.rsize = session->rsize;
-    *session = fresh;
-    EnterCriticalSection(&server->cs);
-    kept = server->spare_count < MAX_SPARES;
-    if (kept) {
-        session->next_spare = server->spares;
-        server->spares = session;
-        server->spare_count++;
-    }
-    LeaveCriticalSection(&server->cs);
-    return kept;
-}
-
 LPSession session_create(LPServer server, SOCKET sock, const SOCKADDR_STORAGE *caddr)
 {
-    LPSession session = session_allocate(server);
+    LPSession session = session_allocate();
 
     if (session) {
         session->server = server;
@@ -191,16 +152,7 @@ void session_free(LPSession session)
                  session->error == WSAECONNRESET ? "reset by the client" : session->why,
                  session->error == WSAECONNRESET ? "" : failed);
     }
-    if (!session_keep(session)) session_release(session);
-}
-
-void session_free_spares(LPServer server)
-{
-    while (server->spares) {
-        LPSession session = server->spares;
-        server->spares = session->next_spare;
-        session_release(session);
-    }
+    session_release(session);
 }
 
 /* ---- posting operations ---- */

@@ -1,7 +1,8 @@
-/* util.cpp - start-up and tear-down: options, Winsock, the listening socket, sessions, the console, errors, the
- * trace. */
+/* util.cpp - start-up and tear-down: the console, errors, text and addresses, the trace, options, the listening
+ * socket, the server's beginning and end. */
 #include "Overlapped.h"
 
+#include <process.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,26 +12,143 @@
 
 enum {
     LINE_BYTES = 5 * 1024,   /* of one line on the console */
+    HALF_BYTES = 128 * 1024, /* of the lines that wait for the console, in each half of the queue */
+    HALF_LINES = 4096,
+    DRAIN_MS = 500,          /* for what waits at the end */
+    COMMAND_CHARS = 32768,   /* "CreateProcessW function": a command line has 32,767, and a NUL */
+    TRACE_BYTES = 64 * 1024, /* of the trace file, written with one call */
+    TRACE_ROOM = 2 * 1024,   /* more than one event takes */
+    HOSTS = 4,               /* addresses of a family that are shown for other machines, at most */
     BLOCK_BYTES = 16 * 1024, /* a buffer of this size is large */
     SPINS = 4000             /* tries before a thread sleeps for cs: it is held for a few instructions */
 };
 
-/* ---- the console ---- */
+/* ---- the console: one thread writes; all others leave lines for it and go on ----
+ *
+ * Whoever calls WriteFile on a console or a pipe waits until the reader takes the bytes: a paused pager, a selection in
+ * the window, Ctrl+S. So only the writer does. The queue is two halves: threads fill one while the writer writes the
+ * other. Lines that find their half full are counted instead, until the writer comes for it and puts their number
+ * behind it, which is just where they are missing. */
 
-static bool console_quiet;
-static volatile LONG console_interrupts; /* how often the user asked for the end */
-static SOCKET listen_sock_open;
-static volatile LONG listen_is_open; /* whoever sets it back closes the socket */
-static UINT console_codepage;        /* as they were, for console_restore() */
-static DWORD console_mode;
+typedef struct HalfQueue {
+    char text[HALF_BYTES];
+    struct {
+        ULONG length;
+        DWORD handle; /* STD_OUTPUT_HANDLE or STD_ERROR_HANDLE */
+        WORD color;   /* 0: the console's own */
+    } lines[HALF_LINES];
+    ULONG used;
+    int count;
+    unsigned long lost;
+} HalfQueue;
 
-/* One WriteFile a line keeps the lines of several threads apart. Not the C library's stdout: to a console that
- * translates every byte by itself, under Wine at 20 ms a line and to the ruin of UTF-8. */
-static void console_write(DWORD handle, const char *line)
+static HalfQueue halves[2], *filling = &halves[0];
+static SRWLOCK queue_lock = SRWLOCK_INIT; /* guards `filling`, what it points to, and `closing`: to copy a line */
+static CONDITION_VARIABLE queue_filled = CONDITION_VARIABLE_INIT;
+static HANDLE writer; /* NULL: not started, and lines are written at once */
+static bool closing, console_quiet;
+
+/* The console as it was. */
+static SRWLOCK screen_lock = SRWLOCK_INIT; /* for the writer's colours, and the way back */
+static bool screen_given_back;
+static UINT screen_codepage;
+static DWORD screen_input_mode; /* 0: standard input is no console */
+static WORD screen_colors;
+
+/* The screen, if stdout is one. Not the standard handle, which the writer may hang in: calls on a handle without
+ * FILE_FLAG_OVERLAPPED wait for each other ("CreateFileW function"). */
+static HANDLE screen;
+
+static void console_write(DWORD handle, const char *text, ULONG length)
 {
     DWORD written;
 
-    WriteFile(GetStdHandle(handle), line, (DWORD)strlen(line), &written, NULL);
+    WriteFile(GetStdHandle(handle), text, length, &written, NULL);
+}
+
+/* False when there is no room. The lock is held. */
+static bool queue_add(HalfQueue *half, DWORD handle, WORD color, const char *line, ULONG length)
+{
+    if (half->lost || half->count == HALF_LINES || half->used + length > HALF_BYTES) return false;
+    memcpy(half->text + half->used, line, length);
+    half->used += length;
+    half->lines[half->count].length = length;
+    half->lines[half->count].handle = handle;
+    half->lines[half->count++].color = color;
+    return true;
+}
+
+/* Any thread; never waits for the console once the writer runs. */
+static void console_put(DWORD handle, WORD color, const char *line)
+{
+    ULONG length = (ULONG)strlen(line);
+
+    if (!writer) {
+        console_write(handle, line, length);
+        return;
+    }
+    AcquireSRWLockExclusive(&queue_lock);
+    if (!queue_add(filling, handle, color, line, length)) filling->lost++;
+    ReleaseSRWLockExclusive(&queue_lock);
+    WakeConditionVariable(&queue_filled); /* no call into the kernel unless the writer sleeps */
+}
+
+/* Waits for lines. NULL: there are none, and there will be none. */
+static HalfQueue *queue_take(void)
+{
+    HalfQueue *half;
+
+    AcquireSRWLockExclusive(&queue_lock);
+    while (filling->count == 0 && !closing) SleepConditionVariableSRW(&queue_filled, &queue_lock, INFINITE, 0);
+    half = filling;
+    filling = &halves[half == &halves[0]];
+    ReleaseSRWLockExclusive(&queue_lock);
+    return half->count ? half : NULL;
+}
+
+/* False when the console was given back already: nothing is written any more. */
+static bool screen_begin(WORD color)
+{
+    static WORD now; /* the writer's alone */
+    bool ours;
+
+    AcquireSRWLockExclusive(&screen_lock);
+    ours = !screen_given_back;
+    if (ours && screen && color != now) SetConsoleTextAttribute(screen, color ? color : screen_colors);
+    ReleaseSRWLockExclusive(&screen_lock);
+    now = color;
+    return ours;
+}
+
+static bool queue_write(HalfQueue *half)
+{
+    const char *text = half->text;
+    char line[80];
+
+    for (int i = 0; i < half->count; text += half->lines[i++].length) {
+        if (!screen_begin(half->lines[i].color)) return false;
+        console_write(half->lines[i].handle, text, half->lines[i].length);
+    }
+    if (!screen_begin(0)) return false;
+    if (half->lost) {
+        snprintf(line, sizeof line, "... %lu line%s not shown: the console is too slow\n", half->lost,
+                 half->lost == 1 ? "" : "s");
+        console_write(STD_OUTPUT_HANDLE, line, (ULONG)strlen(line));
+    }
+    half->used = half->lost = 0;
+    half->count = 0;
+    return true;
+}
+
+static unsigned __stdcall writer_run(void *nothing)
+{
+    HalfQueue *half;
+
+    (void)nothing;
+    do {
+        half = queue_take();
+    } while (half && queue_write(half));
+    return 0;
 }
 
 void log_line(const char *format, ...)
@@ -47,7 +165,7 @@ void log_line(const char *format, ...)
     vsnprintf(line + used, sizeof line - (size_t)used - 1, format, args);
     va_end(args);
     strcat(line, "\n");
-    console_write(STD_OUTPUT_HANDLE, line);
+    console_put(STD_OUTPUT_HANDLE, 0, line);
 }
 
 void log_error(int error, const char *format, ...)
@@ -63,50 +181,46 @@ void log_error(int error, const char *format, ...)
     } else {
         snprintf(line, sizeof line, "server: %s\n", text);
     }
-    console_write(STD_ERROR_HANDLE, line);
+    console_put(STD_ERROR_HANDLE, 0, line);
 }
 
-const char *error_name(int error)
-{
-    switch (error) {
-    case ERROR_INVALID_HANDLE: return "WSA_INVALID_HANDLE";
-    case ERROR_NOT_ENOUGH_MEMORY: return "WSA_NOT_ENOUGH_MEMORY";
-    case ERROR_OPERATION_ABORTED: return "WSA_OPERATION_ABORTED";
-    case ERROR_IO_PENDING: return "WSA_IO_PENDING";
-    case WSAEACCES: return "WSAEACCES";
-    case WSAEMFILE: return "WSAEMFILE";
-    case WSAENOTSOCK: return "WSAENOTSOCK";
-    case WSAEAFNOSUPPORT: return "WSAEAFNOSUPPORT";
-    case WSAEADDRINUSE: return "WSAEADDRINUSE";
-    case WSAEADDRNOTAVAIL: return "WSAEADDRNOTAVAIL";
-    case WSAENETDOWN: return "WSAENETDOWN";
-    case WSAENETRESET: return "WSAENETRESET";
-    case WSAECONNABORTED: return "WSAECONNABORTED";
-    case WSAECONNRESET: return "WSAECONNRESET";
-    case WSAENOBUFS: return "WSAENOBUFS";
-    case WSAENOTCONN: return "WSAENOTCONN";
-    case WSAESHUTDOWN: return "WSAESHUTDOWN";
-    case WSAETIMEDOUT: return "WSAETIMEDOUT";
-    default: return "error";
-    }
-}
+/* ---- the console's settings, and Ctrl+C ---- */
+
+static volatile LONG console_interrupts; /* how often the user asked for the end */
+static SOCKET listen_sock_open;
+static volatile LONG listen_is_open; /* whoever sets it back closes the socket */
 
 static void listen_close(void)
 {
     if (InterlockedExchange(&listen_is_open, 0)) closesocket(listen_sock_open);
 }
 
+/* Gives code page, input mode and colours back, once: Main, or the thread of the second Ctrl+C. */
+static void screen_restore(void)
+{
+    AcquireSRWLockExclusive(&screen_lock);
+    if (!screen_given_back) {
+        screen_given_back = true;
+        if (screen_codepage) SetConsoleOutputCP(screen_codepage);
+        if (screen_input_mode) SetConsoleMode(GetStdHandle(STD_INPUT_HANDLE), screen_input_mode);
+        if (screen) SetConsoleTextAttribute(screen, screen_colors);
+        if (screen) CloseHandle(screen);
+    }
+    ReleaseSRWLockExclusive(&screen_lock);
+}
+
 /* Runs on a thread that Windows makes for it. The first time it closes the listening socket, which ends Main's
- * accept; the second time it leaves the matter to Windows, which ends the process at once. */
+ * accept; a second Ctrl+C it leaves to Windows, which ends the process at once. */
 static BOOL WINAPI console_event(DWORD type)
 {
-    if (InterlockedIncrement(&console_interrupts) > 1) return FALSE;
-    listen_close();
+    bool first = InterlockedIncrement(&console_interrupts) == 1;
 
-    /* When the window is closed, Windows ends the process as soon as this returns ("HandlerRoutine callback
-     * function"). Main's return from main() ends this wait. */
+    listen_close();
+    /* When the window is closed, Windows ends the process as soon as this returns, or after 5 seconds ("HandlerRoutine
+     * callback function"). Main needs less, and its return from main() ends this wait. */
     if (type != CTRL_C_EVENT && type != CTRL_BREAK_EVENT) Sleep(INFINITE);
-    return TRUE;
+    if (!first) screen_restore();
+    return first;
 }
 
 bool console_interrupted(void)
@@ -114,27 +228,88 @@ bool console_interrupted(void)
     return InterlockedCompareExchange(&console_interrupts, 0, 0) != 0;
 }
 
-/* UTF-8 out, Ctrl+C to us, and no QuickEdit: a selection in the window would block whoever prints. */
-static bool console_prepare(LPServer server)
+/* UTF-8 out, and no QuickEdit: a selection in the window would hold up the writer. */
+static void screen_prepare(void)
 {
     HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
+    CONSOLE_SCREEN_BUFFER_INFO info;
 
-    console_quiet = server->options.quiet || server->options.trace;
-    console_codepage = GetConsoleOutputCP();
+    screen_codepage = GetConsoleOutputCP();
     SetConsoleOutputCP(CP_UTF8);
-    if (GetConsoleMode(input, &console_mode)) {
-        SetConsoleMode(input, (console_mode & ~(DWORD)ENABLE_QUICK_EDIT_MODE) | ENABLE_EXTENDED_FLAGS);
+    if (GetConsoleMode(input, &screen_input_mode)) {
+        SetConsoleMode(input, (screen_input_mode & ~(DWORD)ENABLE_QUICK_EDIT_MODE) | ENABLE_EXTENDED_FLAGS);
     } else {
-        console_mode = 0; /* standard input is no console */
+        screen_input_mode = 0;
     }
-    /* The first call undoes "ignore Ctrl+C", which a child inherits from its parent. */
-    return SetConsoleCtrlHandler(NULL, FALSE) && SetConsoleCtrlHandler(console_event, TRUE);
+    if (!GetConsoleScreenBufferInfo(GetStdHandle(STD_OUTPUT_HANDLE), &info)) return; /* no console */
+    screen_colors = info.wAttributes;
+    screen = CreateFileA("CONOUT$", GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL,
+                         OPEN_EXISTING, 0, NULL);
+    if (screen == INVALID_HANDLE_VALUE) screen = NULL;
 }
 
-static void console_restore(void)
+/* Returns false, having said why, when there is no thread or no way to hear Ctrl+C. */
+static bool console_open(const Options *options)
 {
-    if (console_codepage) SetConsoleOutputCP(console_codepage);
-    if (console_mode) SetConsoleMode(GetStdHandle(STD_INPUT_HANDLE), console_mode | ENABLE_EXTENDED_FLAGS);
+    console_quiet = options->quiet || options->trace;
+    screen_prepare();
+    writer = (HANDLE)_beginthreadex(NULL, 0, writer_run, NULL, 0, NULL);
+    if (!writer) {
+        log_error((int)GetLastError(), "no thread for the console");
+        return false;
+    }
+    /* The first call undoes "ignore Ctrl+C", which a child inherits from its parent. */
+    if (SetConsoleCtrlHandler(NULL, FALSE) && SetConsoleCtrlHandler(console_event, TRUE)) return true;
+    log_error((int)GetLastError(), "SetConsoleCtrlHandler failed");
+    return false;
+}
+
+/* Writes what waits, for DRAIN_MS at the most, and gives the console back. A writer that hangs even then ends with the
+ * process: "ExitProcess function" ends all other threads, and warns only of those that hold a lock which the way out
+ * needs. This one is in WriteFile and holds none: it uses neither the heap nor the C library's files. */
+static void console_close(void)
+{
+    if (writer) {
+        AcquireSRWLockExclusive(&queue_lock);
+        closing = true;
+        ReleaseSRWLockExclusive(&queue_lock);
+        WakeConditionVariable(&queue_filled);
+        WaitForSingleObject(writer, DRAIN_MS);
+        CloseHandle(writer); /* and it stays set: lines that come later come too late */
+    }
+    screen_restore();
+}
+
+/* ---- errors ---- */
+
+/* What the pages of the calls that this server makes list: Winsock's errors, and those of files. */
+/* clang-format off */
+#define ERROR_NAMES(X)                                                                                                 \
+    X(WSA_INVALID_HANDLE) X(WSA_NOT_ENOUGH_MEMORY) X(WSA_INVALID_PARAMETER) X(WSA_OPERATION_ABORTED)                   \
+    X(WSA_IO_INCOMPLETE) X(WSA_IO_PENDING) X(WSAEINTR) X(WSAEACCES) X(WSAEFAULT) X(WSAEINVAL) X(WSAEMFILE)             \
+    X(WSAEWOULDBLOCK) X(WSAEINPROGRESS) X(WSAENOTSOCK) X(WSAEMSGSIZE) X(WSAEPROTOTYPE) X(WSAENOPROTOOPT)               \
+    X(WSAEPROTONOSUPPORT) X(WSAESOCKTNOSUPPORT) X(WSAEOPNOTSUPP) X(WSAEAFNOSUPPORT) X(WSAEADDRINUSE)                   \
+    X(WSAEADDRNOTAVAIL) X(WSAENETDOWN) X(WSAENETUNREACH) X(WSAENETRESET) X(WSAECONNABORTED) X(WSAECONNRESET)           \
+    X(WSAENOBUFS) X(WSAEISCONN) X(WSAENOTCONN) X(WSAESHUTDOWN) X(WSAETIMEDOUT) X(WSAEHOSTUNREACH) X(WSAEPROCLIM)       \
+    X(WSASYSNOTREADY) X(WSAVERNOTSUPPORTED) X(WSANOTINITIALISED) X(WSAEDISCON) X(WSAEINVALIDPROCTABLE)                 \
+    X(WSAEINVALIDPROVIDER) X(WSAEPROVIDERFAILEDINIT) X(ERROR_FILE_NOT_FOUND) X(ERROR_PATH_NOT_FOUND)                   \
+    X(ERROR_TOO_MANY_OPEN_FILES) X(ERROR_ACCESS_DENIED) X(ERROR_WRITE_PROTECT) X(ERROR_SHARING_VIOLATION)              \
+    X(ERROR_HANDLE_DISK_FULL) X(ERROR_DISK_FULL) X(ERROR_INVALID_NAME) X(ERROR_FILENAME_EXCED_RANGE)
+/* clang-format on */
+
+const char *error_name(int error)
+{
+#define ERROR_ROW(name) { name, #name },
+    static const struct {
+        int error;
+        const char *name;
+    } rows[] = { ERROR_NAMES(ERROR_ROW) };
+#undef ERROR_ROW
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (rows[i].error == error) return rows[i].name;
+    }
+    return "error";
 }
 
 /* ---- text, addresses, memory ---- */
@@ -144,25 +319,64 @@ const char *text_plural(int n)
     return n == 1 ? "" : "s";
 }
 
-void address_text(const SOCKADDR_STORAGE *addr, char *text, size_t size)
+/* The address alone, without port and brackets. */
+static void address_host_text(const SOCKADDR_STORAGE *addr, char text[INET6_ADDRSTRLEN])
 {
-    const SOCKADDR_IN *in4 = (const SOCKADDR_IN *)addr;
-    const SOCKADDR_IN6 *in6 = (const SOCKADDR_IN6 *)addr;
-    char host[INET6_ADDRSTRLEN] = "?";
-    bool mapped = addr->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr);
-    const void *ip = addr->ss_family == AF_INET ? (const void *)&in4->sin_addr : (const void *)&in6->sin6_addr;
+    const IN6_ADDR *in6 = &((const SOCKADDR_IN6 *)addr)->sin6_addr;
+    bool mapped = addr->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(in6);
+    const void *ip = addr->ss_family == AF_INET ? (const void *)&((const SOCKADDR_IN *)addr)->sin_addr : in6;
 
-    if (mapped) ip = &in6->sin6_addr.s6_addr[12];
-    inet_ntop(mapped ? AF_INET : addr->ss_family, ip, host, sizeof host);
-    snprintf(text, size, strchr(host, ':') ? "[%s]:%d" : "%s:%d", host, ntohs(in4->sin_port));
+    strcpy(text, "?");
+    inet_ntop(mapped ? AF_INET : addr->ss_family, mapped ? &in6->s6_addr[12] : ip, text, INET6_ADDRSTRLEN);
 }
 
+void address_text(const SOCKADDR_STORAGE *addr, char *text, size_t size)
+{
+    char host[INET6_ADDRSTRLEN];
+
+    address_host_text(addr, host);
+    /* The port stands at the same place in SOCKADDR_IN and SOCKADDR_IN6. */
+    snprintf(text, size, strchr(host, ':') ? "[%s]:%d" : "%s:%d", host, ntohs(((const SOCKADDR_IN *)addr)->sin_port));
+}
+
+/* A machine gives itself as many IPv6 addresses as it likes, all with the same first 64 bits. Those that stand for IPv4
+ * addresses and the link-local ones begin alike for everybody. */
 bool address_same(const SOCKADDR_STORAGE *a, const SOCKADDR_STORAGE *b)
 {
+    const IN6_ADDR *a6 = &((const SOCKADDR_IN6 *)a)->sin6_addr, *b6 = &((const SOCKADDR_IN6 *)b)->sin6_addr;
+
     if (a->ss_family == AF_INET) {
         return memcmp(&((const SOCKADDR_IN *)a)->sin_addr, &((const SOCKADDR_IN *)b)->sin_addr, sizeof(IN_ADDR)) == 0;
     }
-    return memcmp(&((const SOCKADDR_IN6 *)a)->sin6_addr, &((const SOCKADDR_IN6 *)b)->sin6_addr, sizeof(IN6_ADDR)) == 0;
+    return memcmp(a6, b6, IN6_IS_ADDR_V4MAPPED(a6) || IN6_IS_ADDR_LINKLOCAL(a6) ? sizeof *a6 : 8) == 0;
+}
+
+/* Fills `addr` with the numeric address `text`. Returns false when it is none. */
+static bool address_parse(const char *text, SOCKADDR_STORAGE *addr)
+{
+    ZeroMemory(addr, sizeof *addr);
+    if (inet_pton(AF_INET, text, &((SOCKADDR_IN *)addr)->sin_addr) == 1) {
+        addr->ss_family = AF_INET;
+    } else if (inet_pton(AF_INET6, text, &((SOCKADDR_IN6 *)addr)->sin6_addr) == 1) {
+        addr->ss_family = AF_INET6;
+    }
+    return addr->ss_family != AF_UNSPEC;
+}
+
+static bool address_is_any(const SOCKADDR_STORAGE *addr)
+{
+    if (addr->ss_family == AF_INET) return ((const SOCKADDR_IN *)addr)->sin_addr.s_addr == 0;
+    return IN6_IS_ADDR_UNSPECIFIED(&((const SOCKADDR_IN6 *)addr)->sin6_addr);
+}
+
+/* Of no use to another machine: loopback or link-local, in IPv4 169.254.x.y. */
+static bool address_is_local(const SOCKADDR_STORAGE *addr)
+{
+    const IN6_ADDR *in6 = &((const SOCKADDR_IN6 *)addr)->sin6_addr;
+    ULONG ip = ntohl(((const SOCKADDR_IN *)addr)->sin_addr.s_addr);
+
+    if (addr->ss_family == AF_INET) return ip >> 24 == 127 || ip >> 16 == 0xA9FE;
+    return IN6_IS_ADDR_LOOPBACK(in6) || IN6_IS_ADDR_LINKLOCAL(in6);
 }
 
 /* The heap would keep the pages of large blocks; the system takes them back at once ("VirtualFree function"). */
@@ -196,11 +410,17 @@ bool buffer_resize(char **buf, ULONG *bufsize, ULONG size)
 /* ---- the trace ---- */
 
 bool trace_on;
-static bool trace_lines, trace_color;
-static WORD trace_plain; /* the console's colours as they were */
-static FILE *trace_file;
+static bool trace_lines, trace_colored;
 static CRITICAL_SECTION trace_cs; /* keeps steps in the order in which they happened; cs is never taken inside */
 static LARGE_INTEGER trace_start, trace_frequency;
+
+/* The file, guarded by trace_cs. Whole events are collected and written together, so that it is always readable. */
+static HANDLE trace_file; /* NULL: none, or not any more */
+static const char *trace_file_name;
+static char trace_text[TRACE_BYTES];
+static ULONG trace_used;
+static LARGE_INTEGER trace_written;
+static bool trace_failed;
 
 /* The console's colours. */
 enum {
@@ -236,24 +456,46 @@ const char *trace_preview(char text[PREVIEW_BYTES], const char *data, ULONG byte
     return text;
 }
 
-static unsigned long long trace_now(void)
+/* Writes what was collected. A disk that is full has room for the end, because what did not fit whole is taken back.
+ * The failure is said at once, and by the exit code. trace_cs is held. */
+static void trace_flush(void)
 {
-    LARGE_INTEGER now;
+    DWORD written = 0;
+    bool good = WriteFile(trace_file, trace_text, trace_used, &written, NULL);
+    int error = good ? ERROR_DISK_FULL : (int)GetLastError();
 
-    QueryPerformanceCounter(&now);
-    return (unsigned long long)(now.QuadPart - trace_start.QuadPart) * 1000000u
-           / (unsigned long long)trace_frequency.QuadPart;
+    if (good && written == trace_used) {
+        trace_written.QuadPart += trace_used;
+    } else {
+        SetFilePointerEx(trace_file, trace_written, NULL, FILE_BEGIN);
+        SetEndOfFile(trace_file);
+        WriteFile(trace_file, "\n]\n", 3, &written, NULL);
+        CloseHandle(trace_file);
+        trace_file = NULL;
+        trace_failed = true;
+        log_error(error, "the trace file %s ends here, the server goes on", trace_file_name);
+    }
+    trace_used = 0;
 }
 
-/* The first `length` bytes of `text` as a JSON string: all is ASCII without control characters. */
-static void trace_quote(const char *text, size_t length)
+static void trace_put(const char *format, ...)
 {
-    fputc('"', trace_file);
+    va_list args;
+
+    va_start(args, format);
+    trace_used += (ULONG)vsnprintf(trace_text + trace_used, TRACE_BYTES - trace_used, format, args);
+    va_end(args);
+}
+
+/* Adds the first `length` bytes of `text` as a JSON string: all is ASCII without control characters. */
+static void trace_put_quoted(const char *text, size_t length)
+{
+    trace_text[trace_used++] = '"';
     for (; *text && length > 0; text++, length--) {
-        if (*text == '"' || *text == '\\') fputc('\\', trace_file);
-        fputc(*text, trace_file);
+        if (*text == '"' || *text == '\\') trace_text[trace_used++] = '\\';
+        trace_text[trace_used++] = *text;
     }
-    fputc('"', trace_file);
+    trace_text[trace_used++] = '"';
 }
 
 /* Threads are lanes of "process" 1, sessions of "process" 2: one for the receive, one for the send. */
@@ -263,34 +505,35 @@ static void trace_event(TraceStep step, unsigned long long now, int thread, unsi
     bool of_session = trace_looks[step].of_session;
     const char *bar = trace_looks[step].bar;
 
-    fprintf(trace_file, ",\n{\"ph\":\"%c\",\"ts\":%llu,\"pid\":%d,\"tid\":%lu", phase, now, of_session ? 2 : 1,
-            of_session ? 2 * id + trace_looks[step].is_send : (unsigned long)thread);
+    trace_put(",\n{\"ph\":\"%c\",\"ts\":%llu,\"pid\":%d,\"tid\":%lu", phase, now, of_session ? 2 : 1,
+              of_session ? 2 * id + trace_looks[step].is_send : (unsigned long)thread);
     if (phase != 'E') {
-        fputs(",\"name\":", trace_file);
-        trace_quote(*bar ? bar : text, *bar ? strlen(bar) : strcspn(text, "("));
+        trace_put(",\"name\":");
+        trace_put_quoted(*bar ? bar : text, *bar ? strlen(bar) : strcspn(text, "("));
     }
-    if (phase == 'B') fprintf(trace_file, ",\"cname\":\"%s\"", trace_looks[step].cname);
-    if (phase == 'i') fputs(",\"s\":\"t\"", trace_file);
+    if (phase == 'B') trace_put(",\"cname\":\"%s\"", trace_looks[step].cname);
+    if (phase == 'i') trace_put(",\"s\":\"t\"");
     if (*text) {
-        fprintf(trace_file, ",\"args\":{\"%s\":", phase == 'E' ? "result" : "call");
-        trace_quote(text, strlen(text));
-        fputc('}', trace_file);
+        trace_put(",\"args\":{\"%s\":", phase == 'E' ? "result" : "call");
+        trace_put_quoted(text, strlen(text));
+        trace_put("}");
     }
-    fputc('}', trace_file);
+    trace_put("}");
+    if (trace_used > TRACE_BYTES - TRACE_ROOM) trace_flush();
 }
 
-/* Names a lane, or as "process" a group of lanes, and gives it its place. */
-static void trace_name(const char *what, int process, unsigned long lane, const char *name)
+/* Names a lane and gives it its place. */
+static void trace_name(int process, unsigned long lane, const char *name)
 {
-    unsigned long place = strcmp(what, "process") == 0 ? (unsigned long)process : lane;
-
-    if (!trace_file) return;
     EnterCriticalSection(&trace_cs);
-    fprintf(trace_file, ",\n{\"ph\":\"M\",\"name\":\"%s_name\",\"pid\":%d,\"tid\":%lu,\"args\":{\"name\":\"%s\"}}",
-            what, process, lane, name);
-    fprintf(trace_file,
-            ",\n{\"ph\":\"M\",\"name\":\"%s_sort_index\",\"pid\":%d,\"tid\":%lu,\"args\":{\"sort_index\":%lu}}", what,
-            process, lane, place);
+    if (trace_file) {
+        trace_put(",\n{\"ph\":\"M\",\"name\":\"thread_name\",\"pid\":%d,\"tid\":%lu,\"args\":{\"name\":\"%s\"}}",
+                  process, lane, name);
+        trace_put(
+            ",\n{\"ph\":\"M\",\"name\":\"thread_sort_index\",\"pid\":%d,\"tid\":%lu,\"args\":{\"sort_index\":%lu}}",
+            process, lane, lane);
+        if (trace_used > TRACE_BYTES - TRACE_ROOM) trace_flush();
+    }
     LeaveCriticalSection(&trace_cs);
 }
 
@@ -299,7 +542,7 @@ void trace_thread(LPProactor proactor)
     char name[32];
 
     snprintf(name, sizeof name, "proactor %d", proactor->number);
-    trace_name("thread", 1, (unsigned long)proactor->number, name);
+    trace_name(1, (unsigned long)proactor->number, name);
 }
 
 /* A session has two lanes, for its receives and for its sends. */
@@ -308,25 +551,21 @@ void trace_session(LPSession session)
     char name[ADDRESS_BYTES + 32], from[ADDRESS_BYTES];
 
     address_text(&session->caddr, from, sizeof from);
-    snprintf(name, sizeof name, "#%lu %s receive", session->id, from);
-    trace_name("thread", 2, 2 * session->id, name);
-    snprintf(name, sizeof name, "#%lu %s send", session->id, from);
-    trace_name("thread", 2, 2 * session->id + 1, name);
+    for (unsigned long send = 0; send < 2; send++) {
+        snprintf(name, sizeof name, "#%lu %s %s", session->id, from, send ? "send" : "receive");
+        trace_name(2, 2 * session->id + send, name);
+    }
 }
 
 static void trace_line(TraceStep step, unsigned long long now, int thread, unsigned long id, const char *text)
 {
-    HANDLE console = GetStdHandle(STD_OUTPUT_HANDLE);
     char line[LINE_BYTES], who[16] = "main", client[16] = "";
-    int color = trace_color ? trace_looks[step].color : 0;
 
     if (thread) snprintf(who, sizeof who, "proactor %d", thread);
     if (id) snprintf(client, sizeof client, "#%lu", id);
     snprintf(line, sizeof line, "%9llu %-11s %-5s %s%s\n", now, who, client, step == HANDLER_BEGIN ? "handler: " : "",
              text);
-    if (color) SetConsoleTextAttribute(console, (WORD)color);
-    console_write(STD_OUTPUT_HANDLE, line);
-    if (color) SetConsoleTextAttribute(console, trace_plain);
+    console_put(STD_OUTPUT_HANDLE, trace_colored ? (WORD)trace_looks[step].color : 0, line);
 }
 
 void trace_posted(LPSession session, LPWSAOVERLAPPED overlapped, int error)
@@ -334,11 +573,12 @@ void trace_posted(LPSession session, LPWSAOVERLAPPED overlapped, int error)
     bool is_send = overlapped == &session->sover;
     Operation operation = is_send ? session->sending : session->receiving;
     ULONG bytes = is_send ? session->swsa[0].len + session->swsa[1].len : session->rwsa.len;
-    TraceStep step =
-        operation == IDLE ? STEP : (TraceStep)((is_send ? SEND_PENDING : RECV_PENDING) + operation - PENDING);
+    TraceStep step = operation == IDLE   ? STEP
+                     : operation == DONE ? (is_send ? SEND_AT_ONCE : RECV_AT_ONCE)
+                                         : (is_send ? SEND_PENDING : RECV_PENDING);
     char call[48];
 
-    snprintf(call, sizeof call, is_send ? "WSASend(%lu bytes%s)" : "WSARecv(len=%lu%s)", bytes,
+    snprintf(call, sizeof call, is_send ? "WSASend(%lu bytes%s)" : "WSARecv(len=%lu%s)", (unsigned long)bytes,
              is_send && session->swsa[0].len && session->swsa[1].len ? " in 2 WSABUFs" : "");
     if (operation == IDLE) {
         trace(step, session->proactor, session, "%s -> SOCKET_ERROR, %s (%d)", call, error_name(error), error);
@@ -354,6 +594,7 @@ void trace(TraceStep step, LPProactor proactor, LPSession session, const char *f
 {
     char text[256] = "";
     int thread = proactor ? proactor->number : 0;
+    LARGE_INTEGER counter;
     unsigned long long now;
     va_list args;
 
@@ -363,259 +604,381 @@ void trace(TraceStep step, LPProactor proactor, LPSession session, const char *f
         va_end(args);
     }
     EnterCriticalSection(&trace_cs);
-    now = trace_now();
+    QueryPerformanceCounter(&counter);
+    now = (unsigned long long)((counter.QuadPart - trace_start.QuadPart) * 1000000 / trace_frequency.QuadPart);
     if (trace_lines && format) trace_line(step, now, thread, session ? session->id : 0, text);
     if (trace_file) trace_event(step, now, thread, session ? session->id : 0, text);
     LeaveCriticalSection(&trace_cs);
 }
 
-/* Returns false, having said why, when the file cannot be written. */
+/* Returns false, having said why, when the file cannot be written. The threads write to it themselves, so it may not be
+ * anything that makes them wait for a reader. */
+static bool trace_file_open(const char *name)
+{
+    static WCHAR wide[COMMAND_CHARS];
+    DWORD mode;
+    HANDLE file;
+
+    MultiByteToWideChar(CP_UTF8, 0, name, -1, wide, COMMAND_CHARS);
+    file = CreateFileW(wide, GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ, NULL, CREATE_ALWAYS, 0, NULL);
+    if (file == INVALID_HANDLE_VALUE) {
+        log_error((int)GetLastError(), "cannot write the trace file %s", name);
+        return false;
+    }
+    if (GetFileType(file) == FILE_TYPE_PIPE || GetConsoleMode(file, &mode)) {
+        log_error(0, "cannot write the trace file %s: it is a pipe or a console", name);
+        CloseHandle(file);
+        return false;
+    }
+    trace_file = file;
+    trace_file_name = name;
+    trace_put("[\n{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":1,\"args\":{\"name\":\"threads\"}},\n"
+              "{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":2,\"args\":{\"name\":\"sessions: what is pending\"}}");
+    trace_name(1, 0, "main");
+    return true;
+}
+
 static bool trace_open(const Options *options)
 {
-    CONSOLE_SCREEN_BUFFER_INFO info;
-
     InitializeCriticalSection(&trace_cs);
     QueryPerformanceFrequency(&trace_frequency);
     QueryPerformanceCounter(&trace_start);
     trace_lines = options->trace;
-    if (trace_lines && !getenv("NO_COLOR") && GetConsoleScreenBufferInfo(GetStdHandle(STD_OUTPUT_HANDLE), &info)) {
-        trace_color = true; /* not redirected; and these calls work where escape sequences do not, as under Wine */
-        trace_plain = info.wAttributes;
-    }
-    if (options->trace_file) {
-        trace_file = fopen(options->trace_file, "w");
-        if (!trace_file) {
-            log_error(0, "cannot write the trace file %s", options->trace_file);
-            return false;
-        }
-        fputs("[\n{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":1,\"args\":{\"name\":\"threads\"}}", trace_file);
-        trace_name("process", 2, 0, "sessions: what is pending");
-        trace_name("thread", 1, 0, "main");
-    }
-    if (trace_lines) console_write(STD_OUTPUT_HANDLE, "       us thread      client what happens\n");
+    trace_colored = screen && !getenv("NO_COLOR");
+    if (options->trace_file && !trace_file_open(options->trace_file)) return false;
+    if (trace_lines) console_put(STD_OUTPUT_HANDLE, 0, "       us thread      client what happens\n");
     trace_on = trace_lines || trace_file;
     return true;
 }
 
-static void trace_close(void)
+/* Returns false when the file is not whole. */
+static bool trace_close(void)
 {
     trace_on = false;
     if (trace_file) {
-        fputs("\n]\n", trace_file);
-        fclose(trace_file);
+        trace_put("\n]\n");
+        trace_flush();
     }
+    if (trace_file) CloseHandle(trace_file);
     trace_file = NULL;
     DeleteCriticalSection(&trace_cs);
+    return !trace_failed;
 }
 
-/* ---- options ---- */
+/* ---- options: one table, from which usage, help and reading come ---- */
 
-static const char usage[] =
-    "usage: server.exe [PORT] [--echo|--chat [--telnet]] [--port N] [--bind ADDR] [--max-clients N] [--max-per-ip N] "
-    "[--quiet] [--trace] [--trace-file FILE] [--help] [--version]\n";
+typedef enum OptionKind { FLAG, NUMBER, ADDRESS, TEXT } OptionKind;
 
-static const char help[] = "\n"
-                           "  --echo           send back what comes (the default)\n"
-                           "  --chat           one room: every line goes to everyone else\n"
-                           "  --telnet         chat with clients that send each key by itself (Windows' telnet)\n"
-                           "  --port N         listen on port N, 0 to 65535 (default 9000; 0: a free one)\n"
-                           "  --bind ADDR      listen on this IPv4 or IPv6 address only (default: on all)\n"
-                           "  --max-clients N  serve at most N clients, 1 to 10000 (default 1000)\n"
-                           "  --max-per-ip N   at most N of them from one address (default: no such limit)\n"
-                           "  --quiet          print only the first line, errors and the totals\n"
-                           "  --trace          print every step of the Overlapped I/O, as it happens\n"
-                           "  --trace-file F   write the steps to F, for chrome://tracing or Perfetto\n"
-                           "  --help           print this and end\n"
-                           "  --version        print the version and end\n";
+#define FIELD(name) offsetof(Options, name)
+static const struct Option {
+    const char *name, *value; /* the value's name; "": it takes none */
+    OptionKind kind;
+    size_t offset;            /* in Options, of a bool, an int or a const char * */
+    int least, most, initial; /* of a number */
+    const char *help;         /* a format for the three */
+} option_table[] = {
+    { "--echo", "", FLAG, FIELD(echo), 0, 0, 0, "send back what comes (the default)" },
+    { "--chat", "", FLAG, FIELD(chat), 0, 0, 0, "one room: every line goes to everyone else" },
+    { "--port", "N", NUMBER, FIELD(port), 0, 65535, DEFAULT_PORT, "port N, %d to %d (default %d; 0: a free one)" },
+    { "--bind", "ADDR", ADDRESS, FIELD(bind), 0, 0, 0, "listen on this IPv4 or IPv6 address only (default: on all)" },
+    { "--max-clients", "N", NUMBER, FIELD(max_clients), 1, MAX_CLIENTS, DEFAULT_CLIENTS,
+      "serve at most N clients, %d to %d (default %d)" },
+    { "--max-per-ip", "N", NUMBER, FIELD(max_per_ip), 1, MAX_CLIENTS, 0,
+      "at most N of them from one address (default: no such limit)" },
+    { "--codepage", "N", NUMBER, FIELD(codepage), 1, 65535, 0,
+      "of chat clients that do not send UTF-8 (default: this machine's OEM code page)" },
+    { "--quiet", "", FLAG, FIELD(quiet), 0, 0, 0, "print only the first line, errors and the totals" },
+    { "--trace", "", FLAG, FIELD(trace), 0, 0, 0, "print every step of the Overlapped I/O, as it happens" },
+    { "--trace-file", "F", TEXT, FIELD(trace_file), 0, 0, 0, "write the steps to F, for chrome://tracing or Perfetto" },
+    { "--help", "", FLAG, FIELD(help), 0, 0, 0, "print this and end" },
+    { "--version", "", FLAG, FIELD(version), 0, 0, 0, "print the version and end" },
+};
+#undef FIELD
+
+typedef struct Option Option;
+enum { OPTION_COUNT = sizeof option_table / sizeof *option_table };
+
+static void options_print(DWORD handle, bool help)
+{
+    char text[160];
+
+    console_put(handle, 0, "usage: server.exe [PORT]");
+    for (int i = 0; i < OPTION_COUNT; i++) {
+        const Option *row = &option_table[i];
+        snprintf(text, sizeof text, " [%s%s%s]", row->name, *row->value ? " " : "", row->value);
+        console_put(handle, 0, text);
+    }
+    console_put(handle, 0, help ? "\n\n" : "\n");
+    for (int i = 0; help && i < OPTION_COUNT; i++) {
+        const Option *row = &option_table[i];
+        int used = snprintf(text, sizeof text, "  %s %-*s", row->name, 16 - (int)strlen(row->name), row->value);
+        used += snprintf(text + used, sizeof text - (size_t)used, row->help, row->least, row->most, row->initial);
+        snprintf(text + used, sizeof text - (size_t)used, "\n");
+        console_put(handle, 0, text);
+    }
+}
 
 /* Ends the process. `value` may be NULL. */
 static void option_fail(const char *option, const char *value, const char *why)
 {
     log_error(0, "%s%s%s: %s", option, value ? " " : "", value ? value : "", why);
-    console_write(STD_ERROR_HANDLE, usage);
+    options_print(STD_ERROR_HANDLE, false);
     exit(2);
 }
 
-static const char *option_value(const char *option, const char *value)
+static int option_number(const Option *row, const char *option, const char *value)
 {
-    if (!value) option_fail(option, NULL, "its value is missing");
-    return value;
-}
+    long number = strtol(value, NULL, 10);
+    char why[64];
 
-static int option_number(const char *option, const char *text, int least, int most)
-{
-    const char *value = option_value(option, text);
-    char *end, why[64];
-    long number = strtol(value, &end, 10);
-
-    if (end == value || *end || number < least || number > most) {
-        snprintf(why, sizeof why, "not a number from %d to %d", least, most);
+    if (!*value || value[strspn(value, "0123456789")] || number < row->least || number > row->most) {
+        snprintf(why, sizeof why, "not a number from %d to %d", row->least, row->most);
         option_fail(option, value, why);
     }
     return (int)number;
 }
 
-static void option_port(Options *options, const char *option, const char *value)
-{
-    if (options->port >= 0) option_fail(option, value, "the port was given already");
-    options->port = option_number(option, value, 0, 65535);
-}
-
-/* Fills `addr` with the numeric address `text`. Returns false when it is none. */
-static bool address_parse(const char *text, SOCKADDR_STORAGE *addr)
-{
-    ZeroMemory(addr, sizeof *addr);
-    if (inet_pton(AF_INET, text, &((SOCKADDR_IN *)addr)->sin_addr) == 1) {
-        addr->ss_family = AF_INET;
-    } else if (inet_pton(AF_INET6, text, &((SOCKADDR_IN6 *)addr)->sin6_addr) == 1) {
-        addr->ss_family = AF_INET6;
-    }
-    return addr->ss_family != AF_UNSPEC;
-}
-
-static void option_bind(Options *options, const char *option, const char *text)
+static void option_address(const char *option, const char *value)
 {
     SOCKADDR_STORAGE addr;
+    const IN6_ADDR *in6 = &((const SOCKADDR_IN6 *)&addr)->sin6_addr;
 
-    options->bind = option_value(option, text);
-    if (!address_parse(text, &addr)) option_fail(option, text, "not an IPv4 or IPv6 address");
+    if (!address_parse(value, &addr)) option_fail(option, value, "not an IPv4 or IPv6 address");
+    if (addr.ss_family == AF_INET) return;
+    if (IN6_IS_ADDR_V4MAPPED(in6))
+        option_fail(option, value, "an IPv4 address in IPv6 form, please give it as 1.2.3.4");
+    if (IN6_IS_ADDR_LINKLOCAL(in6)) option_fail(option, value, "link-local, which says nothing without an interface");
 }
 
-static void option_mode(Options *options, const char *option)
+static void option_set(Options *options, const Option *row, const char *option, const char *value)
 {
-    if (options->mode && strcmp(options->mode, option) != 0) {
-        option_fail(option, NULL, "only one of --echo and --chat is possible");
+    void *field = (char *)options + row->offset;
+
+    if (!value) option_fail(option, NULL, "its value is missing");
+    if (row->kind == ADDRESS) option_address(option, value);
+    if (row->kind == FLAG) {
+        *(bool *)field = true;
+    } else if (row->kind == NUMBER) {
+        *(int *)field = option_number(row, option, value);
+    } else {
+        *(const char **)field = value;
     }
-    options->mode = option;
 }
 
-static void print_and_end(const char *text, const char *more)
+/* What depends on several options, or on this machine. Text is converted in place, so a code page has at most two bytes
+ * a character, or is UTF-8. */
+static void options_check(Options *options)
 {
-    console_write(STD_OUTPUT_HANDLE, text);
-    console_write(STD_OUTPUT_HANDLE, more);
-    exit(0);
+    UINT page = options->codepage ? (UINT)options->codepage : GetOEMCP();
+    CPINFO info;
+
+    if (options->echo && options->chat) option_fail("--echo and --chat", NULL, "only one of them is possible");
+    if (options->codepage && !options->chat) option_fail("--codepage", NULL, "goes with --chat only");
+    if (options->codepage && page != CP_UTF8
+        && (!IsValidCodePage(page) || !GetCPInfo(page, &info) || info.MaxCharSize > 2)) {
+        option_fail("--codepage", NULL, "this machine has no such page, as 949 (Korean), 437 or 65001 (UTF-8)");
+    }
+    options->codepage = (int)page;
 }
 
-void options_read(Options *options, int argc, char *argv[])
+/* The next argument, taken apart in place by the rules of "Parsing C command-line arguments"; NULL: there is none.
+ * (These hold for the program's name too, because no file's name ends with a backslash.) */
+static const char *argument_next(char **rest)
 {
-    options->port = -1;
-    options->max_clients = DEFAULT_CLIENTS;
-    for (int i = 1; i < argc; i++) {
-        const char *option = argv[i];
+    char *in = *rest + strspn(*rest, " \t"), *out = in, *start = in;
+    bool quoted = false;
 
-        if (strcmp(option, "--echo") == 0 || strcmp(option, "--chat") == 0) {
-            option_mode(options, option);
-        } else if (strcmp(option, "--port") == 0) {
-            option_port(options, option, argv[++i]);
-        } else if (strcmp(option, "--bind") == 0) {
-            option_bind(options, option, argv[++i]);
-        } else if (strcmp(option, "--max-clients") == 0) {
-            options->max_clients = option_number(option, argv[++i], 1, MAX_CLIENTS);
-        } else if (strcmp(option, "--max-per-ip") == 0) {
-            options->max_per_ip = option_number(option, argv[++i], 1, MAX_CLIENTS);
-        } else if (strcmp(option, "--telnet") == 0) {
-            options->telnet = true;
-        } else if (strcmp(option, "--trace") == 0) {
-            options->trace = true;
-        } else if (strcmp(option, "--trace-file") == 0) {
-            options->trace_file = option_value(option, argv[++i]);
-        } else if (strcmp(option, "--quiet") == 0) {
-            options->quiet = true;
-        } else if (strcmp(option, "--help") == 0) {
-            print_and_end(usage, help);
-        } else if (strcmp(option, "--version") == 0) {
-            print_and_end("server.exe " VERSION, "\n");
-        } else if (option[0] == '-') {
-            option_fail(option, NULL, "no such option");
-        } else {
-            option_port(options, "PORT", option);
+    if (!*in) return NULL;
+    while (*in && (quoted || !strchr(" \t", *in))) {
+        size_t slashes = strspn(in, "\\");
+        bool quote = in[slashes] == '"';
+        memset(out, '\\', slashes);
+        out += quote ? slashes / 2 : slashes;
+        in += slashes;
+        if (quote && slashes % 2) { /* \" is a quote ... */
+            *out++ = *in++;
+        } else if (quote && quoted && in[1] == '"') { /* ... and so is "" within quotes */
+            *out++ = '"';
+            in += 2;
+        } else if (quote) {
+            quoted = !quoted;
+            in++;
+        } else if (!slashes) {
+            *out++ = *in++;
         }
     }
-    options->chat = options->mode && strcmp(options->mode, "--chat") == 0;
-    if (options->telnet && !options->chat) option_fail("--telnet", NULL, "goes with --chat only");
-    if (options->port < 0) options->port = DEFAULT_PORT;
+    *rest = *in ? in + 1 : in;
+    *out = '\0';
+    return start;
+}
+
+/* Reads Windows' own command line, as UTF-8: main()'s is in the code page for ANSI, in which not every file has a name.
+ */
+void options_read(Options *options)
+{
+    static char line[3 * COMMAND_CHARS]; /* the options point into it */
+    bool given[OPTION_COUNT] = { false };
+    char *rest = line;
+    const char *option;
+
+    for (const Option *row = option_table; row < option_table + OPTION_COUNT; row++) {
+        if (row->initial) *(int *)(void *)((char *)options + row->offset) = row->initial;
+    }
+    WideCharToMultiByte(CP_UTF8, 0, GetCommandLineW(), -1, line, sizeof line, NULL, NULL);
+    argument_next(&rest); /* the program's name */
+    while ((option = argument_next(&rest)) != NULL) {
+        bool port = option[0] != '-';
+        const char *name = port ? "--port" : option, *value;
+        int i = 0;
+
+        while (i < OPTION_COUNT && strcmp(option_table[i].name, name) != 0) i++;
+        if (i == OPTION_COUNT) option_fail(option, NULL, "no such option");
+        value = port || !*option_table[i].value ? option : argument_next(&rest);
+        if (given[i]) option_fail(option, NULL, port ? "the port was given already" : "given already");
+        given[i] = true;
+        option_set(options, &option_table[i], port ? "PORT" : option, value);
+    }
+    if (options->help) options_print(STD_OUTPUT_HANDLE, true);
+    if (options->version) console_put(STD_OUTPUT_HANDLE, 0, "server.exe " VERSION "\n");
+    if (options->help || options->version) exit(0);
+    options_check(options);
 }
 
 /* ---- the listening socket ---- */
 
-/* Fills `addr` with the address to listen on. */
-static void listen_address(const Options *options, SOCKADDR_STORAGE *addr, bool ipv6)
+/* A socket for overlapped I/O, to be bound to `addr`, which is filled in. */
+static SOCKET listen_socket(const Options *options, const char *text, SOCKADDR_STORAGE *addr)
 {
-    if (options->bind) {
-        address_parse(options->bind, addr);
-    } else {
-        address_parse(ipv6 ? "::" : "0.0.0.0", addr); /* every address */
-    }
-    /* The port stands at the same place in SOCKADDR_IN and SOCKADDR_IN6. */
+    address_parse(text, addr);
     ((SOCKADDR_IN *)addr)->sin_port = htons((unsigned short)options->port);
+    return WSASocketW(addr->ss_family, SOCK_STREAM, IPPROTO_TCP, NULL, 0, WSA_FLAG_OVERLAPPED);
 }
 
-/* A socket for overlapped I/O; the sockets that accept() makes from it are so as well. */
-static SOCKET listen_socket(const Options *options, SOCKADDR_STORAGE *addr)
+/* The sockets that accept() makes are like this one ("accept function": "the same properties as socket s"). Returns
+ * false, having said why, when one fails that the server cannot do without. */
+static bool listen_options(SOCKET sock, bool dual)
 {
-    SOCKET sock;
+    static const struct {
+        int level, name;
+        DWORD value;
+        bool needed;
+    } rows[] = {
+        { IPPROTO_IPV6, IPV6_V6ONLY, 0, true }, /* IPv4 clients come too, as ::ffff:a.b.c.d ("Dual-Stack Sockets") */
+        { SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1, true }, /* nobody takes the port over (the page of that name) */
+        { IPPROTO_TCP, TCP_NODELAY, 1, false },       /* answers go out at once */
+        { SOL_SOCKET, SO_KEEPALIVE, 1, false },       /* a client that vanished is noticed some day */
+        { SOL_SOCKET, SO_OOBINLINE, 1, false },       /* an urgent byte, as of telnet's Synch, stays in its place */
+    };
 
-    listen_address(options, addr, true);
-    sock = WSASocketW(addr->ss_family, SOCK_STREAM, IPPROTO_TCP, NULL, 0, WSA_FLAG_OVERLAPPED);
-    if (sock == INVALID_SOCKET && WSAGetLastError() == WSAEAFNOSUPPORT && !options->bind) {
-        listen_address(options, addr, false); /* a machine without IPv6 */
-        sock = WSASocketW(AF_INET, SOCK_STREAM, IPPROTO_TCP, NULL, 0, WSA_FLAG_OVERLAPPED);
+    for (size_t i = dual ? 0 : 1; i < sizeof rows / sizeof *rows; i++) {
+        const char *value = (const char *)&rows[i].value;
+        if (setsockopt(sock, rows[i].level, rows[i].name, value, sizeof rows[i].value) != SOCKET_ERROR) continue;
+        log_error(WSAGetLastError(), "setsockopt(%d, %d) failed", rows[i].level, rows[i].name);
+        if (rows[i].needed) return false;
     }
-    if (sock != INVALID_SOCKET) {
-        TRACE(STEP, NULL, NULL, "WSASocketW(%s, WSA_FLAG_OVERLAPPED) -> a socket for overlapped I/O",
-              addr->ss_family == AF_INET6 ? "AF_INET6" : "AF_INET");
-    }
-    return sock;
+    return true;
 }
 
+/* WSAEACCES is also a port in one of the ranges that Hyper-V and others keep for themselves. */
 static bool listen_bind(SOCKET sock, const Options *options, const SOCKADDR_STORAGE *addr)
 {
-    DWORD off = 0, on = 1;
+    int error = bind(sock, (const struct sockaddr *)addr, sizeof *addr) == SOCKET_ERROR ? WSAGetLastError() : 0;
 
-    /* Dual stack: IPv4 clients arrive at the IPv6 socket too, as ::ffff:a.b.c.d ("Dual-Stack Sockets"). */
-    if (addr->ss_family == AF_INET6 && !options->bind
-        && setsockopt(sock, IPPROTO_IPV6, IPV6_V6ONLY, (const char *)&off, sizeof off) == SOCKET_ERROR) {
-        log_error(WSAGetLastError(), "cannot make the socket dual-stack");
-        return false;
+    if (error == WSAEADDRINUSE) {
+        log_error(error, "port %d is in use", options->port);
+    } else if (error == WSAEACCES) {
+        log_error(error, "port %d is in use, or reserved by Windows (netsh interface ipv4 show excludedportrange tcp)",
+                  options->port);
+    } else if (error) {
+        log_error(error, "cannot listen on %s, port %d", options->bind ? options->bind : "all addresses",
+                  options->port);
+    } else {
+        TRACE(STEP, NULL, NULL, "bind(port %d) -> 0", options->port);
     }
-    /* Set here, because the sockets that accept() makes are like this one ("accept function": "the same properties as
-     * socket s"). Answers go out at once, and a client that vanished is noticed some day. */
-    if (setsockopt(sock, IPPROTO_TCP, TCP_NODELAY, (const char *)&on, sizeof on) == SOCKET_ERROR
-        || setsockopt(sock, SOL_SOCKET, SO_KEEPALIVE, (const char *)&on, sizeof on) == SOCKET_ERROR) {
-        log_error(WSAGetLastError(), "cannot set TCP_NODELAY and SO_KEEPALIVE");
-    }
-    /* Without this another program could take the port over ("Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE"). */
-    if (setsockopt(sock, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (const char *)&on, sizeof on) == SOCKET_ERROR) {
-        log_error(WSAGetLastError(), "cannot claim the port");
-        return false;
-    }
-    if (bind(sock, (const struct sockaddr *)addr, sizeof *addr) == SOCKET_ERROR) {
-        int error = WSAGetLastError();
-        if (error == WSAEADDRINUSE || error == WSAEACCES) {
-            log_error(error, "port %d is in use", options->port);
-        } else {
-            log_error(error, "cannot listen on %s, port %d", options->bind ? options->bind : "all addresses",
-                      options->port);
-        }
-        return false;
-    }
-    TRACE(STEP, NULL, NULL, "bind(port %d) -> 0", options->port);
-    return true;
+    return error == 0;
 }
 
 /* Returns the bound socket, not listening yet, or INVALID_SOCKET, having said why. */
 static SOCKET listen_open(const Options *options)
 {
     SOCKADDR_STORAGE addr;
-    SOCKET sock = listen_socket(options, &addr);
+    SOCKET sock = listen_socket(options, options->bind ? options->bind : "::", &addr); /* every address */
 
+    if (sock == INVALID_SOCKET && WSAGetLastError() == WSAEAFNOSUPPORT && !options->bind) {
+        sock = listen_socket(options, "0.0.0.0", &addr); /* a machine without IPv6 */
+    }
     if (sock == INVALID_SOCKET) {
         log_error(WSAGetLastError(), "cannot make the listening socket");
-    } else if (!listen_bind(sock, options, &addr)) {
-        closesocket(sock);
-        sock = INVALID_SOCKET;
+        return sock;
     }
-    return sock;
+    TRACE(STEP, NULL, NULL, "WSASocketW(%s, WSA_FLAG_OVERLAPPED) -> a socket for overlapped I/O",
+          addr.ss_family == AF_INET6 ? "AF_INET6" : "AF_INET");
+    if (listen_options(sock, addr.ss_family == AF_INET6 && !options->bind) && listen_bind(sock, options, &addr))
+        return sock;
+    closesocket(sock);
+    return INVALID_SOCKET;
+}
+
+/* ---- the first lines: what to type, here and on other machines ---- */
+
+/* False for an address that is of no use to others. */
+static bool announce_host(const struct sockaddr *addr, int length, int port)
+{
+    char text[INET6_ADDRSTRLEN], line[2 * ADDRESS_BYTES];
+    SOCKADDR_STORAGE host;
+
+    memcpy(&host, addr, (size_t)length);
+    if (address_is_any(&host) || address_is_local(&host)) return false;
+    address_host_text(&host, text);
+    snprintf(line, sizeof line, "from another machine: client.exe %s %d\n", text, port);
+    console_put(STD_OUTPUT_HANDLE, 0, line);
+    return true;
+}
+
+/* This machine's own addresses. Windows tells them from its tables ("SIO_ADDRESS_LIST_QUERY control code"), while
+ * getaddrinfo() of its name might wait for a name server. */
+static void announce_hosts(int family, int port)
+{
+    union {
+        SOCKET_ADDRESS_LIST list;
+        char bytes[4096];
+    } answer;
+    SOCKET sock = socket(family, SOCK_DGRAM, 0);
+    DWORD bytes;
+    int shown = 0;
+
+    if (sock == INVALID_SOCKET) return;
+    answer.list.iAddressCount = 0;
+    WSAIoctl(sock, SIO_ADDRESS_LIST_QUERY, NULL, 0, &answer, sizeof answer, &bytes, NULL, NULL);
+    for (int i = 0; i < answer.list.iAddressCount && shown < HOSTS; i++) {
+        const SOCKET_ADDRESS *one = &answer.list.Address[i];
+        if (one->lpSockaddr->sa_family != family) continue;
+        if (announce_host(one->lpSockaddr, one->iSockaddrLength, port)) shown++;
+    }
+    closesocket(sock);
+}
+
+static void server_announce(LPServer server)
+{
+    SOCKADDR_STORAGE addr;
+    int length = sizeof addr, port;
+    char text[ADDRESS_BYTES], line[3 * ADDRESS_BYTES];
+    const char *bound = server->options.bind, *host = bound;
+
+    ZeroMemory(&addr, sizeof addr);
+    getsockname(server->listen_sock, (struct sockaddr *)&addr, &length);
+    address_text(&addr, text, sizeof text);
+    snprintf(line, sizeof line, "%s server listening on %s (Ctrl+C stops it)\n", server->handler->name, text);
+    console_put(STD_OUTPUT_HANDLE, 0, line);
+    if (server->options.quiet) return;
+    port = ntohs(((SOCKADDR_IN *)&addr)->sin_port);
+    if (!bound || address_is_any(&addr)) host = "localhost";
+    snprintf(line, sizeof line, "try: client.exe %s %d  or  telnet %s %d\n", host, port, host, port);
+    console_put(STD_OUTPUT_HANDLE, 0, line);
+    announce_host((const struct sockaddr *)&addr, sizeof addr, port);
+    if (!address_is_any(&addr)) return;
+    if (!bound || addr.ss_family == AF_INET) announce_hosts(AF_INET, port);
+    if (addr.ss_family == AF_INET6) announce_hosts(AF_INET6, port);
 }
 
 /* ---- the server ---- */
@@ -639,45 +1002,27 @@ static bool server_arrays(LPServer server)
     return false;
 }
 
-static void server_announce(LPServer server)
+/* Ends all threads but the writer and frees what server_start() made, as far as it came. Returns false when the trace
+ * file is not whole. */
+static bool server_end(LPServer server)
 {
-    SOCKADDR_STORAGE addr;
-    int length = sizeof addr;
-    char text[ADDRESS_BYTES], line[2 * ADDRESS_BYTES];
-    const char *host = server->options.bind ? server->options.bind : "localhost";
+    bool whole;
 
-    ZeroMemory(&addr, sizeof addr);
-    getsockname(server->listen_sock, (struct sockaddr *)&addr, &length);
-    address_text(&addr, text, sizeof text);
-    snprintf(line, sizeof line, "%s server listening on %s (Ctrl+C stops it)\n", server->handler->name, text);
-    console_write(STD_OUTPUT_HANDLE, line);
-    snprintf(line, sizeof line, "try: telnet %s %d\n", host, ntohs(((SOCKADDR_IN *)&addr)->sin_port));
-    if (!server->options.quiet) console_write(STD_OUTPUT_HANDLE, line);
-}
-
-/* Frees what server_start() made, as far as it came. The Proactors have been told to stop. */
-static void server_free(LPServer server)
-{
-    listen_close();
-    for (int i = 0; i < server->windows; i++) proactor_join(&server->proactors[i]);
-    for (int i = 0; i < server->windows; i++) proactor_close(&server->proactors[i]);
-    session_free_spares(server);
-    free(server->proactors);
-    free(server->e_arr);
-    free(server->s_arr);
-    DeleteCriticalSection(&server->cs);
-    console_restore();
-    trace_close();
-    WSACleanup();
-}
-
-static void server_tell_stop(LPServer server)
-{
     EnterCriticalSection(&server->cs);
     server->stopping = true;
     LeaveCriticalSection(&server->cs);
     TRACE(STEP, NULL, NULL, "stopping: WSASetEvent(wake) for every proactor");
     proactor_wake_all(server, NULL);
+    listen_close();
+    for (int i = 0; i < server->windows; i++) proactor_join(&server->proactors[i]);
+    for (int i = 0; i < server->windows; i++) proactor_close(&server->proactors[i]);
+    free(server->proactors);
+    free(server->e_arr);
+    free(server->s_arr);
+    DeleteCriticalSection(&server->cs);
+    whole = trace_close();
+    WSACleanup();
+    return whole;
 }
 
 /* In the lecture's order: overlapped socket, the thread that waits, listen. */
@@ -689,10 +1034,6 @@ static bool server_open(LPServer server)
     listen_sock_open = server->listen_sock;
     InterlockedExchange(&listen_is_open, 1);
     if (!proactor_open(server)) return false;
-    if (!console_prepare(server)) {
-        log_error((int)GetLastError(), "SetConsoleCtrlHandler failed");
-        return false;
-    }
     if (listen(server->listen_sock, SOMAXCONN) == SOCKET_ERROR && !console_interrupted()) {
         log_error(WSAGetLastError(), "listen failed");
         return false;
@@ -701,7 +1042,7 @@ static bool server_open(LPServer server)
     return true;
 }
 
-bool server_start(LPServer server)
+static bool server_begin(LPServer server)
 {
     WSADATA data;
     int error = WSAStartup(MAKEWORD(2, 2), &data);
@@ -711,25 +1052,31 @@ bool server_start(LPServer server)
         return false;
     }
     InitializeCriticalSectionAndSpinCount(&server->cs, SPINS);
-    server->listen_sock = INVALID_SOCKET;
-    if (!trace_open(&server->options) || !server_open(server)) {
-        server_tell_stop(server);
-        server_free(server);
-        return false;
-    }
-    server_announce(server);
-    return true;
+    if (trace_open(&server->options) && server_open(server)) return true;
+    server_end(server);
+    return false;
 }
 
-void server_stop(LPServer server)
+bool server_start(LPServer server)
+{
+    if (console_open(&server->options) && server_begin(server)) {
+        server_announce(server);
+        return true;
+    }
+    console_close();
+    return false;
+}
+
+bool server_stop(LPServer server)
 {
     char line[4 * ADDRESS_BYTES];
+    bool whole = server_end(server);
 
-    server_tell_stop(server);
-    server_free(server);
     snprintf(line, sizeof line,
              "stopped: %lu client%s served, %d at once, %llu bytes in, %llu bytes out, %d Proactor thread%s\n",
              server->served, text_plural((int)server->served), server->peak, server->in, server->out, server->windows,
              text_plural(server->windows));
-    console_write(STD_OUTPUT_HANDLE, line);
+    console_put(STD_OUTPUT_HANDLE, 0, line);
+    console_close();
+    return whole;
 }

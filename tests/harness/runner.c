@@ -1,5 +1,5 @@
 /* runner.c - finds the tests and runs them: tests.exe [SERVER_EXE] [FILTER ...] */
-#include "test.h"
+#include "screen.h"
 
 #include <process.h>
 #include <stdarg.h>
@@ -213,6 +213,7 @@ int main(int argc, char *argv[])
     bool list = false;
     int first = 1;
 
+    if (argc > 1 && strcmp(argv[1], "--screen") == 0) return screen_main(strstr(GetCommandLineA(), "--screen") + 9);
     if (first < argc && strcmp(argv[first], "--list") == 0) {
         list = true;
         first++;

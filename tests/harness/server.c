@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A pipe that is always read, so that the server never waits for us to take its output. */
+/* A pipe that is read all the time, or as slowly as a test wants it. */
 typedef struct Capture {
     HANDLE pipe, thread;
+    volatile LONG pause; /* ms before each read; OUTPUT_STOPS: none */
     CRITICAL_SECTION lock;
     char *text; /* without CR, and without a NUL */
     size_t size, capacity;
@@ -59,10 +60,20 @@ static unsigned __stdcall capture_run(void *argument)
     char data[4096];
     DWORD bytes;
 
-    while (ReadFile(capture->pipe, data, sizeof data, &bytes, NULL)) {
+    for (;;) {
+        LONG pause = InterlockedCompareExchange(&capture->pause, 0, 0);
+        if (pause) Sleep(pause == OUTPUT_STOPS ? 5 : (DWORD)pause);
+        if (pause == OUTPUT_STOPS) continue;
+        if (!ReadFile(capture->pipe, data, sizeof data, &bytes, NULL)) return 0;
         capture_add(capture, data, bytes);
     }
-    return 0;
+}
+
+void server_output_pace(Server *server, int ms)
+{
+    if (!server) return;
+    InterlockedExchange(&server->out.pause, ms);
+    InterlockedExchange(&server->err.pause, ms);
 }
 
 /* Returns the end that the server writes to, which it inherits. */
@@ -81,6 +92,7 @@ static HANDLE capture_open(Capture *capture)
 
 static void capture_free(Capture *capture)
 {
+    InterlockedExchange(&capture->pause, 0);
     WaitForSingleObject(capture->thread, PATIENCE_MS);
     CloseHandle(capture->thread);
     CloseHandle(capture->pipe);
@@ -184,20 +196,23 @@ static bool server_create(Server *server, const char *options)
 {
     SECURITY_ATTRIBUTES inherit = { sizeof inherit, NULL, TRUE };
     PROCESS_INFORMATION process;
-    STARTUPINFOA startup;
+    STARTUPINFOW startup;
     char command[1024];
+    WCHAR exe[MAX_PATH], wide[1024];
     BOOL good;
 
     server_name(server);
     snprintf(command, sizeof command, "%s %s", server->name, options);
+    MultiByteToWideChar(CP_ACP, 0, server_exe, -1, exe, MAX_PATH);
+    MultiByteToWideChar(CP_UTF8, 0, command, -1, wide, 1024);
     ZeroMemory(&startup, sizeof startup);
     startup.cb = sizeof startup;
     startup.dwFlags = STARTF_USESTDHANDLES;
     startup.hStdInput = CreateFileA("NUL", GENERIC_READ, 0, &inherit, OPEN_EXISTING, 0, NULL);
     startup.hStdOutput = capture_open(&server->out);
     startup.hStdError = capture_open(&server->err);
-    good = CreateProcessA(server_exe, command, NULL, NULL, TRUE, on_wine() ? 0 : CREATE_NEW_PROCESS_GROUP, NULL, NULL,
-                          &startup, &process);
+    good = CreateProcessW(exe, wide, NULL, NULL, TRUE, on_wine() ? 0 : CREATE_NEW_PROCESS_GROUP, NULL, NULL, &startup,
+                          &process);
     CloseHandle(startup.hStdInput);
     CloseHandle(startup.hStdOutput);
     CloseHandle(startup.hStdError);
@@ -259,6 +274,7 @@ long long server_wait(Server *server, int ms)
     DWORD code;
 
     if (!server || WaitForSingleObject(server->process, (DWORD)ms) != WAIT_OBJECT_0) return -1;
+    server_output_pace(server, 0);
     WaitForSingleObject(server->out.thread, PATIENCE_MS);
     WaitForSingleObject(server->err.thread, PATIENCE_MS);
     return GetExitCodeProcess(server->process, &code) ? (long long)code : -1;

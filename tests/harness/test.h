@@ -110,7 +110,7 @@ extern const char *server_exe;
 /* Under Wine some things are asked of the host system, because Wine does not tell them. */
 bool on_wine(void);
 
-/* Starts server.exe with `options` and does not wait: for command lines that end by themselves. */
+/* Starts server.exe with `options` (UTF-8) and does not wait: for command lines that end by themselves. */
 Server *server_run(const char *options);
 
 /* Waits for the first line, the one with the port. */
@@ -133,6 +133,11 @@ long long server_stop(Server *server);
 /* All that it wrote to stdout and stderr so far; good until the next call. Never NULL. */
 const char *server_output(Server *server);
 const char *server_errors(Server *server);
+
+/* How its output is read from now on: at once (0), 4 KiB every `ms`, or not at all, as a console that is paused. When
+ * it ends, all that is left is read. */
+enum { OUTPUT_STOPS = -1 };
+void server_output_pace(Server *server, int ms);
 
 /* Waits until stdout has a whole line with `part` and `part2` (may be NULL) in it, and returns that
  * line, which is good until the next call; NULL if it does not come. */

@@ -221,10 +221,22 @@ static const char *timeline_check(const char **at)
     return *text ? "more behind the array" : timeline_end();
 }
 
+static void file_remove(const char *path)
+{
+    WCHAR wide[MAX_PATH];
+
+    MultiByteToWideChar(CP_UTF8, 0, path, -1, wide, MAX_PATH);
+    _wremove(wide);
+}
+
 static bool file_read(const char *path)
 {
-    FILE *file = fopen(path, "rb");
+    WCHAR wide[MAX_PATH];
+    FILE *file;
     long size;
+
+    MultiByteToWideChar(CP_UTF8, 0, path, -1, wide, MAX_PATH);
+    file = _wfopen(wide, L"rb");
 
     if (!file) return false;
     fseek(file, 0, SEEK_END);
@@ -236,6 +248,15 @@ static bool file_read(const char *path)
     return timeline.text != NULL;
 }
 
+void trace_file_options(char options[512], char path[MAX_PATH], const char *mode)
+{
+    char folder[MAX_PATH - 40];
+
+    if (!GetTempPathA(sizeof folder, folder)) strcpy(folder, ".\\");
+    snprintf(path, MAX_PATH, "%strace-%lu.json", folder, (unsigned long)GetCurrentProcessId());
+    snprintf(options, 512, "%s --trace-file \"%s\"", mode, path);
+}
+
 bool timeline_read(const char *path)
 {
     const char *wrong, *at = "";
@@ -244,6 +265,6 @@ bool timeline_read(const char *path)
     memset(&timeline, 0, sizeof timeline);
     wrong = file_read(path) ? timeline_check(&at) : "no file";
     if (wrong) printf("\n    %s at: %.200s", wrong, at);
-    if (!wrong) remove(path);
+    if (!wrong) file_remove(path);
     return wrong == NULL;
 }

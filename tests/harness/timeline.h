@@ -22,6 +22,9 @@ typedef struct Timeline {
 
 extern Timeline timeline;
 
+/* Fills `options` with `mode` and the option that writes a trace file of our own, and `path` with its name (UTF-8). */
+void trace_file_options(char options[512], char path[MAX_PATH], const char *mode);
+
 /* Fills `timeline` from the file and deletes that. True if it is valid JSON in which every lane has a name, its time
  * never goes back, and every bar ends; says what is wrong if not. */
 bool timeline_read(const char *path);

@@ -1,7 +1,8 @@
 #!/bin/sh
 # exercise.sh plant N     a copy of the server's sources in build/exercise-N, with the bug of exercise N in it, and its
 #                         server.exe. A copy that is there is kept: it is the student's.
-# exercise.sh check N     plays the copy on the simulator, or runs the given test: green when the exercise is solved
+# exercise.sh check N     plays the copy on the simulator (on Windows: runs tests), or runs the given test: green when
+#                         the exercise is solved
 # exercise.sh plant-all   the bugs as programs, for those without a compiler, in build/exercises
 set -eu
 cd "$(dirname "$0")/../.."
@@ -12,7 +13,7 @@ bugs="one-too-many zeroed-too-late end-ignored event-misplaced receive-too-soon 
     free-while-pending"
 
 usage() {
-    sed -n '2,5s/^# //p' "$0" >&2
+    sed -n '2,6s/^# //p' "$0" >&2
     exit 2
 }
 
@@ -61,16 +62,26 @@ simulate() {
     done
 }
 
-# run_tests N FOLDER: the test that was given, against the copy.
+# start PROGRAM.EXE ARGUMENT ...
+start() {
+    if [ "${OS:-}" = Windows_NT ]; then "$@"; else sh tests/scripts/wine.sh "$@"; fi
+}
+
+# run_tests N FOLDER: those of the server that see the bug; for exercises 9 and 10 the test that was given.
 run_tests() {
     build "$2"
-    "$cc" -x c -std=c11 -D__USE_MINGW_ANSI_STDIO=1 docs/exercises/"$1"-*_test.c tests/harness/*.c \
-        -o "$2/tests.exe" -x none -static -lws2_32
-    if [ "${OS:-}" = Windows_NT ]; then
-        "$2/tests.exe" "$2/server.exe"
-    else
-        sh tests/scripts/wine.sh "$2/tests.exe" "$2/server.exe"
-    fi
+    case $1 in
+    1) start build/tests.exe "$2/server.exe" crowd_at ;;
+    [2356]) start build/tests.exe "$2/server.exe" echo ;;
+    4) start build/tests.exe "$2/server.exe" crowd_comes ;;
+    7) start build/tests.exe "$2/server.exe" crowd_of_63 ;;
+    8) echo "no test on Windows sees this one; the simulator on Debian does" && return 1 ;;
+    *)
+        "$cc" -x c -std=c11 -D__USE_MINGW_ANSI_STDIO=1 docs/exercises/"$1"-*_test.c tests/harness/*.c \
+            -o "$2/tests.exe" -x none -static -lws2_32
+        start "$2/tests.exe" "$2/server.exe"
+        ;;
+    esac
 }
 
 copy=build/exercise-${2:-}
@@ -86,7 +97,7 @@ plant)
     ;;
 check)
     [ -d "$copy" ] || { echo "exercise.sh: there is no $copy yet: make exercise N=$2" >&2; exit 1; }
-    if [ -n "$(bug_of "$2")" ]; then simulate "$2" "$copy"; else run_tests "$2" "$copy"; fi
+    if [ "$2" -gt 8 ] || [ "${OS:-}" = Windows_NT ]; then run_tests "$2" "$copy"; else simulate "$2" "$copy"; fi
     echo "exercise $2 is solved"
     ;;
 plant-all)

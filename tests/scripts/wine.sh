@@ -3,7 +3,7 @@
 # user's ~/.wine stays untouched. wine.sh --end stops what Wine keeps running in that prefix.
 set -u
 top=$(cd "$(dirname "$0")/../.." && pwd)
-export WINEPREFIX="$top/build/wine" WINEDEBUG=-all WINEDLLOVERRIDES="mscoree,mshtml,winemenubuilder.exe,winedbg.exe="
+export WINEPREFIX="$top/build/${WINE_NAME:-wine}" WINEDEBUG=-all WINEDLLOVERRIDES="mscoree,mshtml,winemenubuilder.exe,winedbg.exe="
 unset DISPLAY WAYLAND_DISPLAY
 
 if [ "$1" = --end ]; then
@@ -11,7 +11,7 @@ if [ "$1" = --end ]; then
     exit 0
 fi
 if [ ! -f "$WINEPREFIX/ready" ]; then
-    echo "Preparing Wine in build/wine (once, some seconds) ..." >&2
+    echo "Preparing Wine in build/${WINE_NAME:-wine} (once, some seconds) ..." >&2
     mkdir -p "$WINEPREFIX"
     if ! wineboot --init >"$WINEPREFIX/log" 2>&1 </dev/null; then
         cat "$WINEPREFIX/log" >&2

@@ -19,6 +19,7 @@ static DWORD input_mode = FIRST_MODE;
 static UINT codepage = FIRST_PAGE;
 static WORD text_attributes = FIRST_COLORS;
 static bool has_console, modes_may_differ, lines_lost, announced;
+static const Thread *writer;
 static const char first_line[] = " server listening on ";
 
 /* ---- output ---- */
@@ -46,8 +47,10 @@ static void output_write(FILE *file, const char *text, size_t count)
     if (sched_self()->cs_held > sched_self()->output_held) rule_no_cs("console output");
     sched_self()->last_error = 4711;
     sched_point();
+    sched_self()->writing = true;
     if (chance(20)) sched_block(never, NULL, now + rnd_between(1, 5000));
     output_append(output, text, count);
+    sched_self()->writing = false;
 }
 
 static bool is_console(const FILE *file)
@@ -117,12 +120,19 @@ int sim_printf(const char *format, ...)
     return length;
 }
 
+void console_writer(const Thread *thread)
+{
+    writer = thread;
+}
+
 /* A line that is made to fail is lost, as into a pipe that nobody reads. */
 BOOL WriteFile(HANDLE file, const void *bytes, DWORD count, DWORD *written, LPOVERLAPPED over)
 {
     uintptr_t handle = (uintptr_t)file;
 
     call_begin(CALL_WriteFile);
+    if (file_is(file) && !over) return file_write(file, count, written);
+    if (writer && !writer->done && writer != sched_self()) violation("WriteFile on the console by another thread");
     if (over || !written || (handle != OUTPUT_HANDLE && handle != ERROR_HANDLE && file != INVALID_HANDLE_VALUE))
         violation("WriteFile: not simulated with these arguments");
     *written = 0;
@@ -164,6 +174,7 @@ HANDLE GetStdHandle(DWORD which)
 static BOOL mode_fails(Call call, HANDLE console)
 {
     call_begin(call);
+    if (file_is(console) && !file_is_screen(console)) return TRUE;
     if (has_console && console != INVALID_HANDLE_VALUE && !call_fault(call, NULL)) return FALSE;
     modes_may_differ = true;
     sched_self()->last_error = ERROR_INVALID_HANDLE;
@@ -249,6 +260,7 @@ static unsigned __stdcall console_thread(void *unused)
         tell("the console handler is called: %u", events[events_seen]);
         if (!handler(events[events_seen++])) {
             if (events_seen < 2) violation("the handler did not take the first Ctrl+C");
+            console_check_restored();
             tell("Windows ends the process");
             process_end(0);
         }

@@ -210,11 +210,10 @@ static uint64_t play(const uint8_t *bytes, size_t count, unsigned cuts, bool tel
     LPSession author = &players[AUTHOR].session;
 
     memset(&room, 0, sizeof room);
-    fuzz_server.options.telnet = false;
     cut_state = cuts;
     sched_begin_again();
     player_open(&players[READER], 2);
-    fuzz_server.options.telnet = telnet;
+    (void)telnet;
     player_open(&players[AUTHOR], 1);
     play_bytes(bytes, count);
     if (author->phase == OPEN) {

@@ -247,7 +247,9 @@ Thread *sched_spawn(const char *name, unsigned(__stdcall *start)(void *), void *
 bool sched_threads_done(void)
 {
     for (int i = 0; i < thread_count; i++) {
-        if (&threads[i] != self && !threads[i].done && strcmp(threads[i].name, "console") != 0) return false;
+        /* A thread that hangs in the console may be left behind. */
+        if (&threads[i] != self && !threads[i].done && !threads[i].writing && strcmp(threads[i].name, "console") != 0)
+            return false;
     }
     return true;
 }

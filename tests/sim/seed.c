@@ -75,6 +75,10 @@ static const int errors[CALLS][6] = {
     [CALL_SetConsoleOutputCP] = { ERROR_INVALID_HANDLE },
     [CALL_QueryPerformanceCounter] = { 0 }, /* "will always succeed" since Windows XP */
     [CALL_MultiByteToWideChar] = { ERROR_NOT_ENOUGH_MEMORY },
+    [CALL_CreateFileA] = { ERROR_ACCESS_DENIED },
+    [CALL_CreateFileW] = { ERROR_ACCESS_DENIED, ERROR_PATH_NOT_FOUND },
+    [CALL_socket] = { WSAEMFILE, WSAENOBUFS, WSAEAFNOSUPPORT },
+    [CALL_WSAIoctl] = { WSAEFAULT, WSAENETDOWN },
     [CALL_CancelIoEx] = { ERROR_NOT_FOUND, ERROR_INVALID_HANDLE },
     [CALL_closesocket] = { WSAENETDOWN },
     [CALL_WSASetEvent] = { WSA_INVALID_HANDLE },
@@ -151,7 +155,7 @@ static bool fault_fatal(Call call, int error)
     if (call == CALL_WSASocketW) return error != WSAEAFNOSUPPORT || plan.bind != 0;
     return call == CALL_WSAStartup || call == CALL_setsockopt || call == CALL_bind || call == CALL_listen
            || call == CALL_WSACreateEvent || call == CALL__beginthreadex || call == CALL_SetConsoleCtrlHandler
-           || call == CALL_calloc || call == CALL_malloc;
+           || call == CALL_calloc || call == CALL_malloc || call == CALL_CreateFileW;
 }
 
 int call_fault(Call call, Conn *conn)
@@ -228,7 +232,7 @@ void plan_draw(uint64_t seed, const char *mode)
     if (plan.crowd) plan.span = rnd_between(1000, 100000);
     plan.stop_at = chance(plan.crowd ? 100 : 400) ? (chance(100) ? 0 : rnd_between(1000, 2 * plan.span)) : NEVER;
     if (mode[0] == 'c' && plan.window < 4000) plan.window += 4000;
-    plan.telnet = mode[0] == 'c' && chance(150);
+    plan.telnet = false;
     plan.trace = chance(50);
     plan.flood = mode[0] == 'c' && !plan.options_only && chance(20);
     if (plan.flood) {

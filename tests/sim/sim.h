@@ -11,6 +11,7 @@
  *   memory.c   the server's memory
  *   arrays.c   its arrays and counts, as Overlapped.h has them
  *   console.c  its output, its Ctrl+C, its end
+ *   file.c     its command line, its trace file;  slim.c: slim locks, condition variables
  *   sim_client.c  scripted clients;  sim_echo.c, sim_chat.c: what they say and what they must get back
  *   run.c      one seed from the start to the last check;  driver.c: many seeds
  *
@@ -79,7 +80,9 @@ bool chance(unsigned in_thousand);
     X(InitializeCriticalSectionAndSpinCount) X(InitializeCriticalSection) \
     X(EnterCriticalSection) X(LeaveCriticalSection) X(DeleteCriticalSection) X(Interlocked) \
     X(HasOverlappedIoCompleted) X(GetTickCount64) X(GetLocalTime) X(Sleep) X(GetCurrentThreadId) \
-    X(MultiByteToWideChar)
+    X(MultiByteToWideChar) X(WideCharToMultiByte) X(AcquireSRWLockExclusive) X(ReleaseSRWLockExclusive) \
+    X(SleepConditionVariableSRW) X(WakeConditionVariable) X(GetCommandLineW) X(CreateFileA) X(CreateFileW) X(GetFileType) \
+    X(SetFilePointerEx) X(SetEndOfFile) X(socket) X(WSAIoctl) X(IsValidCodePage)
 /* clang-format on */
 
 typedef enum Call {
@@ -131,6 +134,7 @@ typedef struct Thread {
     void *argument;
 
     int last_error;
+    bool writing;             /* in WriteFile on the console */
     int cs_held, output_held; /* critical sections, and those of them that guard output */
     int idle_waits;           /* waits in a row that returned at once, with nothing done in between */
 } Thread;
@@ -238,7 +242,7 @@ bool listener_ready(void *unused);
 Conn *listener_take(void);
 Conn *listener_last(void);   /* whom accept gave last; NULL: nobody yet */
 void conn_break(Conn *conn); /* the connection is lost for both sides */
-int wire_moves(void); /* how often a session got another owner */
+int wire_moves(void);        /* how often a session got another owner */
 void wire_totals(uint64_t *taken, uint64_t *given, unsigned *accepted);
 
 /* ---- socket.c, overlap.c ---- */
@@ -299,9 +303,21 @@ bool console_lines_lost(void); /* printing failed */
 bool console_announced(void);  /* the first line is out */
 bool console_handler_known(void);
 void console_interrupt(DWORD type); /* Ctrl+C */
-uint64_t interrupt_time(void); /* when, or NEVER */
+uint64_t interrupt_time(void);      /* when, or NEVER */
 bool console_returned(void);        /* the handler is done with it */
 void console_check_restored(void);
+
+/* From its first sleep to its end no other thread writes. */
+void console_writer(const Thread *thread);
+
+/* ---- file.c ---- */
+
+bool file_is(HANDLE handle); /* one of those that CreateFileW gave */
+bool file_is_screen(HANDLE handle);
+BOOL file_write(HANDLE handle, DWORD count, DWORD *written);
+void file_close(HANDLE handle);
+bool file_failed(void); /* a write to it was made to fail */
+void file_check_closed(void);
 
 /* ---- sim_client.c ---- */
 

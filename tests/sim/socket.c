@@ -118,10 +118,12 @@ int closesocket(SOCKET sock)
     return call_fault(CALL_closesocket, NULL) ? SOCKET_ERROR : 0;
 }
 
-/* TCP_NODELAY and SO_KEEPALIVE are set here, for the sockets of accept to have; without them the server can do. */
+/* TCP_NODELAY, SO_KEEPALIVE and SO_OOBINLINE are set here, for the sockets of accept to have; without them the server
+ * can do. */
 int sim_setsockopt(SOCKET sock, int level, int name, const char *value, int length)
 {
-    bool fatal = !(level == IPPROTO_TCP && name == TCP_NODELAY) && !(level == SOL_SOCKET && name == SO_KEEPALIVE);
+    bool fatal = !(level == IPPROTO_TCP && name == TCP_NODELAY)
+                 && !(level == SOL_SOCKET && (name == SO_KEEPALIVE || name == SO_OOBINLINE));
     Socket *socket;
 
     winsock_begin(fatal ? CALL_setsockopt : CALL_setsockopt_later, "setsockopt");
@@ -256,4 +258,48 @@ const char *sim_inet_ntop(int family, const void *addr, char *text, size_t size)
     call_begin(CALL_inet_ntop);
     if (call_fault(CALL_inet_ntop, NULL)) return NULL;
     return inet_ntop(family, addr, text, (socklen_t)size);
+}
+
+/* Only asked for the machine's addresses. */
+SOCKET sim_socket(int family, int type, int protocol)
+{
+    int error;
+
+    winsock_begin(CALL_socket, "socket");
+    if (type != SOCK_DGRAM || protocol) violation("socket: not simulated with these arguments");
+    error = call_fault(CALL_socket, NULL);
+    if (error) {
+        fail_with(error);
+        return INVALID_SOCKET;
+    }
+    return socket_new(family, NULL)->handle;
+}
+
+/* One address that others can use, one that they cannot. */
+int WSAIoctl(SOCKET sock, DWORD code, void *in, DWORD in_size, void *out, DWORD out_size, DWORD *bytes,
+             LPWSAOVERLAPPED over, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
+{
+    static SOCKADDR_STORAGE addrs[2];
+    SOCKET_ADDRESS_LIST *list = (SOCKET_ADDRESS_LIST *)out;
+    int family, error;
+
+    winsock_begin(CALL_WSAIoctl, "WSAIoctl");
+    if (code != SIO_ADDRESS_LIST_QUERY || in || in_size || over || routine || out_size < 256)
+        violation("WSAIoctl: not simulated with these arguments");
+    family = socket_get(sock, "WSAIoctl")->family;
+    error = call_fault(CALL_WSAIoctl, NULL);
+    if (error) return fail_with(error);
+    list->iAddressCount = 2;
+    for (int i = 0; i < 2; i++) {
+        const char *text = family == AF_INET ? (i ? "169.254.1.2" : "192.0.2.7") : (i ? "fe80::7" : "2001:db8::7");
+        memset(&addrs[i], 0, sizeof addrs[i]);
+        addrs[i].ss_family = (sa_family_t)family;
+        inet_pton(family, text,
+                  family == AF_INET ? (void *)&((SOCKADDR_IN *)&addrs[i])->sin_addr
+                                    : (void *)&((SOCKADDR_IN6 *)&addrs[i])->sin6_addr);
+        list->Address[i].lpSockaddr = (struct sockaddr *)&addrs[i];
+        list->Address[i].iSockaddrLength = family == AF_INET ? sizeof(SOCKADDR_IN) : sizeof(SOCKADDR_IN6);
+    }
+    *bytes = sizeof *list + sizeof list->Address[0];
+    return 0;
 }

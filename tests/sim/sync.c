@@ -247,6 +247,10 @@ BOOL CloseHandle(HANDLE handle)
 {
     call_begin(CALL_CloseHandle);
     tell("CloseHandle(%#lx)", (unsigned long)(uintptr_t)handle);
+    if (file_is(handle)) {
+        file_close(handle);
+        return event_done(CALL_CloseHandle);
+    }
     handle_get((uintptr_t)handle, KIND_THREAD, "CloseHandle")->closed = true;
     return event_done(CALL_CloseHandle);
 }

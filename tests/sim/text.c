@@ -35,7 +35,7 @@ int MultiByteToWideChar(UINT page, DWORD flags, const char *text, int bytes, WCH
     int used = 0;
 
     call_begin(CALL_MultiByteToWideChar);
-    if (page != CP_UTF8 || flags != MB_ERR_INVALID_CHARS || bytes != -1 || size == 0)
+    if (page != CP_UTF8 || (flags != MB_ERR_INVALID_CHARS && flags != 0) || bytes != -1 || size == 0)
         violation("MultiByteToWideChar: not simulated with these arguments");
     if (call_fault(CALL_MultiByteToWideChar, NULL)) return 0;
     for (int left = (int)strlen(text) + 1; left > 0;) {
@@ -49,6 +49,39 @@ int MultiByteToWideChar(UINT page, DWORD flags, const char *text, int bytes, WCH
         left -= length;
     }
     return used;
+}
+
+/* The server's arguments, which are ASCII here. */
+int WideCharToMultiByte(UINT page, DWORD flags, const WCHAR *wide, int units, char *text, int size, const char *instead,
+                        BOOL *replaced)
+{
+    int used = 0;
+
+    call_begin(CALL_WideCharToMultiByte);
+    if (page != CP_UTF8 || flags || units != -1 || instead || replaced)
+        violation("WideCharToMultiByte: not simulated with these arguments");
+    do {
+        if (used == size || wide[used] > 0x7F) violation("WideCharToMultiByte: not simulated with this text");
+        text[used] = (char)wide[used];
+    } while (wide[used++]);
+    return used;
+}
+
+BOOL IsValidCodePage(UINT page)
+{
+    call_begin(CALL_IsValidCodePage);
+    return page == CP_UTF8 || page == 949 || page == 437;
+}
+
+BOOL GetCPInfo(UINT page, CPINFO *info)
+{
+    info->MaxCharSize = page == 437 ? 1 : 2;
+    return TRUE;
+}
+
+UINT GetOEMCP(void)
+{
+    return 949;
 }
 
 int _stricmp(const char *a, const char *b)

@@ -39,6 +39,17 @@ typedef uint16_t WCHAR;
 #define WAIT_FAILED          0xFFFFFFFFu
 #define STATUS_PENDING       0x103u
 
+#define ERROR_FILE_NOT_FOUND       2
+#define ERROR_PATH_NOT_FOUND       3
+#define ERROR_TOO_MANY_OPEN_FILES  4
+#define ERROR_ACCESS_DENIED        5
+#define ERROR_WRITE_PROTECT        19
+#define ERROR_SHARING_VIOLATION    32
+#define ERROR_HANDLE_DISK_FULL     39
+#define ERROR_DISK_FULL            112
+#define ERROR_INVALID_NAME         123
+#define ERROR_FILENAME_EXCED_RANGE 206
+
 #define ERROR_INVALID_HANDLE    6
 #define ERROR_NOT_ENOUGH_MEMORY 8
 #define ERROR_OPERATION_ABORTED 995
@@ -66,6 +77,23 @@ typedef struct CRITICAL_SECTION {
     int for_output; /* guards the console and a file, and is held while they are written to */
 } CRITICAL_SECTION, *LPCRITICAL_SECTION;
 
+typedef struct SRWLOCK {
+    void *owner;
+} SRWLOCK, *PSRWLOCK;
+
+typedef struct CONDITION_VARIABLE {
+    uint64_t wakes;
+} CONDITION_VARIABLE, *PCONDITION_VARIABLE;
+
+#define SRWLOCK_INIT                                                                                                   \
+    {                                                                                                                  \
+        0                                                                                                              \
+    }
+#define CONDITION_VARIABLE_INIT                                                                                        \
+    {                                                                                                                  \
+        0                                                                                                              \
+    }
+
 typedef union LARGE_INTEGER {
     LONGLONG QuadPart;
 } LARGE_INTEGER;
@@ -90,6 +118,11 @@ void InitializeCriticalSection(LPCRITICAL_SECTION cs);
 void EnterCriticalSection(LPCRITICAL_SECTION cs);
 void LeaveCriticalSection(LPCRITICAL_SECTION cs);
 void DeleteCriticalSection(LPCRITICAL_SECTION cs);
+
+void AcquireSRWLockExclusive(PSRWLOCK lock);
+void ReleaseSRWLockExclusive(PSRWLOCK lock);
+BOOL SleepConditionVariableSRW(PCONDITION_VARIABLE condition, PSRWLOCK lock, DWORD milliseconds, ULONG flags);
+void WakeConditionVariable(PCONDITION_VARIABLE condition);
 
 BOOL sim_overlapped_completed(const OVERLAPPED *over);
 #define HasOverlappedIoCompleted(over) sim_overlapped_completed(over)
@@ -177,11 +210,39 @@ UINT GetConsoleOutputCP(void);
 BOOL SetConsoleOutputCP(UINT codepage);
 BOOL SetConsoleCtrlHandler(PHANDLER_ROUTINE handler, BOOL add);
 
+/* ---- the command line, and files ---- */
+
+#define GENERIC_READ     0x80000000u
+#define GENERIC_WRITE    0x40000000u
+#define FILE_SHARE_READ  1u
+#define FILE_SHARE_WRITE 2u
+#define CREATE_ALWAYS    2u
+#define OPEN_EXISTING    3u
+#define FILE_TYPE_DISK   1u
+#define FILE_TYPE_PIPE   3u
+#define FILE_BEGIN       0u
+
+const WCHAR *GetCommandLineW(void);
+HANDLE CreateFileA(const char *name, DWORD access, DWORD share, void *security, DWORD how, DWORD flags, HANDLE like);
+HANDLE CreateFileW(const WCHAR *name, DWORD access, DWORD share, void *security, DWORD how, DWORD flags, HANDLE like);
+DWORD GetFileType(HANDLE file);
+BOOL SetFilePointerEx(HANDLE file, LARGE_INTEGER distance, LARGE_INTEGER *position, DWORD from);
+BOOL SetEndOfFile(HANDLE file);
+
 /* ---- text ---- */
 
 #define MB_ERR_INVALID_CHARS 0x0008u
 
+typedef struct CPINFO {
+    UINT MaxCharSize;
+} CPINFO;
+
 int MultiByteToWideChar(UINT codepage, DWORD flags, const char *text, int bytes, WCHAR *wide, int size);
+int WideCharToMultiByte(UINT codepage, DWORD flags, const WCHAR *wide, int units, char *text, int size,
+                        const char *instead, BOOL *replaced);
+BOOL IsValidCodePage(UINT codepage);
+BOOL GetCPInfo(UINT codepage, CPINFO *info);
+UINT GetOEMCP(void);
 int _stricmp(const char *a, const char *b);
 int _strnicmp(const char *a, const char *b, size_t count);
 

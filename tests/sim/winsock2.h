@@ -44,35 +44,66 @@ typedef struct WSADATA {
 #undef SOMAXCONN
 #define SOMAXCONN 0x7fffffff
 
-#define WSA_INVALID_HANDLE    6
-#define WSA_NOT_ENOUGH_MEMORY 8
-#define WSA_OPERATION_ABORTED 995
-#define WSA_IO_INCOMPLETE     996
-#define WSA_IO_PENDING        997
-#define WSAEINTR              10004
-#define WSAEACCES             10013
-#define WSAEFAULT             10014
-#define WSAEINVAL             10022
-#define WSAEMFILE             10024
-#define WSAENOTSOCK           10038
-#define WSAENOPROTOOPT        10042
-#define WSAEAFNOSUPPORT       10047
-#define WSAEADDRINUSE         10048
-#define WSAEADDRNOTAVAIL      10049
-#define WSAENETDOWN           10050
-#define WSAENETRESET          10052
-#define WSAECONNABORTED       10053
-#define WSAECONNRESET         10054
-#define WSAENOBUFS            10055
-#define WSAENOTCONN           10057
-#define WSAESHUTDOWN          10058
-#define WSAETIMEDOUT          10060
-#define WSAEPROCLIM           10067
-#define WSASYSNOTREADY        10091
-#define WSAVERNOTSUPPORTED    10092
-#define WSANOTINITIALISED     10093
+#define WSA_INVALID_HANDLE     6
+#define WSA_NOT_ENOUGH_MEMORY  8
+#define WSA_INVALID_PARAMETER  87
+#define WSA_OPERATION_ABORTED  995
+#define WSA_IO_INCOMPLETE      996
+#define WSA_IO_PENDING         997
+#define WSAEINTR               10004
+#define WSAEACCES              10013
+#define WSAEFAULT              10014
+#define WSAEINVAL              10022
+#define WSAEMFILE              10024
+#define WSAEWOULDBLOCK         10035
+#define WSAEINPROGRESS         10036
+#define WSAENOTSOCK            10038
+#define WSAEMSGSIZE            10040
+#define WSAEPROTOTYPE          10041
+#define WSAENOPROTOOPT         10042
+#define WSAEPROTONOSUPPORT     10043
+#define WSAESOCKTNOSUPPORT     10044
+#define WSAEOPNOTSUPP          10045
+#define WSAEAFNOSUPPORT        10047
+#define WSAEADDRINUSE          10048
+#define WSAEADDRNOTAVAIL       10049
+#define WSAENETDOWN            10050
+#define WSAENETUNREACH         10051
+#define WSAENETRESET           10052
+#define WSAECONNABORTED        10053
+#define WSAECONNRESET          10054
+#define WSAENOBUFS             10055
+#define WSAEISCONN             10056
+#define WSAENOTCONN            10057
+#define WSAESHUTDOWN           10058
+#define WSAETIMEDOUT           10060
+#define WSAEHOSTUNREACH        10065
+#define WSAEPROCLIM            10067
+#define WSASYSNOTREADY         10091
+#define WSAVERNOTSUPPORTED     10092
+#define WSANOTINITIALISED      10093
+#define WSAEDISCON             10101
+#define WSAEINVALIDPROCTABLE   10104
+#define WSAEINVALIDPROVIDER    10105
+#define WSAEPROVIDERFAILEDINIT 10106
 
 typedef void (*LPWSAOVERLAPPED_COMPLETION_ROUTINE)(DWORD, DWORD, LPWSAOVERLAPPED, DWORD);
+
+typedef struct SOCKET_ADDRESS {
+    struct sockaddr *lpSockaddr;
+    int iSockaddrLength;
+} SOCKET_ADDRESS;
+
+typedef struct SOCKET_ADDRESS_LIST {
+    int iAddressCount;
+    SOCKET_ADDRESS Address[1];
+} SOCKET_ADDRESS_LIST;
+
+#define SIO_ADDRESS_LIST_QUERY 0x48000016u
+
+int WSAIoctl(SOCKET sock, DWORD code, void *in, DWORD in_size, void *out, DWORD out_size, DWORD *bytes,
+             LPWSAOVERLAPPED over, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine);
+SOCKET sim_socket(int family, int type, int protocol);
 
 int WSAStartup(WORD version, WSADATA *data);
 int WSACleanup(void);
@@ -102,6 +133,7 @@ int sim_inet_pton(int family, const char *text, void *addr);
 const char *sim_inet_ntop(int family, const void *addr, char *text, size_t size);
 
 #ifndef SIM_INSIDE
+#define socket(family, type, protocol)               sim_socket((family), (type), (protocol))
 #define accept(sock, addr, length)                   sim_accept((sock), (addr), (length))
 #define bind(sock, addr, length)                     sim_bind((sock), (addr), (length))
 #define listen(sock, backlog)                        sim_listen((sock), (backlog))

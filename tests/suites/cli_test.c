@@ -2,6 +2,8 @@
  */
 #include "../harness/test.h"
 
+#include <iphlpapi.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,8 +51,37 @@ static const BadLine bad_lines[] = {
     { "--frobnicate", "--frobnicate" },
     { "-x", "-x" },
     { "--ports 9000", "--ports" },
-    { "--echo --chat", "--echo" },
-    { "--chat --echo", "--chat" },
+    { "--echo --chat", "--echo and --chat: only one" },
+    { "--chat --echo", "--echo and --chat: only one" },
+    { "--echo --echo", "--echo: given already" },
+    { "--chat --quiet --chat", "--chat: given already" },
+    { "--port 1 --port 1", "--port: given already" },
+    { "--bind ::1 --bind ::1", "--bind: given already" },
+    { "--max-clients 5 --max-clients 6", "--max-clients: given already" },
+    { "--max-per-ip 5 --max-per-ip 5", "--max-per-ip: given already" },
+    { "--chat --codepage 949 --codepage 949", "--codepage: given already" },
+    { "--quiet --quiet", "--quiet: given already" },
+    { "--trace --trace", "--trace: given already" },
+    { "--trace-file a --trace-file b", "--trace-file: given already" },
+    { "--help --help", "--help: given already" },
+    { "--version --version", "--version: given already" },
+    { "--codepage 949", "--codepage: goes with --chat only" },
+    { "--chat --codepage 1", "--codepage: this machine has no such page" },
+    { "--chat --codepage 65536", "--codepage 65536: not a number from 1 to 65535" },
+    { "--chat --codepage", "--codepage: its value is missing" },
+    { "--trace-file", "--trace-file: its value is missing" },
+    { "--port +80", "--port +80: not a number" },
+    { "--port \" 80\"", "--port  80: not a number" },
+    { "--bind fe80::1", "--bind fe80::1: link-local" },
+    { "--bind ::ffff:127.0.0.1", "--bind ::ffff:127.0.0.1: an IPv4 address in IPv6 form" },
+    /* by the rules of "Parsing C command-line arguments" */
+    { "--bind \"a b\"", "--bind a b: " },
+    { "--bind \"a\\\"b\"", "--bind a\"b: " },
+    { "--bind a\\\\\"b c\"", "--bind a\\b c: " },
+    { "--bind a\\b\\\\c", "--bind a\\b\\\\c: " },
+    { "--bind \"a\"\"b c\"", "--bind a\"b c: " },
+    { "--bind \t  a", "--bind a: " },
+    { "--bind 주소", "--bind 주소: " },
     { "--bind 1.2.3.999", "--bind" },
     { "--bind 1.2.3.999", "1.2.3.999" },
     { "--bind localhost:80", "--bind" },
@@ -77,8 +108,9 @@ TEST(cli_bad_options)
 
 TEST(cli_help_and_version)
 {
-    static const char *const options[] = { "PORT",    "--echo",        "--chat", "--port",   "--bind",
-                                           "--quiet", "--max-clients", "--help", "--version" };
+    static const char *const options[] = { "PORT",       "--echo",        "--chat",      "--port",    "--bind",
+                                           "--quiet",    "--max-clients", "--help",      "--version", "--max-per-ip",
+                                           "--codepage", "--trace",       "--trace-file" };
     Server *server = server_run("--help");
     const char *text;
 
@@ -187,7 +219,9 @@ TEST(cli_bind_every_address)
     CHECK(answers_at(server, "127.0.0.1"));
     snprintf(line, sizeof line, "echo server listening on [::]:%d (Ctrl+C stops it)\n", server_port(server));
     CHECK(strncmp(server_output(server), line, strlen(line)) == 0);
-    snprintf(line, sizeof line, "\ntry: telnet localhost %d\n", server_port(server));
+    snprintf(line, sizeof line, "\ntry: client.exe localhost %d  or  telnet localhost %d\n", server_port(server),
+             server_port(server));
+    CHECK(server_line(server, "try: ", NULL) != NULL);
     CHECK_HAS(server_output(server), line);
     CHECK(server_line(server, "#1 [::1]:", " connected (1 client)") != NULL);
     CHECK(server_line(server, "#2 127.0.0.1:", " connected (1 client)") != NULL);
@@ -232,6 +266,94 @@ TEST(cli_bind_foreign_address)
     CHECK_STR(server_output(server), "");
 }
 
+/* ---- the addresses that the first lines name ---- */
+
+/* Of no use to another machine. */
+static bool is_local(const char *text)
+{
+    return strncmp(text, "127.", 4) == 0 || strncmp(text, "169.254.", 8) == 0 || strcmp(text, "0.0.0.0") == 0
+           || strcmp(text, "::1") == 0 || strncmp(text, "fe8", 3) == 0;
+}
+
+/* Asks Windows in another way than the server does. How many of the machine's addresses are announced, and in *all how
+ * many there are. */
+static int count_announced(Server *server, int *all)
+{
+    static char tables[32 * 1024];
+    ULONG size = sizeof tables;
+    char host[64], line[128];
+    int count = 0;
+    const IP_ADAPTER_ADDRESSES *adapter = (const IP_ADAPTER_ADDRESSES *)(void *)tables;
+
+    if (GetAdaptersAddresses(AF_INET, 0, NULL, (IP_ADAPTER_ADDRESSES *)(void *)tables, &size) != 0) return -1;
+    for (; adapter; adapter = adapter->Next) {
+        for (const IP_ADAPTER_UNICAST_ADDRESS *one = adapter->FirstUnicastAddress; one; one = one->Next) {
+            const SOCKET_ADDRESS *addr = &one->Address;
+            if (getnameinfo(addr->lpSockaddr, addr->iSockaddrLength, host, sizeof host, NULL, 0, NI_NUMERICHOST))
+                return -1;
+            if (is_local(host)) continue;
+            ++*all;
+            snprintf(line, sizeof line, "\nfrom another machine: client.exe %s %d\n", host, server_port(server));
+            if (strstr(server_output(server), line)) count++;
+        }
+    }
+    return count;
+}
+
+TEST(cli_announced_addresses)
+{
+    Server *server = server_start("--echo --bind 0.0.0.0");
+    char line[128];
+    int all = 0, count;
+
+    snprintf(line, sizeof line, "try: client.exe localhost %d  or  telnet localhost %d", server_port(server),
+             server_port(server));
+    CHECK_STR(server_line(server, "try: ", NULL), line);
+    CHECK(client_echoes(client_connect_to("127.0.0.1", server_port(server)), "hello"));
+    CHECK(server_line(server, "#1 ", NULL) != NULL); /* the first lines are all out */
+    count = count_announced(server, &all);
+    CHECK_EQ(count, all < 4 ? all : 4); /* enough to find the right one */
+    CHECK_EQ(count_text(server_output(server), "from another machine: "), count);
+    CHECK_EQ(server_stop(server), 0);
+    test_note("(%d address%s)", count, count == 1 ? "" : "es");
+}
+
+static void check_not_announced(const char *address)
+{
+    char options[64], line[128];
+    Server *server;
+
+    snprintf(options, sizeof options, "--echo --bind %s", address);
+    server = server_start(options);
+    snprintf(line, sizeof line, "try: client.exe %s %d  or  telnet %s %d", address, server_port(server), address,
+             server_port(server));
+    CHECK_STR(server_line(server, "try: ", NULL), line);
+    CHECK(answers_at(server, address));
+    CHECK_EQ(server_stop(server), 0);
+    CHECK(strstr(server_output(server), "from another machine") == NULL);
+}
+
+TEST(cli_announced_loopback)
+{
+    check_not_announced("127.0.0.1");
+    CHECK_STILL_GOOD();
+    if (have_ipv6()) check_not_announced("::1");
+}
+
+TEST(cli_bind_any_ipv6)
+{
+    Server *server;
+    char line[128];
+
+    SKIP_IF(!have_ipv6(), "this machine has no IPv6");
+    server = server_start("--echo --bind ::");
+    snprintf(line, sizeof line, "try: client.exe localhost %d  or  telnet localhost %d", server_port(server),
+             server_port(server));
+    CHECK_STR(server_line(server, "try: ", NULL), line);
+    CHECK(answers_at(server, "::1"));
+    CHECK_EQ(server_stop(server), 0);
+}
+
 /* ---- the console ---- */
 
 /* "HH:MM:SS #" and the rest as given, with the client's port put in. */
@@ -274,7 +396,7 @@ TEST(cli_console_lines)
     CHECK_STILL_GOOD();
     CHECK_STR(server_line(server, "stopped: ", NULL),
               "stopped: 2 clients served, 2 at once, 17 bytes in, 17 bytes out, 1 Proactor thread");
-    CHECK_EQ(count_text(server_output(server), "\n"), 7);
+    CHECK_EQ(count_text(server_output(server), "\n"), 7); /* bound to loopback, it names no address for others */
     CHECK_STR(server_errors(server), "");
 }
 

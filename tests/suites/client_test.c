@@ -520,7 +520,7 @@ TEST(client_resets)
 /* What the client sends next: exactly this. */
 static bool comes(SOCKET from, const char *expected, int bytes)
 {
-    char data[32];
+    char data[32] = "";
     int all = 0, got = 1;
 
     for (; all < bytes && got > 0; all += got) got = ready_here(from) ? recv(from, data + all, bytes - all, 0) : -1;

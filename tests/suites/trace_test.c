@@ -118,16 +118,6 @@ TEST(trace_one_message)
 
 /* ---- runs that are traced ---- */
 
-/* Fills `options` and `path` with a file of our own. */
-static void trace_options(char options[512], char path[MAX_PATH], const char *mode)
-{
-    char folder[MAX_PATH - 40];
-
-    if (!GetTempPathA(sizeof folder, folder)) strcpy(folder, ".\\");
-    snprintf(path, MAX_PATH, "%strace-%lu.json", folder, (unsigned long)GetCurrentProcessId());
-    snprintf(options, 512, "%s --trace-file \"%s\"", mode, path);
-}
-
 /* Reads lines until `count` of them have `part` in them. */
 static bool read_lines(Client *client, const char *part, int count)
 {
@@ -157,7 +147,7 @@ TEST(trace_file_chat)
     char options[512], path[MAX_PATH], line[64];
     Server *server;
 
-    trace_options(options, path, "--chat");
+    trace_file_options(options, path, "--chat");
     server = server_start(options);
     for (int i = 0; i < MEMBERS; i++) {
         clients[i] = client_connect(server);
@@ -216,7 +206,7 @@ TEST(trace_file_busy)
     long answered = 0;
     Server *server;
 
-    trace_options(options, path, "--echo --quiet");
+    trace_file_options(options, path, "--echo --quiet");
     server = server_start(options);
     for (int i = 0; i < BUSY; i++) {
         memset(&players[i], 0, sizeof players[i]);
@@ -248,7 +238,7 @@ TEST(trace_file_stop)
     Server *server;
     Client *slow;
 
-    trace_options(options, path, "--echo --trace");
+    trace_file_options(options, path, "--echo --trace");
     server = server_start(options);
     slow = client_connect_narrow(server);
     noise_start(&noise, 1);
@@ -269,12 +259,92 @@ TEST(trace_file_stop)
     CHECK_EQ(timeline.count, 2 + 2 * 17);
 }
 
-TEST(trace_file_unwritable)
-{
-    Server *server = server_run("--trace-file no-such-folder/trace.json --port 0");
+/* ---- the file's name, and what is wrong with it ---- */
 
+static void check_file_name(const char *name)
+{
+    char options[512], path[MAX_PATH], unused[MAX_PATH];
+    Server *server;
+
+    trace_file_options(options, unused, "");
+    snprintf(path, sizeof path, "%.*s%s", (int)(strrchr(unused, '\\') + 1 - unused), unused, name);
+    snprintf(options, sizeof options, "--quiet --trace-file \"%s\"", path);
+    server = server_start(options);
+    CHECK(client_echoes(client_connect(server), "hello"));
+    CHECK_EQ(server_stop(server), 0);
+    CHECK_STR(server_errors(server), "");
+    CHECK(timeline_read(path));
+    CHECK_EQ(timeline.sends, 1);
+}
+
+/* Whatever the code page is: scripts/locales.sh runs this under several. */
+TEST(trace_file_names)
+{
+    static const char *const names[] = { "한글 이름.json", "日本語の名前.json", "Übergröße €.json", "имя.json" };
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        check_file_name(names[i]);
+        if (test_has_failed()) printf("    with the name: %s\n", names[i]);
+        CHECK_STILL_GOOD();
+        servers_free();
+    }
+    test_note("(code pages: %u for ANSI, %u for OEM)", GetACP(), GetOEMCP());
+}
+
+/* One line that names the file, and nothing else. */
+static void check_unwritable(const char *path, const char *why)
+{
+    char options[512];
+    Server *server;
+
+    snprintf(options, sizeof options, "--port 0 --trace-file \"%s\"", path);
+    server = server_run(options);
     CHECK_EQ(server_wait(server, PATIENCE_MS), 1);
-    CHECK_HAS(server_errors(server), "no-such-folder/trace.json");
+    CHECK_HAS(server_errors(server), path);
+    CHECK_HAS(server_errors(server), why);
     CHECK_EQ(count_text(server_errors(server), "\n"), 1);
     CHECK_STR(server_output(server), "");
+}
+
+TEST(trace_file_unwritable)
+{
+    check_unwritable("no-such-folder/trace.json", ": ERROR_PATH_NOT_FOUND (3)");
+    CHECK_STILL_GOOD();
+    check_unwritable("한글/폴더.json", ": ERROR_PATH_NOT_FOUND (3)");
+    CHECK_STILL_GOOD();
+    check_unwritable(".", ": ERROR_ACCESS_DENIED (5)"); /* a folder */
+    CHECK_STILL_GOOD();
+    if (on_wine()) check_unwritable("Z:\\proc\\trace.json", "server: cannot write the trace file");
+}
+
+/* The threads write to the file themselves, and a pipe would make them wait for its reader. */
+TEST(trace_file_pipe)
+{
+    char name[64];
+    HANDLE pipe;
+
+    snprintf(name, sizeof name, "\\\\.\\pipe\\trace-%lu", (unsigned long)GetCurrentProcessId());
+    pipe = CreateNamedPipeA(name, PIPE_ACCESS_DUPLEX, PIPE_TYPE_BYTE, 1, 4096, 4096, 0, NULL);
+    CHECK(pipe != INVALID_HANDLE_VALUE);
+    check_unwritable(name, "is a pipe or a console");
+    CloseHandle(pipe);
+}
+
+/* Linux' /dev/full takes nothing. */
+TEST(trace_file_disk_full)
+{
+    Server *server;
+    Client *client;
+
+    SKIP_IF(!on_wine(), "no disk at hand that is full");
+    server = server_start("--quiet --trace-file Z:\\dev\\full");
+    client = client_connect(server);
+    for (int i = 0; i < 200; i++) CHECK(client_echoes(client, "hello"));
+    for (int i = 0; i < 100 && !*server_errors(server); i++) Sleep(20);
+    CHECK_STR(server_errors(server), "server: the trace file Z:\\dev\\full ends here, the server goes on: "
+                                     "ERROR_DISK_FULL (112)\n"); /* at once */
+    CHECK(client_echoes(client, "and it goes on"));
+    CHECK_EQ(server_stop(server), 1);
+    CHECK_EQ(count_text(server_errors(server), "\n"), 1);
+    CHECK_HAS(server_output(server), "\nstopped: 1 client served");
 }

@@ -1,0 +1,226 @@
+/* expect.js - what the page must show after a step, worked out from the trace on its own.
+ *
+ * The page goes forth through the events and keeps a state. This looks back instead: for each thing that is shown it
+ * finds the last event that says something of it. Two ways that agree are hardly wrong in the same place. */
+'use strict';
+
+const SLOT_FIRST = 2;
+
+/* A trace may come without previews. */
+const quoted = (preview) => (preview ? ` "${preview}"` : '');
+
+function events_of(text) {
+    return JSON.parse(text)
+        .filter((raw) => raw.ph !== 'M')
+        .map((raw) => ({
+            ...raw.args,
+            ts: raw.ts,
+            name: raw.name,
+            told: Boolean(raw.args.call || raw.args.result),
+            line: raw.args.call || raw.args.result,
+            session: raw.pid === 2 ? Math.floor(raw.tid / 2) : raw.args.session,
+            thread: raw.pid === 1 ? raw.tid : undefined,
+        }));
+}
+
+/* After each event: the sessions of each window in the order of their slots. */
+function places_of(events) {
+    let now = [];
+    return events.map((e) => {
+        if (!['window_open', 'session_in', 'session_moved', 'session_out'].includes(e.step)) return now;
+        now = now.map((window) => [...window]);
+        if (e.step === 'window_open') now[e.window] = [];
+        if (e.step === 'session_out' || e.step === 'session_moved') {
+            const window = now[e.window],
+                last = window.pop();
+            if (last !== e.session) window[window.indexOf(e.session)] = last;
+        }
+        if (e.step === 'session_in') now[e.window].push(e.session);
+        if (e.step === 'session_moved') now[e.to_window].push(e.session);
+        return now;
+    });
+}
+
+class Expectation {
+    constructor(text) {
+        this.events = events_of(text);
+        this.places = places_of(this.events);
+        this.ends = [0];
+        this.events.forEach((e, n) => {
+            if (e.thread === undefined)
+                e.thread = this.places[n].findIndex((window) => window && window.includes(e.session));
+            if (e.told) this.ends.push(n + 1);
+        });
+    }
+
+    get steps() {
+        return this.ends.length - 1;
+    }
+
+    /* The last of the first `end` events for which `test` holds, or undefined. */
+    last(end, test) {
+        for (let n = end - 1; n >= 0; n--) if (test(this.events[n], n)) return { ...this.events[n], n };
+        return undefined;
+    }
+
+    /* The number of a session's slot after event n. */
+    slot_of(n, window, session) {
+        const at = this.places[n][window] ? this.places[n][window].indexOf(session) : -1;
+        return at < 0 ? -1 : at + SLOT_FIRST;
+    }
+
+    doing(end, thread) {
+        const about = /^(wait|sweep|handler)_(begin|end)$/;
+        const e = this.last(
+            end,
+            (one) =>
+                (one.thread === thread && about.test(one.step)) || (one.step === 'window_end' && one.window === thread),
+        );
+        if (!e) return 'start';
+        if (e.step === 'handler_begin') return e.name;
+        if (e.step === 'handler_end') {
+            return this.last(end, (one) => one.thread === thread && /^sweep/.test(one.step)).step === 'sweep_begin'
+                ? 'sweep'
+                : 'awake';
+        }
+        return { wait_begin: 'wait', wait_end: 'awake', sweep_begin: 'sweep', sweep_end: 'awake', window_end: 'ended' }[
+            e.step
+        ];
+    }
+
+    serving(end, thread) {
+        const e = this.last(
+            end,
+            (one) =>
+                one.thread === thread &&
+                (/^(wait_begin|sweep_begin|sweep_end)$/.test(one.step) || (one.session && !/^session_/.test(one.step))),
+        );
+        return e && e.session && !/^(wait|sweep)/.test(e.step) ? e.session : 0;
+    }
+
+    wait(end, thread) {
+        const begin = this.last(end, (one) => one.thread === thread && one.step === 'wait_begin');
+        const over = this.last(end, (one) => one.thread === thread && one.step === 'wait_end');
+        if (!begin || this.doing(end, thread) === 'ended') return { covers: () => false, returned: -1 };
+        const returned = over && over.n > begin.n;
+        return {
+            covers: (slot) => !returned && slot >= begin.first && slot < begin.first + begin.count,
+            returned: returned && over.slot !== undefined ? over.slot : -1,
+        };
+    }
+
+    /* Is the send or the wake event signalled? */
+    own_event_on(end, window, slot) {
+        const e = this.last(
+            end,
+            (one) =>
+                (one.thread === window &&
+                    (one.step === 'wait_end' ||
+                        (one.step === 'event_reset' && one.slot === slot) ||
+                        (slot === 0 && /^send_(pending|at_once)$/.test(one.step)))) ||
+                (slot === 1 && one.step === 'wake_set' && one.window === window),
+        );
+        if (!e) return false;
+        return e.step === 'wait_end' ? e.events[slot] === '1' : e.step === 'wake_set' || e.step === 'send_at_once';
+    }
+
+    /* What a session's event was when last anything was said of it: the slot is the one it had at that time. */
+    event_on(end, session) {
+        const e = this.last(
+            end,
+            (one, n) =>
+                (one.session === session && /^(recv_|session_in)/.test(one.step)) ||
+                (/^(wait_end|event_reset)$/.test(one.step) && one.thread > 0 && this.says(one, n, session)),
+        );
+        if (e.step === 'wait_end') return e.events[this.slot_of(e.n, e.thread, session)] === '1';
+        if (e.step !== 'recv_end') return e.step === 'recv_at_once';
+        return this.receive(e.n, session) === 'pending' || this.event_on(e.n, session);
+    }
+
+    says(e, n, session) {
+        const slot = this.slot_of(n, e.thread, session);
+        return slot > 0 && (e.step === 'event_reset' ? e.slot === slot : slot < e.events.length);
+    }
+
+    receive(end, session) {
+        const e = this.last(end, (one) => one.session === session && /^recv_/.test(one.step));
+        if (!e || e.step === 'recv_end') return 'idle';
+        if (e.step === 'recv_at_once') return 'done';
+        const seen = this.last(
+            end,
+            (one, n) =>
+                n > e.n &&
+                one.step === 'wait_end' &&
+                one.thread > 0 &&
+                this.says(one, n, session) &&
+                one.events[this.slot_of(n, one.thread, session)] === '1',
+        );
+        return seen ? 'done' : 'pending';
+    }
+
+    sending(end, session) {
+        const e = this.last(end, (one) => one.session === session && /^send_/.test(one.step));
+        return !e || e.step === 'send_end' ? 'idle' : e.step === 'send_at_once' ? 'done' : 'pending';
+    }
+
+    bytes(end, session, step) {
+        return this.events
+            .slice(0, end)
+            .reduce((sum, e) => sum + (e.session === session && e.step === step ? e.bytes || 0 : 0), 0);
+    }
+
+    session(end, id) {
+        const come = this.last(end, (one) => one.session === id && one.step === 'recv_end');
+        const gone = this.last(end, (one) => one.session === id && /^send_(pending|at_once)$/.test(one.step));
+        return {
+            session: id,
+            recv: this.receive(end, id),
+            send: this.sending(end, id),
+            in: this.bytes(end, id, 'recv_end'),
+            out: this.bytes(end, id, 'send_end'),
+            came: come && come.bytes ? `▲ ${come.bytes} B${quoted(come.preview)}` : '▲',
+            went: gone ? `▼ ${gone.bytes} B${quoted(gone.preview)}` : '▼',
+        };
+    }
+
+    slot(end, window, slot, wait, session) {
+        const on = session ? this.event_on(end, session) : this.own_event_on(end, window, slot),
+            returned = wait.returned === slot;
+        return {
+            slot,
+            event: on ? 'on' : 'off',
+            word: returned ? 'returned' : on ? 'signalled' : 'not signalled',
+            wait: wait.covers(slot),
+            returned,
+            ...(session ? this.session(end, session) : { session: 0 }),
+        };
+    }
+
+    window(end, number, sessions) {
+        const wait = this.wait(end, number);
+        return {
+            number,
+            doing: this.doing(end, number),
+            serving: this.serving(end, number),
+            noc: sessions.length,
+            slots: [0, 0, ...sessions].map((session, slot) => this.slot(end, number, slot, wait, session)),
+        };
+    }
+
+    at(step) {
+        const end = this.ends[step],
+            places = end ? this.places[end - 1] : [];
+        const noc = this.events
+            .slice(0, end)
+            .reduce((n, e) => n + (e.step === 'session_new') - (e.step === 'session_out'), 0);
+        return {
+            step,
+            line: step ? this.events[end - 1].line : '',
+            main: this.doing(end, 0),
+            noc,
+            windows: places.flatMap((sessions, number) => (sessions ? [this.window(end, number, sessions)] : [])),
+        };
+    }
+}
+
+module.exports = { Expectation };

@@ -1,0 +1,130 @@
+/* file.c - the command line, and the one file that the server writes. */
+#include "sim.h"
+
+enum { FILE_HANDLE = 0x2001, SCREEN_HANDLE = 0x2005, COMMAND_CHARS = 1024 };
+
+static bool file_open, screen_open, failed;
+static uint64_t size, at;
+
+/* ---- the command line ---- */
+
+const WCHAR *GetCommandLineW(void)
+{
+    static WCHAR line[COMMAND_CHARS];
+    size_t used = 0;
+
+    call_begin(CALL_GetCommandLineW);
+    for (int i = 0; run_arguments[i]; i++) {
+        if (i) line[used++] = chance(100) ? '\t' : ' ';
+        line[used++] = '"';
+        for (const char *c = run_arguments[i]; *c; c++) line[used++] = (WCHAR)(unsigned char)*c;
+        line[used++] = '"';
+        if (used > COMMAND_CHARS - 100) violation("the command line is too long");
+    }
+    line[used] = 0;
+    return line;
+}
+
+/* ---- the trace file, and the screen by its name ---- */
+
+HANDLE CreateFileA(const char *name, DWORD access, DWORD share, void *security, DWORD how, DWORD flags, HANDLE like)
+{
+    (void)access;
+    (void)share;
+    call_begin(CALL_CreateFileA);
+    if (screen_open || security || like || flags || how != OPEN_EXISTING || strcmp(name, "CONOUT$") != 0)
+        violation("CreateFileA: not simulated with these arguments");
+    if (call_fault(CALL_CreateFileA, NULL)) return INVALID_HANDLE_VALUE;
+    screen_open = true;
+    return (HANDLE)(uintptr_t)SCREEN_HANDLE;
+}
+
+HANDLE CreateFileW(const WCHAR *name, DWORD access, DWORD share, void *security, DWORD how, DWORD flags, HANDLE like)
+{
+    (void)name;
+    (void)access;
+    (void)share;
+    call_begin(CALL_CreateFileW);
+    rule_no_cs("CreateFileW");
+    if (file_open || security || like || flags || how != CREATE_ALWAYS)
+        violation("CreateFileW: not simulated with these arguments");
+    if (call_fault(CALL_CreateFileW, NULL)) return INVALID_HANDLE_VALUE;
+    file_open = true;
+    return (HANDLE)(uintptr_t)FILE_HANDLE;
+}
+
+bool file_is(HANDLE handle)
+{
+    return (uintptr_t)handle == FILE_HANDLE || (uintptr_t)handle == SCREEN_HANDLE;
+}
+
+bool file_is_screen(HANDLE handle)
+{
+    return (uintptr_t)handle == SCREEN_HANDLE;
+}
+
+static void file_check(HANDLE handle, const char *call)
+{
+    if ((uintptr_t)handle != FILE_HANDLE || !file_open) violation("%s: it is not the open file", call);
+}
+
+void file_close(HANDLE handle)
+{
+    bool *open = (uintptr_t)handle == FILE_HANDLE ? &file_open : &screen_open;
+
+    if (!*open) violation("CloseHandle: the file is closed");
+    *open = false;
+}
+
+DWORD GetFileType(HANDLE handle)
+{
+    call_begin(CALL_GetFileType);
+    file_check(handle, "GetFileType");
+    return FILE_TYPE_DISK;
+}
+
+/* A disk that is full takes a part. */
+BOOL file_write(HANDLE handle, DWORD count, DWORD *written)
+{
+    file_check(handle, "WriteFile");
+    if (call_fault(CALL_WriteFile, NULL) || chance(50)) {
+        failed = true;
+        sched_self()->last_error = ERROR_DISK_FULL;
+        *written = chance(500) ? (DWORD)rnd(count) : 0;
+        at += *written;
+        if (at > size) size = at;
+        return chance(500) && *written; /* some file systems say no more than that */
+    }
+    *written = count;
+    at += count;
+    if (at > size) size = at;
+    return TRUE;
+}
+
+BOOL SetFilePointerEx(HANDLE handle, LARGE_INTEGER distance, LARGE_INTEGER *position, DWORD from)
+{
+    call_begin(CALL_SetFilePointerEx);
+    file_check(handle, "SetFilePointerEx");
+    if (position || from != FILE_BEGIN) violation("SetFilePointerEx: not simulated with these arguments");
+    at = (uint64_t)distance.QuadPart;
+    if (at > size) violation("SetFilePointerEx: behind the end");
+    return TRUE;
+}
+
+BOOL SetEndOfFile(HANDLE handle)
+{
+    call_begin(CALL_SetEndOfFile);
+    file_check(handle, "SetEndOfFile");
+    size = at;
+    return TRUE;
+}
+
+bool file_failed(void)
+{
+    return failed;
+}
+
+void file_check_closed(void)
+{
+    if (file_open || screen_open) violation("leak: a file is still open");
+}

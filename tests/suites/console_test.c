@@ -1,0 +1,326 @@
+/* console_test.c - nobody waits for a console: a reader that stops, or is slow, costs lines and nothing else. */
+#include "../harness/member.h"
+#include "../harness/screen.h"
+#include "../harness/timeline.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { VISITORS = 2000, ECHO_WAIT_MS = 200, CHAT_WAIT_MS = 2000, STOP_MS = 3000 };
+
+/* ---- a client that asks all the time, and how long it waited at most ---- */
+
+typedef struct Asker {
+    Client *client, *listener; /* the listener hears what the client says; NULL: it is an echo */
+    volatile LONG stop;
+    long asked;
+    double longest; /* ms */
+    bool bad;
+} Asker;
+
+static Asker asker;
+
+static double precise_ms(void)
+{
+    LARGE_INTEGER now, frequency;
+
+    QueryPerformanceCounter(&now);
+    QueryPerformanceFrequency(&frequency);
+    return (double)now.QuadPart * 1000 / (double)frequency.QuadPart;
+}
+
+static bool asker_ask(Asker *one)
+{
+    char line[LINE_SIZE], last[LINE_SIZE] = "";
+
+    if (!one->listener) return client_echoes(one->client, "how long?");
+    while (client_readable(one->client, 0)) client_recv_some(one->client, line, sizeof line);
+    if (!member_says(one->client, "how long?")) {
+        printf("\n    cannot say it: %d", WSAGetLastError());
+        return false;
+    }
+    while (client_line(one->listener, line, sizeof line)) {
+        if (strstr(line, ": how long?")) return true;
+        snprintf(last, sizeof last, "%s", line);
+    }
+    printf("\n    the listener heard last: %s (%d)", last, WSAGetLastError());
+    return false;
+}
+
+static void asker_run(void *argument)
+{
+    Asker *one = (Asker *)argument;
+
+    while (!InterlockedCompareExchange(&one->stop, 0, 0) && !one->bad) {
+        double start = precise_ms(), spent;
+        one->bad = !asker_ask(one);
+        spent = precise_ms() - start;
+        if (spent > one->longest) one->longest = spent;
+        one->asked++;
+        Sleep(10);
+    }
+}
+
+/* Visitors come and go, one after the other. */
+static bool visit(Server *server, int visitors)
+{
+    for (int i = 0; i < visitors; i++) {
+        Client *client = client_connect(server);
+        if (!client) return false;
+        client_close(client);
+    }
+    return true;
+}
+
+/* Asks while visitors come and go. The machine may be busy with something else for a while: then once more, at most
+ * twice. Returns the visitors, 0 if something went wrong. */
+static int visit_and_ask(Server *server, Client *client, Client *listener)
+{
+    int visitors = 0, limit = listener ? CHAT_WAIT_MS : ECHO_WAIT_MS;
+
+    do {
+        memset(&asker, 0, sizeof asker);
+        asker.client = client;
+        asker.listener = listener;
+        if (!client || !worker_start(asker_run, &asker)) return 0;
+        if (!visit(server, VISITORS)) {
+            printf("\n    a visitor does not get in");
+            return 0;
+        }
+        visitors += VISITORS;
+        InterlockedExchange(&asker.stop, 1);
+        if (!workers_join(PATIENCE_MS) || asker.bad || asker.asked == 0) {
+            printf("\n    %ld questions, then one without an answer", asker.asked);
+            return 0;
+        }
+        if (asker.longest > limit) printf("\n    an answer took %.0f ms", asker.longest);
+    } while (asker.longest > limit && visitors < 3 * VISITORS);
+    test_note("(%ld questions, longest wait %.0f ms)", asker.asked, asker.longest);
+    return asker.longest > limit ? 0 : visitors;
+}
+
+/* ---- nobody reads ---- */
+
+static void check_unread(Server *server, Client *client, Client *listener)
+{
+    long long start;
+
+    server_output_pace(server, OUTPUT_STOPS);
+    CHECK(visit_and_ask(server, client, listener) > 0);
+    CHECK(visit_and_ask(server, client, listener) > 0); /* now all is full */
+    start = now_ms();
+    CHECK(server_interrupt(server));
+    CHECK_EQ(server_wait(server, STOP_MS), 0);
+    CHECK_LE(now_ms() - start, STOP_MS);
+    CHECK_HAS(server_output(server), " connected ");
+}
+
+TEST(console_unread_echo)
+{
+    Server *server = server_start("--echo");
+
+    check_unread(server, client_connect(server), NULL);
+}
+
+TEST(console_unread_chat)
+{
+    Server *server = server_start("--chat");
+    Client *client = member_join(server, "ann"), *listener = member_join(server, "bob");
+
+    CHECK(client && listener);
+    check_unread(server, client, listener);
+}
+
+/* ---- a reader that stops in the middle ---- */
+
+/* The lines between `from` and `to` that tell of clients. */
+static long log_lines(const char *from, const char *to)
+{
+    long count = 0;
+
+    for (const char *at = strchr(from, '#'); at && at < to; at = strchr(at + 1, '#')) count++;
+    return count;
+}
+
+TEST(console_reader_stops)
+{
+    Server *server = server_start("--echo");
+    Client *client = client_connect(server);
+    const char *text, *notice;
+    long before, after, lost;
+    int visitors;
+
+    CHECK(visit(server, 100));
+    CHECK(server_line(server, "#100 ", " left ") != NULL);
+    server_output_pace(server, OUTPUT_STOPS);
+    CHECK(visit(server, VISITORS));
+    visitors = visit_and_ask(server, client, NULL);
+    CHECK(visitors > 0);
+    server_output_pace(server, 0);
+    CHECK(server_line(server, "... ", " lines not shown: the console is too slow") != NULL);
+    CHECK(visit(server, 100));
+    CHECK_EQ(server_stop(server), 0);
+
+    text = server_output(server);
+    notice = strstr(text, "\n... ");
+    CHECK(notice != NULL);
+    CHECK_EQ(count_text(text, " not shown: "), 1);
+    lost = (long)number_after(notice, "... ");
+    before = log_lines(text, notice);
+    after = log_lines(notice, text + strlen(text));
+    CHECK_EQ(before + lost + after, 2 * (1 + 100 + VISITORS + visitors + 100));
+    CHECK_LE(200, after);
+    /* It stands where they are missing: two lines a client, so this is the number of the first one behind it. */
+    CHECK_LE(labs((before + lost) / 2 - (long)number_after(notice, "#")), 10);
+}
+
+/* ---- a slow console, and all that there is to tell ---- */
+
+enum { BUSY = 32, BUSY_MS = 3000 };
+
+static long answered[BUSY];
+static Client *busy[BUSY];
+static long long busy_until;
+
+static void busy_run(void *argument)
+{
+    int i = (int)((Client **)argument - busy);
+
+    while (now_ms() < busy_until && client_echoes(busy[i], "0123456789abcdef")) answered[i]++;
+}
+
+/* 4 KiB every 20 ms is what a pager would show; the timeline has everything all the same. */
+TEST(console_slow_trace)
+{
+    char options[512], path[MAX_PATH];
+    long all = 0, lines;
+    Server *server;
+
+    trace_file_options(options, path, "--echo --trace");
+    server = server_start(options);
+    server_output_pace(server, 20);
+    busy_until = now_ms() + BUSY_MS;
+    for (int i = 0; i < BUSY; i++) {
+        answered[i] = 0;
+        busy[i] = client_connect(server);
+        CHECK(busy[i] && worker_start(busy_run, &busy[i]));
+    }
+    CHECK(workers_join(PATIENCE_MS));
+    for (int i = 0; i < BUSY; i++) {
+        CHECK_LE(20, answered[i]);
+        all += answered[i];
+    }
+    clients_close();
+    CHECK(server_interrupt(server));
+    CHECK_EQ(server_wait(server, STOP_MS), 0);
+
+    lines = count_text(server_output(server), "\n");
+    CHECK_HAS(server_output(server), " lines not shown: the console is too slow\n");
+    CHECK(timeline_read(path));
+    CHECK_EQ(timeline.sends, all);
+    CHECK_EQ(timeline.receives, all + BUSY);
+    CHECK_EQ(timeline.handlers, 2 * all + 2 * BUSY);
+    test_note("(%ld messages, none lost in the file; %ld lines shown)", all, lines);
+}
+
+/* ---- the console's settings, before and after ---- */
+
+#define BEFORE "code page 1252, input mode 1f7, colours 1e"
+
+/* Waits until the server says on its console where it listens. */
+static int screen_port(Screen *screen)
+{
+    long long end = now_ms() + PATIENCE_MS;
+
+    while (!strstr(screen_text(screen), "try: client.exe localhost ") && now_ms() < end) Sleep(20);
+    return (int)number_after(screen_text(screen), "try: client.exe localhost ");
+}
+
+static void check_restored(const char *options, bool twice)
+{
+    Screen *screen = screen_start(options);
+    Client *client = client_connect_to("127.0.0.1", screen_port(screen));
+    Noise noise;
+    char state[128];
+
+    CHECK(client_echoes(client, "hello"));
+    snprintf(state, sizeof state, "%.64s", screen_state(screen));
+    CHECK(strncmp(state, "code page 65001, input mode 1b7, colours ", 41) == 0);
+    noise_start(&noise, 1);
+    if (twice) CHECK_LE(100000, client_stuff(client, &noise, 500)); /* it does not read: there is no quick end */
+    CHECK(screen_ctrl_c(screen));
+    if (twice) {
+        CHECK_EQ(screen_wait(screen, 300), -1);
+        CHECK(screen_ctrl_c(screen));
+    }
+    CHECK(screen_wait(screen, STOP_MS) != -1);
+    CHECK_STR(screen_state(screen), BEFORE);
+    CHECK(twice || strstr(screen_text(screen), "\nstopped: "));
+    screen_end(screen);
+}
+
+TEST(console_restored_at_the_end)
+{
+    check_restored("--echo --port 0", false);
+    CHECK_STILL_GOOD();
+    check_restored("--echo --port 0 --trace", false);
+}
+
+TEST(console_restored_second_ctrl_c)
+{
+    check_restored("--echo --port 0", true);
+    CHECK_STILL_GOOD();
+    check_restored("--echo --port 0 --trace", true);
+}
+
+/* Lines in colour are written all the time when the second Ctrl+C comes. */
+TEST(console_restored_in_colour)
+{
+    for (DWORD i = 0; i < 3; i++) {
+        Screen *screen = screen_start("--echo --port 0 --trace");
+        int port = screen_port(screen);
+        Client *deaf = client_connect_to("127.0.0.1", port);
+        Noise noise;
+        noise_start(&noise, 1);
+        CHECK_LE(100000, client_stuff(deaf, &noise, 500));
+        memset(&asker, 0, sizeof asker);
+        asker.client = client_connect_to("127.0.0.1", port);
+        CHECK(asker.client && worker_start(asker_run, &asker));
+        Sleep(300);
+        CHECK(screen_ctrl_c(screen));
+        Sleep(100 * i);
+        CHECK(screen_ctrl_c(screen));
+        CHECK(screen_wait(screen, STOP_MS) != -1);
+        CHECK_STR(screen_state(screen), BEFORE);
+        screen_end(screen);
+        clients_close();
+        CHECK(workers_join(PATIENCE_MS));
+    }
+}
+
+static void check_failed_start(const char *options, const char *why)
+{
+    Screen *screen = screen_start(options);
+
+    CHECK_EQ(screen_wait(screen, PATIENCE_MS), 1);
+    CHECK_STR(screen_state(screen), BEFORE);
+    CHECK_HAS(screen_text(screen), why);
+    screen_end(screen);
+}
+
+TEST(console_restored_failed_start)
+{
+    Server *server = server_start("--echo --quiet");
+    char options[64];
+
+    snprintf(options, sizeof options, "--port %d --trace", server_port(server));
+    check_failed_start(options, " is in use");
+    CHECK_STILL_GOOD();
+    check_failed_start("--port 0 --trace-file no-such-folder/한글.json", "cannot write the trace file");
+    CHECK_STILL_GOOD();
+    check_failed_start("--port 0 --trace-file CONOUT$", "cannot write the trace file CONOUT$");
+    CHECK_STILL_GOOD();
+    check_failed_start("--port 0 --trace-file CON", "cannot write the trace file CON");
+    CHECK_EQ(server_stop(server), 0);
+}
