@@ -240,6 +240,7 @@ windows-check:
 
 # The package for students without a compiler, and that it runs under a Korean folder of a Korean Windows.
 dist: server.exe client.exe build/demo.exe build/tests.exe $(STEPS)
+	@sh tests/scripts/exercise.sh plant-all
 	@sh tests/windows/dist.sh Overlapped.h $(SOURCES) tests/client/client.c tests/demo/demo.c
 else
 check-warnings: build
