@@ -128,364 +128,325 @@ const Handler full_handler = { "full", full_opened, full_received, full_nothing,
 
 /* ---- chat: one room, a log of it, and a cursor into the log for each session ----
  *
- * A message is written once, however many read it. A session that has nothing on the way to its
- * client takes all that is new behind its cursor into one WSASend. A slow reader so costs nobody
- * anything: when the log laps its cursor, it is cut off. */
+ * A message is written once, however many read it. A session that has nothing on the way to its client takes all that
+ * is new behind its cursor into one WSASend. So a slow reader costs nobody anything: nobody waits for it, and when the
+ * log laps its cursor, it is cut off.
+ *
+ * Authors are paced instead: time is cut into ticks, a tick does not end before every Proactor has had nothing left to
+ * do, and all who talk get the same share of a tick.
+ *
+ * Inside, text is UTF-8 without anything that steers a terminal. What a client sends is made so when a line of it is
+ * finished; what it is sent is converted last of all.
+ *
+ * The sections stand in the order in which a line travels: bytes, line, command or message, room, news, send. */
 
-enum {
-    LOG_BYTES = 1024 * 1024,
-    LOG_HALF = LOG_BYTES / 2,
-    RECENT = 20, /* lines that a newcomer is shown */
-    NICK_CHARS = 20,
-    NICK_BYTES = 4 * NICK_CHARS + 1,
-    SAY_BYTES = 4095,                         /* a longer line goes out in continued of this size */
-    TEXT_BYTES = SAY_BYTES + NICK_BYTES + 32, /* a whole message: name, text, line end */
-    SBUF_KEPT = 2 * 1024,                     /* sbuf in quiet times ... */
-    SBUF_MAX = 16 * 1024,                     /* ... and in a burst */
-    REPLY_FULL = 2 * 1024,                    /* with so many bytes for the client unsent, its next line waits */
-    HOLD_MS = 10,                             /* a flooder's next line waits, and is tried again after this time */
-    PATIENCE_MS = 500                         /* how long the room waits, all in all, for one that falls behind */
-};
-
-typedef enum TelnetState { DATA, COMMAND, OPTION, SUBNEGOTIATION, SUB_COMMAND } TelnetState;
-typedef enum EscapeState { PLAIN, ESCAPE, CSI, STRING, STRING_ESCAPE } EscapeState;
-
-/* What chat knows of a session. All but the fields marked so is the owner's alone. */
-typedef struct Member {
-    struct Member *next;       /* in the room's list; guarded by cs */
-    char nick[NICK_BYTES];     /* guarded by cs; the owner may read it without */
-    unsigned long long cursor; /* guarded by cs: the log before it was sent, or is being sent */
-    ULONGLONG late;            /* guarded by cs: since when it is half a log behind; 0: it is not */
-    bool inside;               /* in the list */
-    bool heard;                /* the server is stopping, and all it said is in the log */
-
-    ULONG line;                 /* bytes of the unfinished line at the front of rbuf */
-    bool continued;             /* the front of that line went out already */
-    ULONG next_byte, bytes_end; /* what of rbuf was received and not looked at yet */
-    TelnetState telnet;
-    unsigned char verb; /* of the telnet option that is coming: DO, DONT, WILL, WONT */
-    EscapeState escape;
-    bool cr;         /* the last byte was CR: a LF or NUL belongs to it */
-    bool echo;       /* the server shows what is typed */
-    const char *why; /* it is leaving, or NULL */
-    char *reply;     /* what is said to this client alone */
-    ULONG reply_len, reply_size;
-    ULONG reply_out; /* bytes of it that are being sent: until then it must stay as it is */
-} Member;
-
-typedef struct Record {
-    ULONG length;         /* of the text behind it */
-    unsigned long author; /* a session's id; it is not shown its own messages */
-} Record;
-
-/* Guarded by the server's cs. */
-static struct Room {
-    char log[LOG_BYTES];           /* a ring: byte n of all that was ever said is log[n % LOG_BYTES] */
-    unsigned long long head;       /* where the next record goes */
-    unsigned long long free_until; /* up to here writing laps nobody who is worth waiting for */
-    unsigned long long recent[RECENT];
-    unsigned long messages;
-    Member *members;
-    int here;
-    volatile LONG unheard; /* members not `heard`; only by Interlocked functions */
-} room;
+static Room room;
 
 static Member *member_of(LPSession session)
 {
     return (Member *)session->state;
 }
 
-/* ---- the log; cs is held ---- */
+/* What the sections call of those behind them. */
+static void line_end(LPSession session, bool split);
+static void line_put(LPSession session, unsigned char c);
+static void line_erase(LPSession session);
+static void line_show(LPSession session);
+static void line_hide(LPSession session);
+static void line_said(LPSession session, char *text, bool whole);
+static void command_run(LPSession session, char *line);
+static void room_broadcast(LPSession author, bool talk, const char *format, ...);
+static int room_leave(LPSession session);
+static void chat_leave(LPSession session, const char *why);
+static void reply(LPSession session, const char *format, ...);
+static void reply_add(LPSession session, const char *bytes, ULONG length);
 
-static void room_append(const void *bytes, ULONG length)
+/* ---- bytes: telnet's commands are taken out (RFC 854, 855, 857, 858, 1143) ---- */
+
+static void telnet_answer(LPSession session, int verb, unsigned char option)
 {
-    ULONG at = (ULONG)(room.head % LOG_BYTES), first = LOG_BYTES - at;
+    const char answer[] = { (char)IAC, (char)verb, (char)option };
 
-    if (first > length) first = length;
-    memcpy(room.log + at, bytes, first);
-    memcpy(room.log, (const char *)bytes + first, length - first);
-    room.head += length;
+    reply_add(session, answer, sizeof answer);
 }
 
-static void room_read(unsigned long long from, void *bytes, ULONG length)
+/* The server echoes from now on, or does not any more. What is typed already may stand on the terminal: it is written
+ * over with the same. */
+static void telnet_echo(LPSession session)
 {
-    ULONG at = (ULONG)(from % LOG_BYTES), first = LOG_BYTES - at;
+    Member *member = member_of(session);
 
-    if (first > length) first = length;
-    memcpy(bytes, room.log + at, first);
-    memcpy((char *)bytes + first, room.log, length - first);
+    member->drawn = member->row = member->column = 0;
+    if (member->line > 0 && member->echo != OFF) reply_add(session, "\r", 1);
+    line_show(session);
 }
 
-/* Where a newcomer begins to read: RECENT messages back, or as far as the log reaches. */
-static unsigned long long room_recent(void)
+/* The client's first input are keys: it has to be told that the server will echo, and is shown what it typed. One
+ * that has not negotiated anything is taken for Windows' telnet, which uses the code page; but not if what came can
+ * hardly be anything but UTF-8. */
+static void telnet_offer(LPSession session)
 {
-    unsigned long first = room.messages > RECENT ? room.messages - RECENT : 0;
+    Member *member = member_of(session);
 
-    while (first < room.messages && room.head - room.recent[first % RECENT] > LOG_BYTES) first++;
-    return first < room.messages ? room.recent[first % RECENT] : room.head;
+    if (!member->negotiates && text_utf8(session->rbuf, member->line) < 3) {
+        member->page = (UINT)session->server->options.codepage;
+    }
+    if (member->echo != OFF) return;
+    telnet_answer(session, WILL, ECHO_OPTION);
+    member->echo = OFFERED;
+    if (member->suppress == OFF) {
+        telnet_answer(session, WILL, SUPPRESS_GO_AHEAD);
+        member->suppress = OFFERED;
+    }
+    telnet_echo(session);
 }
 
-/* Copies the messages behind the member's cursor, without its own, to `buf` as far as they fit, and moves the
- * cursor. */
-static ULONG room_take(Member *member, unsigned long reader, char *buf, ULONG size)
+/* DO and DONT ask for an option of the server's. What changes nothing is not answered, or two sides could answer each
+ * other for ever (RFC 1143). */
+static void telnet_asked(LPSession session, bool wanted, unsigned char option, OptionState *ours)
 {
-    ULONG used = 0;
-    Record record;
+    OptionState before = *ours;
 
-    while (member->cursor < room.head) {
-        room_read(member->cursor, &record, sizeof record);
-        if (record.author != reader) {
-            if (record.length > size - used) break;
-            room_read(member->cursor + sizeof record, buf + used, record.length);
-            used += record.length;
+    *ours = wanted ? ON : OFF;
+    if (wanted && before == OFF) telnet_answer(session, WILL, option);
+    if (!wanted && before == ON) telnet_answer(session, WONT, option);
+    if (option == ECHO_OPTION && (!wanted || before == OFF)) telnet_echo(session);
+}
+
+static void telnet_option(LPSession session, unsigned char verb, unsigned char option)
+{
+    Member *member = member_of(session);
+    bool suppress = option == SUPPRESS_GO_AHEAD;
+
+    member->negotiates = true;
+    if (verb == DO || verb == DONT) {
+        if (suppress || option == ECHO_OPTION) {
+            telnet_asked(session, verb == DO, option, suppress ? &member->suppress : &member->echo);
+        } else if (verb == DO) {
+            telnet_answer(session, WONT, option);
         }
-        member->cursor += sizeof record + record.length;
+    } else if (!suppress) { /* WILL and WONT tell of an option of the client's */
+        if (verb == WILL) telnet_answer(session, DONT, option);
+    } else if (member->they_suppress != (verb == WILL)) {
+        member->they_suppress = verb == WILL;
+        telnet_answer(session, verb == WILL ? DO : DONT, option);
     }
-    return used;
 }
 
-/* ---- the room ---- */
-
-/* Says a line to everyone but its author. */
-static void room_broadcast(LPSession author, const char *format, ...)
+static void telnet_command(LPSession session, unsigned char c)
 {
-    LPServer server = author->server;
-    char text[TEXT_BYTES];
-    Record record;
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(text, sizeof text - 2, format, args);
-    va_end(args);
-    log_line("%s", text);
-    strcat(text, "\r\n");
-    record.length = (ULONG)strlen(text);
-    record.author = author->id;
-
-    EnterCriticalSection(&server->cs);
-    room.recent[room.messages++ % RECENT] = room.head;
-    room_append(&record, sizeof record);
-    room_append(text, record.length);
-    LeaveCriticalSection(&server->cs);
-    proactor_wake_all(server, author->proactor);
-}
-
-/* Says what happened to a member, and how many are here then. */
-static void room_tell(LPSession author, const char *what, int here)
-{
-    room_broadcast(author, "* %s %s (%d here)", member_of(author)->nick, what, here);
-}
-
-/* Puts a member into the room, with what it may still read of it. Returns how many are here then. */
-static int room_enter(LPSession session)
-{
-    LPServer server = session->server;
     Member *member = member_of(session);
-    int here;
 
-    EnterCriticalSection(&server->cs);
-    snprintf(member->nick, sizeof member->nick, "guest%lu", session->id);
-    member->cursor = room_recent();
-    member->next = room.members;
-    room.members = member;
-    here = ++room.here;
-    LeaveCriticalSection(&server->cs);
-    InterlockedIncrement(&room.unheard);
-    member->inside = true;
-    return here;
+    if (c == SB) {
+        member->telnet = SUBNEGOTIATION;
+        member->sub_bytes = 0;
+    } else if (c >= WILL && c <= DONT) {
+        member->telnet = OPTION;
+        member->verb = c;
+    } else if (c == AYT) {
+        line_hide(session);
+        reply(session, "*** yes, the server is here");
+        line_show(session);
+    } else if (c == EC) {
+        line_erase(session);
+    } else if (c == EL) {
+        while (member->line > 0) line_erase(session);
+    }
 }
 
-static int room_leave(LPSession session)
+/* A byte of what the client's user typed. */
+static void text_byte(LPSession session, unsigned char c)
 {
-    LPServer server = session->server;
-    Member *member = member_of(session), **at = &room.members;
-    int here;
+    Member *member = member_of(session);
+    bool after_cr = member->cr, letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '~';
 
-    EnterCriticalSection(&server->cs);
-    while (*at != member) at = &(*at)->next;
-    *at = member->next;
-    here = --room.here;
-    LeaveCriticalSection(&server->cs);
-    member->inside = false;
-    return here;
+    member->cr = c == '\r';
+    if (after_cr && (c == '\n' || c == '\0')) return;
+    if (member->escape && c >= 0x20 && c < 0x7F) {
+        /* From ESC to the next letter or ~ nothing is kept; behind ESC O stands one more, for a function key. */
+        member->escape = letter && !(member->escape == 0x1B && c == 'O') ? 0 : c;
+        return;
+    }
+    member->escape = c == 0x1B ? c : 0;
+    if (c == '\r' || c == '\n') {
+        line_end(session, false);
+    } else if (c == 0x08 || c == 0x7F) {
+        line_erase(session);
+    } else if (c == '\t') {
+        line_put(session, ' ');
+    } else if (c >= 0x20 && c != 0xFF) {
+        line_put(session, c);
+    }
 }
 
-/* True while the next line would have to wait: somebody is half a log behind, and has not used up our patience.
- * Without this a flooder on a fast line would lap readers who do nothing wrong. */
-static bool room_crowded(LPServer server)
+/* A byte from the wire. Commands may be cut anywhere. */
+static void telnet_byte(LPSession session, unsigned char c)
 {
-    ULONGLONG now = GetTickCount64();
-    unsigned long long slowest;
-    bool crowded = false;
+    Member *member = member_of(session);
+    TelnetState state = member->telnet;
 
-    EnterCriticalSection(&server->cs);
-    slowest = room.head;
-    for (Member *member = room.head < room.free_until ? NULL : room.members; member; member = member->next) {
-        if (room.head - member->cursor <= LOG_HALF) {
-            member->late = 0;
-        } else if (!member->late) {
-            member->late = now;
+    member->telnet = DATA;
+    switch (state) {
+    case DATA:
+        if (c == IAC) {
+            member->telnet = COMMAND;
+        } else {
+            text_byte(session, c);
         }
-        if (member->late && now - member->late >= PATIENCE_MS) continue;
-        if (member->late) crowded = true;
-        if (member->cursor < slowest) slowest = member->cursor;
+        break;
+    case COMMAND: telnet_command(session, c); break; /* IAC IAC is a byte 255, which is no text */
+    case OPTION: telnet_option(session, member->verb, c); break;
+    case SUBNEGOTIATION:
+        if (++member->sub_bytes < SUB_BYTES) member->telnet = c == IAC ? SUB_COMMAND : SUBNEGOTIATION;
+        break;
+    case SUB_COMMAND: member->telnet = c == SE ? DATA : SUBNEGOTIATION; break;
     }
-    if (!crowded && room.head >= room.free_until) room.free_until = slowest + LOG_HALF;
-    LeaveCriticalSection(&server->cs);
-    return crowded;
 }
 
-/* Bytes of the log that the member has not been sent. */
-static unsigned long long room_behind(LPSession session)
+/* ---- line: kept as it is received, at the front of rbuf, and echoed to clients that type key by key ---- */
+
+/* A code page of East Asia is shown with as many columns as it has bytes. */
+static ULONG line_columns(const Member *member, unsigned long character, ULONG bytes)
 {
-    unsigned long long behind;
-
-    EnterCriticalSection(&session->server->cs);
-    behind = room.head - member_of(session)->cursor;
-    LeaveCriticalSection(&session->server->cs);
-    return behind;
+    if (member->page != CP_UTF8) return bytes;
+    return character == TEXT_INVALID ? 1 : text_steers(character) ? 0 : (ULONG)text_columns(character);
 }
 
-/* Called when the server is stopping and all that this member said is in the log. A good-bye is the last line only
- * once that holds for everybody. */
-static void room_heard(LPSession session)
-{
-    if (member_of(session)->heard) return;
-    member_of(session)->heard = true;
-    if (InterlockedDecrement(&room.unheard) == 0) proactor_wake_all(session->server, session->proactor);
-}
-
-/* ---- sending: replies and news in one WSASend ---- */
-
-/* Makes `*buf` hold `wanted` bytes, doubling from `least`. False when there is no memory: the session is closed. */
-static bool buffer_fit(LPSession session, char **buf, ULONG *bufsize, ULONG least, ULONG wanted)
-{
-    ULONG size = *bufsize ? *bufsize : least;
-
-    while (size < wanted) size *= 2;
-    if (size <= *bufsize || buffer_resize(buf, bufsize, size)) return true;
-    session_close(session, "out of memory", 0);
-    return false;
-}
-
-/* Adds to what is said to this client alone. chat_parse() sees to it that it is not being sent just now. */
-static void reply_add(LPSession session, const char *bytes, ULONG length)
+/* Echoes what was not yet: whole characters only, the rest of one is still coming. In a new row, if this one has no
+ * room for the next. */
+static void line_show(LPSession session)
 {
     Member *member = member_of(session);
+    ULONG bytes, columns;
 
-    if (!buffer_fit(session, &member->reply, &member->reply_size, 64, member->reply_len + length)) return;
-    memcpy(member->reply + member->reply_len, bytes, length);
-    member->reply_len += length;
-}
+    while (member->echo != OFF && member->drawn < member->line) {
+        const char *at = session->rbuf + member->drawn;
+        unsigned long character;
 
-static void reply(LPSession session, const char *format, ...)
-{
-    char text[TEXT_BYTES];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(text, sizeof text - 2, format, args);
-    va_end(args);
-    strcat(text, "\r\n");
-    reply_add(session, text, (ULONG)strlen(text));
-}
-
-static const char wipe[] = "\r\033[K"; /* to the first column, and clear the line */
-
-/* Copies what is new into sbuf. A line that is being typed is wiped, and drawn again below. Returns the bytes. */
-static ULONG news_take(LPSession session, unsigned long long behind)
-{
-    Member *member = member_of(session);
-    ULONG typed = member->echo ? member->line : 0, before = typed ? sizeof wipe - 1 : 0;
-    ULONG news = behind < (ULONG)SBUF_MAX ? (ULONG)behind : (ULONG)SBUF_MAX, used = 0;
-
-    if (!buffer_fit(session, &session->sbuf, &session->ssize, SBUF_KEPT, before + news + typed)) return 0;
-    EnterCriticalSection(&session->server->cs);
-    if (room.head - member->cursor <= LOG_BYTES) {
-        used = room_take(member, session->id, session->sbuf + before, session->ssize - before - typed);
-    }
-    LeaveCriticalSection(&session->server->cs);
-    if (used == 0) return 0;
-    memcpy(session->sbuf, wipe, before);
-    memcpy(session->sbuf + before + used, session->rbuf, typed);
-    return before + used + typed;
-}
-
-/* Gathers the replies and `news` bytes of sbuf into one WSASend. False if there is nothing to send. */
-static bool chat_send(LPSession session, ULONG news)
-{
-    Member *member = member_of(session);
-
-    if (member->reply_len + news == 0) return false;
-    session->swsa[0].buf = member->reply;
-    session->swsa[0].len = member->reply_out = member->reply_len;
-    session->swsa[1].buf = session->sbuf;
-    session->swsa[1].len = news;
-    session_send(session);
-    return true;
-}
-
-/* The log has lapped the member's cursor: it is told, if anything can still be sent to it. */
-static void chat_cut_off(LPSession session, unsigned long long behind)
-{
-    log_line("#%lu %s is cut off: %llu bytes behind the room", session->id, member_of(session)->nick, behind);
-    if (session->sending) {
-        session_close(session, "too slow", 0);
-    } else {
-        reply(session, "! you are too slow: %llu bytes behind the room. Good-bye.", behind);
-        chat_send(session, 0);
-        session_finish(session, "too slow");
-    }
-}
-
-/* When the server stops, everybody leaves once all were heard, or half of the time is over. */
-static bool chat_leaving(LPSession session)
-{
-    Member *member = member_of(session);
-
-    if (!member->why && session->proactor->stopping
-        && (InterlockedCompareExchange(&room.unheard, 0, 0) == 0
-            || GetTickCount64() + FINISH_MS / 2 >= session->proactor->finish_at)) {
-        member->why = "the server is stopping";
-    }
-    return member->why != NULL;
-}
-
-/* Sends what there is to send, unless a send is pending, and at the very end the good-bye. */
-static void chat_pump(LPSession session)
-{
-    unsigned long long behind = room_behind(session);
-
-    if (session->phase != OPEN) return;
-    if (behind > LOG_BYTES) {
-        chat_cut_off(session, behind);
-    } else if (!session->sending && !chat_send(session, news_take(session, behind)) && chat_leaving(session)) {
-        reply(session, "* good-bye");
-        chat_send(session, 0);
-        session_finish(session, member_of(session)->why);
-    }
-}
-
-/* ---- names ---- */
-
-/* 1 to NICK_CHARS characters of UTF-8; none is a space, takes no place on the screen or turns the line around. */
-static bool nick_valid(const char *nick)
-{
-    static const WCHAR hidden[][2] = { { 0, 0x20 },        { 0x7F, 0xA0 },     { 0xAD, 0xAD },     { 0x115F, 0x1160 },
-                                       { 0x180B, 0x180F }, { 0x2000, 0x200F }, { 0x2028, 0x202F }, { 0x205F, 0x206F },
-                                       { 0x3000, 0x3000 }, { 0x3164, 0x3164 }, { 0xFE00, 0xFE0F }, { 0xFEFF, 0xFEFF },
-                                       { 0xFFA0, 0xFFA0 }, { 0xFFF0, 0xFFFB } };
-    WCHAR wide[2 * NICK_CHARS + 1];
-    int size = (int)(sizeof wide / sizeof *wide), characters = 0;
-    int units = MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, nick, -1, wide, size);
-
-    for (int i = 0; i + 1 < units; i++) {
-        for (size_t k = 0; k < sizeof hidden / sizeof *hidden; k++) {
-            if (wide[i] >= hidden[k][0] && wide[i] <= hidden[k][1]) return false;
+        bytes = text_next(member->page, at, member->line - member->drawn, &character);
+        if (bytes == 0) return;
+        columns = line_columns(member, character, bytes);
+        if (member->column + columns > TERMINAL_COLUMNS) {
+            reply_add(session, "\r\n", 2);
+            member->row++;
+            member->column = 0;
         }
-        if (wide[i] < 0xDC00 || wide[i] > 0xDFFF) characters++; /* not the second half of a surrogate pair */
+        if (character == TEXT_INVALID) {
+            reply_add(session, "?", 1);
+        } else if (!text_steers(character)) {
+            reply_add(session, at, bytes);
+        }
+        member->column += columns;
+        member->drawn += bytes;
     }
-    return characters > 0 && characters <= NICK_CHARS;
+}
+
+/* Takes the line off the terminal, to be shown again below what comes. */
+static void line_hide(LPSession session)
+{
+    Member *member = member_of(session);
+
+    if (member->drawn == 0) return;
+    reply_add(session, "\r", 1);
+    for (; member->row > 0; member->row--) reply_add(session, "\033[A", 3); /* one row up */
+    reply_add(session, "\033[J", 3);                                        /* all below is cleared */
+    member->drawn = member->column = 0;
+}
+
+/* Takes back the last character that has a place on the screen, and the marks on it. It is found from the line's
+ * beginning: the second byte of a character may look like the first of one. */
+static void line_erase(LPSession session)
+{
+    Member *member = member_of(session);
+    ULONG last = 0, columns = 0, at = 0;
+
+    member->spent += member->line; /* long lines are paid for, or this would be a cheap way to keep a window busy */
+    while (at < member->line) {
+        unsigned long character = TEXT_INVALID;
+        ULONG bytes = text_next(member->page, session->rbuf + at, member->line - at, &character);
+        ULONG width = line_columns(member, character, bytes);
+        if (width > 0 || bytes == 0) {
+            last = at;
+            columns = at < member->drawn ? width : 0;
+        }
+        at += bytes ? bytes : member->line - at;
+    }
+    member->line = last;
+    if (member->drawn <= last) return;
+    if (columns <= member->column) {
+        member->drawn = last;
+        member->column -= columns;
+        while (columns-- > 0) reply_add(session, "\b \b", 3);
+    } else { /* it stands at the end of the row above */
+        line_hide(session);
+        line_show(session);
+    }
+}
+
+/* The first `length` bytes of the line are one. What is not UTF-8 is taken for the code page, and from then on the
+ * client is sent that too; a line of UTF-8 turns it back. A character of three bytes must be in it for that, as Hangul
+ * are: those of two are syllables of code page 949 as well. Too much for one message goes out in pieces. */
+static void line_finish(LPSession session, ULONG length)
+{
+    Member *member = member_of(session);
+    int longest = text_utf8(session->rbuf, length);
+    char text[3 * SAY_BYTES + 1], *piece = text, next;
+    bool whole = !member->continued;
+
+    if (longest == 0) member->page = (UINT)session->server->options.codepage;
+    if (longest >= 3) member->page = CP_UTF8;
+    if (!text_decode(member->page, session->rbuf, length, text) && !member->told) {
+        member->told = true;
+        reply(session, "! some of that was neither UTF-8 nor code page %u, and is lost", member->page);
+    }
+    while (*piece && !member->why) {
+        ULONG bytes = (ULONG)strlen(piece);
+        if (bytes > SAY_BYTES) bytes = text_whole(CP_UTF8, piece, SAY_BYTES);
+        next = piece[bytes];
+        piece[bytes] = '\0';
+        line_said(session, piece, whole);
+        piece += bytes;
+        *piece = next;
+        whole = false;
+    }
+}
+
+/* The line ends, or is too long for one message: then what is there of it goes out, but for a character that is still
+ * coming. */
+static void line_end(LPSession session, bool split)
+{
+    Member *member = member_of(session);
+    ULONG length = split ? text_whole(member->page, session->rbuf, member->line) : member->line;
+
+    if (length > 0) member->known = true;
+    if (member->echo != OFF) reply_add(session, "\r\n", 2);
+    member->line -= length;
+    member->drawn = member->row = member->column = 0;
+    line_finish(session, length);
+    memmove(session->rbuf, session->rbuf + length, member->line);
+    member->continued = split;
+    member->paid = 0;
+}
+
+static void line_put(LPSession session, unsigned char c)
+{
+    Member *member = member_of(session);
+
+    if (member->line == SAY_BYTES) line_end(session, true);
+    session->rbuf[member->line++] = (char)c;
+    line_show(session);
+}
+
+/* ---- command or message ---- */
+
+/* Lines of which nothing can be seen are not said. */
+static void line_said(LPSession session, char *text, bool whole)
+{
+    if (whole && text[0] == '/' && text[1] != '/') {
+        command_run(session, text);
+    } else if (text_visible(text)) {
+        room_broadcast(session, true, "%s: %s", member_of(session)->nick, whole && text[0] == '/' ? text + 1 : text);
+    }
 }
 
 /* "guest" and a number are for the server to give. */
@@ -494,9 +455,9 @@ static bool nick_reserved(const char *nick)
     return _strnicmp(nick, "guest", 5) == 0 && nick[5] && nick[5 + strspn(nick + 5, "0123456789")] == '\0';
 }
 
-/* Gives the session its name unless somebody else has it. Writes the old one to `old`; returns how many are here, 0
- * if the name is taken. */
-static int room_rename(LPSession session, const char *nick, char old[NICK_BYTES])
+/* Gives the session its name unless somebody else has it, in whatever case. Writes the old one to `old`; returns how
+ * many are here, 0 if the name is taken. */
+static int room_rename(LPSession session, const WCHAR *wide, const char *nick, char old[NICK_BYTES])
 {
     Member *me = member_of(session);
     bool taken = nick_reserved(nick);
@@ -504,33 +465,35 @@ static int room_rename(LPSession session, const char *nick, char old[NICK_BYTES]
 
     EnterCriticalSection(&session->server->cs);
     for (Member *member = room.members; member && !taken; member = member->next) {
-        taken = member != me && _stricmp(member->nick, nick) == 0;
+        taken = member != me && CompareStringOrdinal(member->wide_nick, -1, wide, -1, TRUE) == CSTR_EQUAL;
     }
     strcpy(old, me->nick);
-    if (!taken) strcpy(me->nick, nick);
+    if (!taken) {
+        strcpy(me->nick, nick);
+        memcpy(me->wide_nick, wide, sizeof me->wide_nick);
+    }
     here = taken ? 0 : room.here;
     LeaveCriticalSection(&session->server->cs);
     return here;
 }
 
-/* ---- commands ---- */
-
-static void command_nick(LPSession session, const char *nick)
+static void command_nick(LPSession session, const char *text)
 {
-    char old[NICK_BYTES];
+    WCHAR wide[NICK_CHARS + 1] = { 0 };
+    char nick[NICK_BYTES], old[NICK_BYTES];
     int here;
 
-    if (!nick_valid(nick)) {
-        reply(session, "! /nick NAME: a name has 1 to %d visible characters and no space", NICK_CHARS);
+    if (!text_name(text, wide, nick)) {
+        reply(session, "! /nick NAME: a name has 1 to %d letters or digits, and - _ . if you like", NICK_CHARS);
         return;
     }
-    here = room_rename(session, nick, old);
+    here = room_rename(session, wide, nick, old);
     if (here == 0) {
         reply(session, "! /nick %s: that name is taken, please choose another", nick);
         return;
     }
-    room_broadcast(session, "* %s is now %s (%d here)", old, nick, here);
-    reply(session, "* you are now %s", nick);
+    room_broadcast(session, false, "*** %s is now %s (%d here)", old, nick, here);
+    reply(session, "*** you are now %s", nick);
 }
 
 static void command_who(LPSession session, const char *nothing)
@@ -542,21 +505,18 @@ static void command_who(LPSession session, const char *nothing)
     (void)nothing;
     EnterCriticalSection(&session->server->cs);
     here = room.here;
-    for (Member *member = room.members; member && used + NICK_BYTES + 2 < sizeof names; member = member->next) {
+    for (Member *member = room.members; member && used + NICK_BYTES + 20 < sizeof names; member = member->next) {
         used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", named++ ? ", " : "", member->nick);
     }
     LeaveCriticalSection(&session->server->cs);
-    if (named < here) {
-        reply(session, "* %d here: %s and %d more", here, names, here - named);
-    } else {
-        reply(session, "* %d here: %s", here, names);
-    }
+    if (named < here) snprintf(names + used, sizeof names - used, " and %d more", here - named);
+    reply(session, "*** %d here: %s", here, names);
 }
 
 static void command_me(LPSession session, const char *action)
 {
-    if (*action) {
-        room_broadcast(session, "* %s %s", member_of(session)->nick, action);
+    if (text_visible(action)) {
+        room_broadcast(session, true, "* %s %s", member_of(session)->nick, action);
     } else {
         reply(session, "! /me ACTION: an action is missing, as in /me waves");
     }
@@ -566,19 +526,20 @@ static void command_quit(LPSession session, const char *message)
 {
     int here = room_leave(session);
 
-    room_broadcast(session, "* %s left%s%s (%d here)", member_of(session)->nick, *message ? ": " : "", message, here);
-    member_of(session)->why = "said /quit";
+    room_broadcast(session, false, "*** %s left%s%s (%d here)", member_of(session)->nick, *message ? ": " : "", message,
+                   here);
+    chat_leave(session, "said /quit");
 }
 
 static void command_help(LPSession session, const char *nothing)
 {
     (void)nothing;
-    reply(session, "* /nick NAME       be called NAME\r\n"
-                   "* /who             who is here\r\n"
-                   "* /me ACTION       say what you do\r\n"
-                   "* /quit [MESSAGE]  leave\r\n"
-                   "* /help            show this\r\n"
-                   "* //text           say a line that begins with a slash");
+    reply(session, "*** /nick NAME       be called NAME\r\n"
+                   "*** /who             who is here\r\n"
+                   "*** /me ACTION       say what you do\r\n"
+                   "*** /quit [MESSAGE]  leave\r\n"
+                   "*** /help            show this\r\n"
+                   "*** //text           say a line that begins with a slash");
 }
 
 static void command_run(LPSession session, char *line)
@@ -605,191 +566,353 @@ static void command_run(LPSession session, char *line)
     reply(session, "! %s: no such command, /help lists them", line);
 }
 
-/* ---- input: bytes become lines, in place at the front of rbuf ---- */
+/* ---- pace: who may talk; cs is held in the first three ---- */
 
-/* Bytes of the last character of `text`, which has `length` > 0: more than one if it is the end of a UTF-8
- * character. */
-static ULONG last_character(const char *text, ULONG length)
+/* True when every Proactor has had nothing left to do since the tick began, or has nothing now. */
+static bool pace_rested(LPServer server)
 {
-    for (ULONG n = 1; n <= 4 && n <= length; n++) {
-        unsigned char c = (unsigned char)text[length - n];
-        if (c >= 0xC0) return n <= (c >= 0xF0 ? 4u : c >= 0xE0 ? 3u : 2u) ? n : 1;
-        if (c < 0x80) break;
-    }
-    return 1;
-}
-
-static void line_end(LPSession session)
-{
-    Member *member = member_of(session);
-    char *line = session->rbuf;
-    bool whole = !member->continued;
-
-    line[member->line] = '\0';
-    member->line = 0;
-    member->continued = false;
-    if (member->echo) reply_add(session, "\r\n", 2);
-    if (whole && line[0] == '/' && line[1] != '/') {
-        command_run(session, line);
-    } else if (line[0]) {
-        room_broadcast(session, "%s: %s", member->nick, whole && line[0] == '/' ? line + 1 : line);
-    }
-}
-
-/* The line is too long for one message: what is there of it goes out, but for a character that is still coming. */
-static void line_piece(LPSession session, unsigned char next)
-{
-    Member *member = member_of(session);
-    ULONG rest = (next & 0xC0) == 0x80 ? last_character(session->rbuf, member->line) : 0;
-    char kept[4];
-
-    memcpy(kept, session->rbuf + member->line - rest, rest);
-    session->rbuf[member->line - rest] = '\0';
-    room_broadcast(session, "%s: %s", member->nick, session->rbuf);
-    memcpy(session->rbuf, kept, rest);
-    member->line = rest;
-    member->continued = true;
-}
-
-static void line_put(LPSession session, unsigned char c)
-{
-    Member *member = member_of(session);
-
-    if (member->line == SAY_BYTES) line_piece(session, c);
-    session->rbuf[member->line++] = (char)c;
-    if (member->echo) reply_add(session, (const char *)&c, 1);
-}
-
-static void line_erase(LPSession session)
-{
-    Member *member = member_of(session);
-    ULONG bytes;
-
-    if (member->line == 0) return;
-    bytes = last_character(session->rbuf, member->line);
-    member->line -= bytes;
-    if (!member->echo) return;
-    if (bytes == 1) {
-        reply_add(session, "\b \b", 3);
-    } else { /* who knows how many columns it took: the whole line is drawn again */
-        reply_add(session, wipe, sizeof wipe - 1);
-        reply_add(session, session->rbuf, member->line);
-    }
-}
-
-/* Inside an escape sequence, of which nothing is kept. */
-static EscapeState escape_next(EscapeState state, unsigned char c)
-{
-    switch (state) {
-    case CSI: return c >= 0x40 && c <= 0x7E ? PLAIN : c == 0x1B ? ESCAPE : CSI;
-    case STRING: return c == 0x07 ? PLAIN : c == 0x1B ? STRING_ESCAPE : STRING;
-    case STRING_ESCAPE:
-        if (c == '\\') return PLAIN;
-        break;
-    default: break;
-    }
-    if (c == '[') return CSI;
-    if (c == 'O') return CSI; /* SS3, the function keys: one more byte */
-    if (c != 0 && strchr("]PX^_", c)) return STRING;
-    return c == 0x1B || (c >= 0x20 && c < 0x30) ? ESCAPE : PLAIN;
-}
-
-/* A byte of what the client's user typed. */
-static void text_byte(LPSession session, unsigned char c)
-{
-    Member *member = member_of(session);
-    bool after_cr = member->cr;
-
-    member->cr = c == '\r';
-    if (after_cr && (c == '\n' || c == '\0')) return;
-    if (c == '\r' || c == '\n') {
-        member->escape = PLAIN;
-        line_end(session);
-    } else if (member->escape != PLAIN) {
-        member->escape = escape_next(member->escape, c);
-    } else if (c == 0x1B) {
-        member->escape = ESCAPE;
-    } else if (c == 0x08 || c == 0x7F) {
-        line_erase(session);
-    } else if (c >= 0x80 && c < 0xA0 && member->line && (unsigned char)session->rbuf[member->line - 1] == 0xC2) {
-        line_erase(session); /* a control character of C1 in UTF-8, that would steer terminals */
-    } else if (c >= 0x20 || c == '\t') {
-        line_put(session, c == '\t' ? ' ' : c);
-    }
-}
-
-enum {
-    SE = 240,
-    SB = 250,
-    WILL = 251,
-    WONT = 252,
-    DO = 253,
-    DONT = 254,
-    IAC = 255,
-    ECHO_OPTION = 1,
-    SUPPRESS_GO_AHEAD = 3
-};
-
-/* A byte from the wire: telnet commands are taken out, wherever they were cut. */
-static void telnet_byte(LPSession session, unsigned char c)
-{
-    Member *member = member_of(session);
-    TelnetState state = member->telnet;
-
-    member->telnet = DATA;
-    switch (state) {
-    case DATA:
-        if (c == IAC) {
-            member->telnet = COMMAND;
-        } else {
-            text_byte(session, c);
+    for (int i = 0; i < server->windows && !server->stopping; i++) {
+        LPProactor proactor = &server->proactors[i];
+        if (!InterlockedCompareExchange(&proactor->rested, 0, 0)
+            && InterlockedCompareExchange(&proactor->wake_state, 0, 0) != ASLEEP) {
+            return false;
         }
-        break;
-    case COMMAND:
-        member->verb = c;
-        if (c == IAC) {
-            text_byte(session, c);
-        } else if (c == SB) {
-            member->telnet = SUBNEGOTIATION;
-        } else if (c >= WILL) {
-            member->telnet = OPTION;
-        }
-        break;
-    case OPTION:
-        if (member->verb == DONT && c == ECHO_OPTION) member->echo = false;
-        break;
-    case SUBNEGOTIATION: member->telnet = c == IAC ? SUB_COMMAND : SUBNEGOTIATION; break;
-    case SUB_COMMAND: member->telnet = c == SE ? DATA : SUBNEGOTIATION; break;
     }
+    return true;
 }
 
-/* Goes through what was received. A client that does not read its replies, or floods the room, waits: sent() or
- * woken() goes on here, and meanwhile its own TCP connection holds it back. */
-static void chat_parse(LPSession session)
+/* Begins the next tick, if it is time. While somebody waits, a tick brings the same however long it takes: a server
+ * with too much to do would get more to do otherwise. */
+static void pace_tick(LPServer server, ULONGLONG now)
+{
+    ULONGLONG ticks = (now - room.tick_at) / TICK_MS;
+
+    if (ticks == 0 || !pace_rested(server)) return;
+    if (room.waiting) ticks = 1;
+    room.tokens = ticks < BUCKET / TICK_BYTES ? room.tokens + (long long)ticks * TICK_BYTES : BUCKET;
+    if (room.tokens > BUCKET) room.tokens = BUCKET;
+    room.share = room.tokens / (room.talkers ? room.talkers : 1);
+    if (room.share < 1) room.share = 1; /* one without a debt can talk in every tick */
+    room.talkers = 0;
+    room.waiting = false;
+    room.tick_at = now;
+    room.tick++;
+    for (int i = 0; i < server->windows; i++) InterlockedExchange(&server->proactors[i].rested, 0);
+}
+
+static void pace_charge(Member *member, ULONG bytes)
+{
+    member->allowance -= bytes;
+    room.tokens -= bytes;
+}
+
+/* True if the member may say something. It gets its share of each tick, but cannot save more than one. A line is never
+ * cut for this: who overdraws the share has a debt, which the next ones pay. So does the room as a whole. If the member
+ * has to wait, woken() comes. */
+static bool pace_allows(LPSession session)
+{
+    Member *member = member_of(session);
+    ULONGLONG now = GetTickCount64();
+    bool allowed;
+
+    EnterCriticalSection(&session->server->cs);
+    pace_tick(session->server, now);
+    if (member->tick != room.tick) {
+        member->allowance += (long long)(room.tick - member->tick) * room.share;
+        if (member->allowance > room.share) member->allowance = room.share;
+        member->tick = room.tick;
+        room.talkers++;
+    }
+    pace_charge(member, member->spent);
+    member->paid += member->spent;
+    member->spent = 0;
+    allowed = member->allowance > 0 && room.tokens > -RESERVE;
+    if (!allowed) {
+        room.waiting = true;
+        session->wake_at = room.tick_at + TICK_MS;
+        if (session->wake_at < now + ASK_AGAIN_MS) session->wake_at = now + ASK_AGAIN_MS;
+    }
+    LeaveCriticalSection(&session->server->cs);
+    return allowed;
+}
+
+/* ---- room ---- */
+
+/* Says a line to everyone but its author. `talk`: a person says it, and newcomers are shown it too. */
+static void room_broadcast(LPSession author, bool talk, const char *format, ...)
+{
+    LPServer server = author->server;
+    Member *member = member_of(author);
+    char text[TEXT_BYTES], *at;
+    Record record;
+    ULONG cost;
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text - 2, format, args);
+    va_end(args);
+    log_line("%s", text);
+    strcat(text, "\r\n");
+    record.length = (ULONG)strlen(text);
+    record.talk = talk;
+    record.author = author->id;
+
+    EnterCriticalSection(&server->cs);
+    if (!room.closed) {
+        if (talk) room.talk[room.talks++ % RECENT] = room.head;
+        at = room.log + room.head % LOG_BYTES;
+        memcpy(at, &record, sizeof record);
+        memcpy(at + sizeof record, text, record.length);
+        room.head += sizeof record + record.length;
+    }
+    cost = (ULONG)sizeof record + record.length;
+    if (cost > member->paid) pace_charge(member, cost - member->paid);
+    LeaveCriticalSection(&server->cs);
+    proactor_wake_all(server, author->proactor);
+}
+
+/* Where a newcomer begins to read: RECENT lines of talk back, as far as they are not old. cs is held. */
+static unsigned long long room_recent(void)
+{
+    unsigned long i = room.talks > RECENT ? room.talks - RECENT : 0;
+
+    while (i < room.talks && room.head - room.talk[i % RECENT] > LOG_BYTES / 2) i++;
+    return i < room.talks ? room.talk[i % RECENT] : room.head;
+}
+
+/* Puts a member into the room, with what it may still read of it. Returns how many are here then. */
+static int room_enter(LPSession session)
+{
+    Member *member = member_of(session);
+    int here;
+
+    snprintf(member->nick, sizeof member->nick, "guest%lu", session->id);
+    for (int i = 0; member->nick[i]; i++) member->wide_nick[i] = (WCHAR)member->nick[i];
+    EnterCriticalSection(&session->server->cs);
+    member->joined = room.head;
+    member->cursor = room_recent();
+    member->next = room.members;
+    room.members = member;
+    here = ++room.here;
+    LeaveCriticalSection(&session->server->cs);
+    member->inside = true;
+    return here;
+}
+
+static int room_leave(LPSession session)
+{
+    Member *member = member_of(session), **at = &room.members;
+    int here;
+
+    EnterCriticalSection(&session->server->cs);
+    while (*at != member) at = &(*at)->next;
+    *at = member->next;
+    here = --room.here;
+    LeaveCriticalSection(&session->server->cs);
+    member->inside = false;
+    return here;
+}
+
+/* ---- news ---- */
+
+/* Bytes of the log that the member has not been sent; 0 when it is leaving and has got all that is still for it. */
+static unsigned long long news_behind(LPSession session)
+{
+    const Member *member = member_of(session);
+    unsigned long long behind;
+
+    EnterCriticalSection(&session->server->cs);
+    behind = member->until && member->cursor >= member->until ? 0 : room.head - member->cursor;
+    LeaveCriticalSection(&session->server->cs);
+    return behind;
+}
+
+/* Copies the messages behind the member's cursor to `buf` as far as they fit, and moves the cursor: without its own,
+ * and of what was before it came, only the talk. cs is held. */
+static ULONG news_copy(Member *member, unsigned long reader, char *buf, ULONG size)
+{
+    unsigned long long end = member->until ? member->until : room.head;
+    ULONG used = 0;
+
+    while (member->cursor < end) {
+        const char *at = room.log + member->cursor % LOG_BYTES;
+        Record record;
+
+        memcpy(&record, at, sizeof record);
+        if (record.author != reader && (record.talk || member->cursor >= member->joined)) {
+            if (record.length > size - used) break;
+            memcpy(buf + used, at + sizeof record, record.length);
+            used += record.length;
+        }
+        member->cursor += sizeof record + record.length;
+    }
+    return used;
+}
+
+/* Makes `*buf` hold `wanted` bytes, doubling from `least`. False when there is no memory: the session is closed. */
+static bool buffer_fit(LPSession session, char **buf, ULONG *bufsize, ULONG least, ULONG wanted)
+{
+    ULONG size = *bufsize ? *bufsize : least;
+
+    while (size < wanted) size *= 2;
+    if (size <= *bufsize || buffer_resize(buf, bufsize, size)) return true;
+    session_close(session, "out of memory", 0);
+    return false;
+}
+
+/* Copies what is new into sbuf, in the client's code page. Returns the bytes. */
+static ULONG news_take(LPSession session, unsigned long long behind)
+{
+    Member *member = member_of(session);
+    ULONG wanted = behind < (ULONG)SBUF_MAX ? (ULONG)behind : (ULONG)SBUF_MAX, used = 0;
+
+    if (!buffer_fit(session, &session->sbuf, &session->ssize, SBUF_KEPT, wanted)) return 0;
+    EnterCriticalSection(&session->server->cs);
+    if (room.head - member->cursor <= LOG_BYTES) used = news_copy(member, session->id, session->sbuf, session->ssize);
+    LeaveCriticalSection(&session->server->cs);
+    return text_encode(member->page, session->sbuf, used);
+}
+
+/* ---- send: replies and news in one WSASend ---- */
+
+/* Adds to what is said to this client alone. chat_parse() sees to it that it is not being sent just now. */
+static void reply_add(LPSession session, const char *bytes, ULONG length)
 {
     Member *member = member_of(session);
 
-    while (member->next_byte < member->bytes_end && !member->why && session->phase == OPEN) {
-        if (member->reply_len >= REPLY_FULL || (session->sending && member->reply_out)) return;
-        if ((member->line == 0 || member->line == SAY_BYTES) && room_crowded(session->server)) {
-            session->wake_at = GetTickCount64() + HOLD_MS;
-            return;
-        }
-        telnet_byte(session, (unsigned char)session->rbuf[member->next_byte++]);
+    if (!buffer_fit(session, &member->reply, &member->reply_size, REPLY_KEPT, member->reply_len + length)) return;
+    memcpy(member->reply + member->reply_len, bytes, length);
+    member->reply_len += length;
+}
+
+static void reply(LPSession session, const char *format, ...)
+{
+    char text[TEXT_BYTES];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text - 2, format, args);
+    va_end(args);
+    strcat(text, "\r\n");
+    reply_add(session, text, text_encode(member_of(session)->page, text, (ULONG)strlen(text)));
+}
+
+/* Sends the replies and `news` bytes of sbuf. A message that comes while a line is being typed gets a line of its own:
+ * the unfinished one is taken away, and shown again below. False if there is nothing to send. */
+static bool chat_send(LPSession session, ULONG news)
+{
+    Member *member = member_of(session);
+
+    if (news > 0 && member->drawn > 0) {
+        line_hide(session);
+        reply_add(session, session->sbuf, news);
+        line_show(session);
+        news = 0;
     }
-    if (member->why) return;
-    if (session->eof) {
-        member->why = "closed by the client";
+    if (member->reply_len + news == 0) return false;
+    session->swsa[0].buf = member->reply;
+    session->swsa[0].len = member->reply_out = member->reply_len;
+    session->swsa[1].buf = session->sbuf;
+    session->swsa[1].len = news;
+    session_send(session);
+    return true;
+}
+
+/* The log has lapped the member's cursor: it is told, if anything can still be sent to it. */
+static void chat_cut_off(LPSession session, unsigned long long behind)
+{
+    log_line("#%lu %s is cut off: %llu bytes behind the room", session->id, member_of(session)->nick, behind);
+    if (session->sending) {
+        session_close(session, "too slow", 0);
     } else {
-        session_recv(session, member->line);
+        line_hide(session);
+        reply(session, "! you are too slow: %llu bytes behind the room. Good-bye.", behind);
+        chat_send(session, 0);
+        session_finish(session, "too slow");
     }
 }
 
 /* ---- the handler ---- */
 
+/* From now on nothing is heard from the client. It gets the news up to now, and no more, and the good-bye. */
+static void chat_leave(LPSession session, const char *why)
+{
+    EnterCriticalSection(&session->server->cs);
+    member_of(session)->until = room.head;
+    LeaveCriticalSection(&session->server->cs);
+    member_of(session)->why = why;
+}
+
+/* Goes through what was received. A client that does not read its replies, or talks too much, waits: sent() or
+ * woken() goes on here, and meanwhile its own TCP connection holds it back. */
+static void chat_parse(LPSession session)
+{
+    Member *member = member_of(session);
+    ULONG replied;
+
+    while (member->next_byte < member->bytes_end && !member->why && session->phase == OPEN) {
+        char c = session->rbuf[member->next_byte];
+        if (member->reply_len >= REPLY_FULL || (session->sending && member->reply_out)) return;
+        if ((c == '\r' || c == '\n' || member->line == SAY_BYTES || member->spent >= ASK_BYTES)
+            && !pace_allows(session)) {
+            return;
+        }
+        replied = member->reply_len;
+        member->next_byte++;
+        telnet_byte(session, (unsigned char)c);
+        member->spent += 1 + member->reply_len - replied;
+    }
+    if (member->why || session->phase != OPEN) return;
+    if (!member->known && member->line > 0) {
+        member->known = true;
+        if (member->line < KEYS_BYTES) telnet_offer(session);
+    }
+    if (session->eof) {
+        chat_leave(session, "closed by the client");
+    } else {
+        session_recv(session, member->line);
+    }
+}
+
+/* For half of the time that a stop takes all are heard out. Then the room closes: nobody says anything any more, and
+ * all get the same last line before the good-bye. */
+static void chat_stop(LPSession session)
+{
+    ULONGLONG close_at = session->proactor->finish_at - FINISH_MS / 2;
+
+    if (GetTickCount64() < close_at) {
+        if (!session->wake_at || session->wake_at > close_at) session->wake_at = close_at;
+        return;
+    }
+    EnterCriticalSection(&session->server->cs);
+    room.closed = true;
+    LeaveCriticalSection(&session->server->cs);
+    chat_leave(session, "the server is stopping");
+}
+
+/* Does what there is to do: reads on, sends what there is to send unless a send is pending, and at the very end the
+ * good-bye. */
+static void chat_pump(LPSession session)
+{
+    Member *member = member_of(session);
+    unsigned long long behind;
+
+    if (!member || session->phase != OPEN) return;
+    if (session->proactor->stopping && !member->why) chat_stop(session);
+    chat_parse(session);
+    if (session->phase != OPEN) return;
+    behind = news_behind(session);
+    if (behind > LOG_BYTES) {
+        chat_cut_off(session, behind);
+    } else if (!session->sending && !chat_send(session, news_take(session, behind)) && member->why) {
+        reply(session, "*** good-bye");
+        chat_send(session, 0);
+        session_finish(session, member->why);
+    }
+}
+
 static void chat_opened(LPSession session)
 {
-    static const char offer[] = { (char)IAC, (char)WILL, ECHO_OPTION, (char)IAC, (char)WILL, SUPPRESS_GO_AHEAD };
     Member *member = (Member *)calloc(1, sizeof *member);
     int here;
 
@@ -798,14 +921,11 @@ static void chat_opened(LPSession session)
         return;
     }
     session->state = member;
+    member->page = CP_UTF8;
     here = room_enter(session);
-    member->echo = false;
-    if (member->echo) reply_add(session, offer, sizeof offer);
-    reply(session, "* welcome, you are %s (%d here)", member->nick, here);
-    reply(session, "* /nick NAME, /who, /me ACTION, /quit, /help are the commands; all else is "
-                   "said to the room");
-    room_tell(session, "joined", here);
-    session_recv(session, 0);
+    reply(session, "*** welcome, you are %s (%d here)", member->nick, here);
+    reply(session, "*** /nick NAME, /who, /me ACTION, /quit, /help; all else is said to the room");
+    room_broadcast(session, false, "*** %s joined (%d here)", member->nick, here);
     chat_pump(session);
 }
 
@@ -815,35 +935,25 @@ static void chat_received(LPSession session, ULONG bytes)
 
     member->next_byte = member->line;
     member->bytes_end = member->line + bytes;
-    if (bytes == 0 && member->line) { /* the end of all ends the last line too */
+    if (bytes == 0) { /* the end of all ends the last line too */
         member->telnet = DATA;
-        session->rbuf[member->bytes_end++] = '\n';
+        if (member->line) session->rbuf[member->bytes_end++] = '\n';
     }
-    chat_parse(session);
     chat_pump(session);
 }
 
+/* A quiet session is to cost what it cost before its burst. */
 static void chat_sent(LPSession session)
 {
     Member *member = member_of(session);
 
-    if (member->reply_out) member->reply_len = member->reply_out = 0;
-    if (session->ssize > SBUF_KEPT && room_behind(session) == 0)
-        buffer_resize(&session->sbuf, &session->ssize, SBUF_KEPT);
-    if (member->next_byte < member->bytes_end) chat_parse(session);
-    chat_pump(session);
-}
-
-static void chat_woken(LPSession session)
-{
-    Member *member = member_of(session);
-
-    if (session->proactor->stopping) {
-        ULONGLONG half = session->proactor->finish_at - FINISH_MS / 2;
-        if (session->receiving) room_heard(session);
-        if (!session->wake_at && GetTickCount64() < half) session->wake_at = half;
+    if (member->reply_out) {
+        member->reply_len = member->reply_out = 0;
+        if (member->reply_size > REPLY_KEPT) buffer_resize(&member->reply, &member->reply_size, REPLY_KEPT);
     }
-    if (member->next_byte < member->bytes_end) chat_parse(session);
+    if (session->ssize > SBUF_KEPT && news_behind(session) == 0) {
+        buffer_resize(&session->sbuf, &session->ssize, SBUF_KEPT);
+    }
     chat_pump(session);
 }
 
@@ -854,11 +964,10 @@ static void chat_closed(LPSession session)
     if (!member) return;
     if (member->inside) {
         int here = room_leave(session);
-        if (!session->proactor->stopping) room_tell(session, "left", here);
+        if (!session->proactor->stopping) room_broadcast(session, false, "*** %s left (%d here)", member->nick, here);
     }
-    room_heard(session);
     buffer_free(member->reply, member->reply_size);
     free(member);
 }
 
-const Handler chat_handler = { "chat", chat_opened, chat_received, chat_sent, chat_woken, chat_closed };
+const Handler chat_handler = { "chat", chat_opened, chat_received, chat_sent, chat_pump, chat_closed };

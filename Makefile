@@ -71,14 +71,14 @@ build: | tools
 	@$(MKDIR)
 
 # What may depend on the code page is tested with another one too.
-KOREAN_TESTS := trace_file_names trace_file_unwritable cli_help cli_bad console_restored_failed
+KOREAN_TESTS := keys_windows_telnet chat_code trace_file_names trace_file_unwritable cli_help cli_bad console_restored_failed
 
 run: server.exe
 	@$(RUN)server.exe $(ARGS)
 
 test: server.exe client.exe build/tests.exe build/demo.exe $(STEPS)
 ifndef WINDOWS
-	@sh tests/scripts/need.sh telnet=telnet expect=expect
+	@sh tests/scripts/need.sh telnet=telnet expect=expect plink=putty-tools busybox=busybox nc=netcat-openbsd
 	@sh tests/scripts/telnet.sh ./server.exe
 endif
 	@$(RUN)$(call PATH_OF,build/tests.exe) server.exe $(ARGS)

@@ -239,6 +239,114 @@ struct Server {
     unsigned long long in, out;
 };
 
+/* ---- Main.cpp: the chat's types ---- */
+
+enum {
+    LOG_BYTES = 1024 * 1024,
+    RECENT = 20, /* lines of talk that a newcomer is shown */
+    NICK_CHARS = 20,
+    NICK_BYTES = 3 * NICK_CHARS + 1,
+    SAY_BYTES = 4095,                             /* a longer line goes out in pieces of at most this size */
+    TEXT_BYTES = SAY_BYTES + 2 * NICK_BYTES + 64, /* a whole message: names, text, line end */
+    KEYS_BYTES = 256,                             /* a first input of so many without a line end is no typed key */
+    SUB_BYTES = 512,                              /* a sub-negotiation that has not ended by then never will */
+    TERMINAL_COLUMNS = 79,   /* a line that the server echoes goes on in the next row here: a terminal has 80 or more,
+                                and does not break it anywhere else, so that the server knows where the cursor is */
+    REPLY_KEPT = 256,        /* reply in quiet times */
+    REPLY_FULL = 2 * 1024,   /* with so many bytes for the client unsent, its next line waits */
+    SBUF_KEPT = 2 * 1024,    /* sbuf in quiet times ... */
+    SBUF_MAX = 16 * 1024,    /* ... and in a burst */
+    TICK_MS = 50,            /* the shortest tick */
+    TICK_BYTES = 16 * 1024,  /* what a tick brings for all together: for long 320 KB/s at the most ... */
+    BUCKET = LOG_BYTES / 4,  /* ... but so much at once after a quiet time */
+    RESERVE = LOG_BYTES / 8, /* how far a tick is overdrawn at the most */
+    ASK_BYTES = 1024,        /* who sent so much without a line asks too whether he may go on */
+    ASK_AGAIN_MS = 10        /* when the tick is late */
+};
+
+/* Of the telnet protocol (RFC 854). */
+enum {
+    SE = 240,
+    AYT = 246,
+    EC = 247,
+    EL = 248,
+    SB = 250,
+    WILL = 251,
+    WONT = 252,
+    DO = 253,
+    DONT = 254,
+    IAC = 255,
+    ECHO_OPTION = 1,
+    SUPPRESS_GO_AHEAD = 3
+};
+
+typedef enum TelnetState { DATA, COMMAND, OPTION, SUBNEGOTIATION, SUB_COMMAND } TelnetState;
+
+/* Of an option that the server may use: it does not; has offered it and not been answered; does. */
+typedef enum OptionState { OFF, OFFERED, ON } OptionState;
+
+/* What chat knows of a session. All but the fields marked so is the owner's alone. */
+typedef struct Member {
+    struct Member *next;               /* in the room's list; guarded by cs */
+    char nick[NICK_BYTES];             /* guarded by cs; the owner may read it without */
+    WCHAR wide_nick[NICK_CHARS + 1];   /* the same in UTF-16; guarded by cs */
+    unsigned long long joined, cursor; /* guarded by cs: its place in the log when it came; what is before this was
+                                          sent to it, or is being sent */
+    unsigned long long until;          /* guarded by cs: it is leaving, and gets the news up to here; 0: it stays */
+    unsigned long tick;                /* guarded by cs: in which it talked last */
+    long long allowance;               /* guarded by cs: bytes that it may still say in that tick; below 0: its debt */
+    bool inside;                       /* in the list */
+
+    ULONG next_byte, bytes_end; /* what of rbuf was received and not looked at yet */
+    TelnetState telnet;
+    ULONG sub_bytes;            /* of the sub-negotiation */
+    unsigned char verb;         /* of the telnet option that is coming: DO, DONT, WILL, WONT */
+    OptionState echo, suppress; /* the server shows what is typed; it suppresses "go ahead" */
+    bool they_suppress;         /* the client does that */
+    bool negotiates;            /* the client has asked for options, or answered */
+    bool known;                 /* whether it sends lines or keys */
+    bool cr;                    /* the last byte was CR: a LF or NUL belongs to it */
+    unsigned char escape;       /* the last byte of an escape sequence, of which nothing is kept; 0: there is none */
+    UINT page;                  /* the client's code page, CP_UTF8 for most */
+    bool told;                  /* that some of its bytes are no text */
+    ULONG spent, paid;          /* bytes that the room has not charged it for yet; has, since the line began */
+
+    ULONG line;        /* bytes of the unfinished line at the front of rbuf, as they were received */
+    bool continued;    /* the front of that line went out already */
+    ULONG drawn;       /* bytes of it that were echoed: whole characters */
+    ULONG row, column; /* where the cursor is then, counted from the line's beginning */
+
+    const char *why; /* it is leaving, or NULL */
+    char *reply;     /* what is said to this client alone, and the echo */
+    ULONG reply_len, reply_size;
+    ULONG reply_out; /* bytes of it that are being sent: until then it must stay as it is */
+} Member;
+
+typedef struct Record {
+    ULONG length;         /* of the text behind it */
+    ULONG talk;           /* 1: somebody said it; 0: a notice */
+    unsigned long author; /* a session's id; it is not shown its own messages */
+} Record;
+
+/* All of it is guarded by cs. */
+typedef struct Room {
+    char log[LOG_BYTES + sizeof(Record) + TEXT_BYTES]; /* a ring of records: byte n of all that was ever said is
+                                        log[n % LOG_BYTES], and a record that begins before the end lies in one piece */
+    unsigned long long head;                           /* where the next record goes */
+    unsigned long long talk[RECENT];                   /* where the last lines of talk are */
+    unsigned long talks;
+    bool closed; /* the server is stopping: nothing is said any more */
+    Member *members;
+    int here;
+
+    unsigned long tick; /* counts from 1 */
+    ULONGLONG tick_at;  /* when it began */
+    bool waiting;       /* somebody had to wait in it */
+    int talkers;        /* who talked in it, or wanted to */
+    long long tokens;   /* bytes that may still be said in it, by all together; below 0: overdrawn */
+    long long share;    /* and by each */
+} Room;
+
 /* ---- Main.cpp: what is done with bytes ---- */
 
 extern const Handler echo_handler;
@@ -343,6 +451,44 @@ void address_text(const SOCKADDR_STORAGE *addr, char *text, size_t size);
 
 /* True if both are the same client: the same address, or IPv6 addresses of the same 64 bits of network. Any thread. */
 bool address_same(const SOCKADDR_STORAGE *a, const SOCKADDR_STORAGE *b);
+
+/* ---- util.cpp: text in UTF-8 and in code pages of one or two bytes a character; any thread ---- */
+
+enum { TEXT_INVALID = 0x110000 }; /* no character */
+
+/* Returns the bytes of the first character of `text`, which has `length` > 0, in the code page, and what it is; with
+ * TEXT_INVALID one byte that is none. 0: the character is well so far, but cut off. */
+ULONG text_next(UINT page, const char *text, ULONG length, unsigned long *character);
+
+/* Writes the character as UTF-8, up to four bytes, and returns how many. */
+ULONG text_put(char *text, unsigned long character);
+
+/* The most bytes that one of its characters has, 1 for no text or ASCII; 0: it is not well-formed UTF-8. */
+int text_utf8(const char *text, ULONG length);
+
+/* How many bytes of the text in the code page are whole characters: those of one that is cut off do not count. */
+ULONG text_whole(UINT page, const char *text, ULONG length);
+
+/* Writes text in the code page as UTF-8, up to three times as long, without what text_steers(). False if there was
+ * something in it that is no text: it has become U+FFFD. */
+bool text_decode(UINT page, const char *bytes, ULONG length, char *text);
+
+/* Writes a name as it is kept, in UTF-16 and UTF-8. False if it is none: it is to have 1 to NICK_CHARS letters and
+ * digits of any script, and "-", "_" and ".". */
+bool text_name(const char *text, WCHAR wide[NICK_CHARS + 1], char nick[NICK_BYTES]);
+
+/* Makes text in the code page of well-formed UTF-8, in place: it never grows. Returns the bytes. What the page does
+ * not have becomes "?". */
+ULONG text_encode(UINT page, char *text, ULONG length);
+
+/* True for controls, line separators and what turns text around: they would steer a terminal. */
+bool text_steers(unsigned long character);
+
+/* Columns that the character takes on a terminal: 0, 1, or 2 for Hangul, Chinese, kana, full-width and emoji. */
+int text_columns(unsigned long character);
+
+/* True if something of the UTF-8 text can be seen. */
+bool text_visible(const char *text);
 
 /* ---- util.cpp: the trace, which shows the model at work ---- */
 

@@ -9,11 +9,11 @@ Client *member_join(Server *server, const char *nick)
     Client *client = client_connect(server);
     char line[LINE_SIZE], command[200], answer[200];
 
-    if (!client_line(client, line, sizeof line) || strncmp(line, "* welcome, ", 11) != 0) return NULL;
+    if (!client_line(client, line, sizeof line) || strncmp(line, "*** welcome, ", 13) != 0) return NULL;
     if (!client_line(client, line, sizeof line) || !strstr(line, "/help")) return NULL;
     if (!nick) return client;
     snprintf(command, sizeof command, "/nick %s\r\n", nick);
-    snprintf(answer, sizeof answer, "* you are now %s", nick);
+    snprintf(answer, sizeof answer, "*** you are now %s", nick);
     if (!client_send(client, command, strlen(command))) return NULL;
     return member_awaits(client, answer) ? client : NULL;
 }
@@ -70,5 +70,5 @@ bool member_asks(Client *client)
 
 bool member_hears_goodbye(Client *client)
 {
-    return member_hears(client, "* good-bye") && client_at_eof(client);
+    return member_hears(client, "*** good-bye") && client_at_eof(client);
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # wine.sh PROGRAM.EXE [ARGUMENT ...]: runs it under Wine, quietly, in the project's own prefix build/wine, so that the
-# user's ~/.wine stays untouched. wine.sh --end stops what Wine keeps running in that prefix.
+# user's ~/.wine stays untouched. PREFIX names another, for another language. wine.sh --end stops what Wine keeps running in that prefix.
 set -u
 top=$(cd "$(dirname "$0")/../.." && pwd)
 export WINEPREFIX="$top/build/${WINE_NAME:-wine}" WINEDEBUG=-all WINEDLLOVERRIDES="mscoree,mshtml,winemenubuilder.exe,winedbg.exe="

@@ -3,7 +3,9 @@
  * The chat handler runs here without sockets: this file stands in for Proactor.cpp and plays two
  * sessions, one that sends the fuzzer's bytes and one that reads. The same bytes are played twice,
  * cut in two ways; the reader must get the same, whole lines only, and nothing that steers a
- * terminal. The first byte of the input draws the options. */
+ * terminal. Every byte that anybody is sent is well-formed UTF-8, but for a client that uses a code
+ * page. The first byte of the input draws the options: 1: the author types keys, and is echoed;
+ * 2: code page 949. */
 #include "Main.cpp"
 
 #include "sim.h"
@@ -68,7 +70,7 @@ void session_close(LPSession session, const char *why, int error)
     session->phase = CLOSED;
 }
 
-void server_wake(LPServer server, LPProactor self)
+void proactor_wake_all(LPServer server, LPProactor self)
 {
     (void)server;
     (void)self;
@@ -98,9 +100,22 @@ bool proactor_add(LPServer server, LPSession session)
     return false;
 }
 
-void proactor_wake(LPProactor proactor)
+LPSession session_create(LPServer server, SOCKET sock, const SOCKADDR_STORAGE *caddr)
 {
-    (void)proactor;
+    (void)server;
+    (void)sock;
+    (void)caddr;
+    return NULL;
+}
+
+void session_free(LPSession session)
+{
+    (void)session;
+}
+
+void session_free_spares(LPServer server)
+{
+    (void)server;
 }
 
 /* ---- playing ---- */
@@ -179,12 +194,13 @@ static void player_close(Player *player)
     LPSession session = &player->session;
 
     session->handler->closed(session);
-    free(session->rbuf);
-    free(session->sbuf);
+    buffer_free(session->rbuf, session->rsize);
+    buffer_free(session->sbuf, session->ssize);
 }
 
 static void check_console(void)
 {
+    if (!text_is_utf8(console_out.bytes, console_out.count)) violation("no UTF-8 on the console");
     for (size_t i = 0; i < console_out.count; i++) {
         unsigned char c = (unsigned char)console_out.bytes[i];
         if ((c < 0x20 && c != '\n') || c == 0x7F) violation("control character %d on the console", c);
@@ -202,20 +218,32 @@ static void check_reader(const Player *reader)
         if ((c == '\n') != (before == '\r')) violation("CR and LF are torn apart");
     }
     if (reader->count && reader->out[reader->count - 1] != '\n') violation("the last line is torn");
+    if (!text_is_utf8(reader->out, reader->count)) violation("the reader is sent what is not UTF-8");
 }
 
-/* Returns the hash of what the reader got. */
-static uint64_t play(const uint8_t *bytes, size_t count, unsigned cuts, bool telnet)
+/* Telnet's commands are taken out. Of a code page only this is known: a byte 255 is telnet's. */
+static void check_author(Player *author, bool korean)
+{
+    size_t used = 0;
+
+    for (size_t i = 0; i < author->count; i++) {
+        unsigned char c = (unsigned char)author->out[i];
+        if (c != 0xFF) {
+            author->out[used++] = author->out[i];
+            continue;
+        }
+        if (i + 2 >= author->count || (unsigned char)author->out[i + 1] < WILL
+            || (unsigned char)author->out[i + 1] > DONT)
+            violation("a byte 255 that begins no command");
+        i += 2;
+    }
+    if (!korean && !text_is_utf8(author->out, used)) violation("the author is sent what is not UTF-8");
+}
+
+static void play_end(void)
 {
     LPSession author = &players[AUTHOR].session;
 
-    memset(&room, 0, sizeof room);
-    cut_state = cuts;
-    sched_begin_again();
-    player_open(&players[READER], 2);
-    (void)telnet;
-    player_open(&players[AUTHOR], 1);
-    play_bytes(bytes, count);
     if (author->phase == OPEN) {
         author->receiving = IDLE;
         author->eof = true;
@@ -225,7 +253,28 @@ static uint64_t play(const uint8_t *bytes, size_t count, unsigned cuts, bool tel
     if (author->phase == OPEN) violation("the session does not end");
     player_close(&players[AUTHOR]);
     play_until_quiet();
+}
+
+/* Returns the hash of what the reader got. The first line comes whole: one that is cut would be taken for keys. */
+static uint64_t play(const uint8_t *bytes, size_t count, unsigned cuts, unsigned options)
+{
+    static const uint8_t line[] = "a\r\n", keys[] = "\xFF\xFD\x01";
+
+    memset(&room, 0, sizeof room);
+    fuzz_server.options.codepage = options & 2 ? 949 : CP_UTF8;
+    cut_state = cuts;
+    sched_begin_again();
+    player_open(&players[READER], 2);
+    player_open(&players[AUTHOR], 1);
+    if (options & 1) play_bytes(keys, 3);
+    memcpy(players[AUTHOR].session.rwsa.buf, line, 3);
+    players[AUTHOR].session.receiving = IDLE;
+    players[AUTHOR].session.handler->received(&players[AUTHOR].session, 3);
+    play_until_quiet();
+    play_bytes(bytes, count);
+    play_end();
     check_reader(&players[READER]);
+    check_author(&players[AUTHOR], options & 2);
     check_console();
     player_close(&players[READER]);
     memory_check();
@@ -253,13 +302,11 @@ static void fuzz_start(void)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 {
     static bool started;
-    bool telnet;
 
     if (!started) fuzz_start();
     started = true;
     if (count == 0) return 0;
-    telnet = bytes[0] & 1;
-    if (play(bytes + 1, count - 1, bytes[0], telnet) != play(bytes + 1, count - 1, 77u + bytes[0], telnet))
+    if (play(bytes + 1, count - 1, bytes[0], bytes[0]) != play(bytes + 1, count - 1, 77u + bytes[0], bytes[0]))
         violation("the same bytes, cut in another way, became other lines");
     return 0;
 }

@@ -180,10 +180,13 @@ static size_t draw_part(size_t all)
 
 static size_t receive_bytes(Request *operation)
 {
+    const Conn *conn = operation->socket->conn;
     Pipe *pipe = &operation->socket->conn->up;
     size_t all = pipe->count < operation->total ? pipe->count : operation->total;
 
-    return all ? pipe_take(pipe, operation->bufs[0].buf, draw_part(all)) : 0;
+    if (!all) return 0;
+    /* A client's first line comes whole: the chat takes one that is cut for keys. */
+    return pipe_take(pipe, operation->bufs[0].buf, conn->taken == 0 && plan.mode[0] == 'c' ? all : draw_part(all));
 }
 
 /* The receive has something to bring: bytes, the end, an error. */

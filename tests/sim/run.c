@@ -285,6 +285,10 @@ static void arguments_draw(void)
         argument("--max-clients");
         argument(number);
     }
+    if (plan.codepage) {
+        argument("--codepage");
+        argument("949");
+    }
     if (plan.trace && chance(500)) argument("--trace");
     if (plan.trace) {
         argument("--trace-file");

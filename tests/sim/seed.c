@@ -74,7 +74,8 @@ static const int errors[CALLS][6] = {
     [CALL_GetConsoleOutputCP] = { ERROR_INVALID_HANDLE },
     [CALL_SetConsoleOutputCP] = { ERROR_INVALID_HANDLE },
     [CALL_QueryPerformanceCounter] = { 0 }, /* "will always succeed" since Windows XP */
-    [CALL_MultiByteToWideChar] = { ERROR_NOT_ENOUGH_MEMORY },
+    [CALL_FoldStringW] = { ERROR_INVALID_PARAMETER },
+    [CALL_GetStringTypeW] = { ERROR_INVALID_PARAMETER },
     [CALL_CreateFileA] = { ERROR_ACCESS_DENIED },
     [CALL_CreateFileW] = { ERROR_ACCESS_DENIED, ERROR_PATH_NOT_FOUND },
     [CALL_socket] = { WSAEMFILE, WSAENOBUFS, WSAEAFNOSUPPORT },
@@ -232,14 +233,14 @@ void plan_draw(uint64_t seed, const char *mode)
     if (plan.crowd) plan.span = rnd_between(1000, 100000);
     plan.stop_at = chance(plan.crowd ? 100 : 400) ? (chance(100) ? 0 : rnd_between(1000, 2 * plan.span)) : NEVER;
     if (mode[0] == 'c' && plan.window < 4000) plan.window += 4000;
-    plan.telnet = false;
+    plan.codepage = mode[0] == 'c' && !plan.options_only && chance(400);
     plan.trace = chance(50);
     plan.flood = mode[0] == 'c' && !plan.options_only && chance(20);
     if (plan.flood) {
         plan.clients = (int)rnd_between(3, 6);
         plan.max_clients = plan.max_per_ip = 0;
         plan.bulk = true;
-        plan.telnet = plan.short_sends = false;
+        plan.short_sends = false;
         plan.whole = plan.at_once = 90;
         plan.latency = rnd_between(1, 1000);
         plan.window = (size_t)rnd_between(32768, 131072);

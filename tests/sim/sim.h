@@ -53,8 +53,8 @@ typedef struct Plan {
     uint64_t span;        /* us in which the clients arrive */
     uint64_t stop_at;     /* us: Ctrl+C; NEVER: when the clients are done */
     bool bulk;            /* few clients with many bytes */
+    bool codepage;        /* the option of chat, 949; the machine's own is UTF-8 */
     bool crowd;           /* more than a window's, who talk for long, with pauses: sessions are handed over */
-    bool telnet;          /* the option of chat */
     bool flood;           /* chat: more than its log holds, and somebody who does not read */
     bool trace;           /* the options --trace and --trace-file */
     bool options_only;    /* the command line is the test */
@@ -80,7 +80,8 @@ bool chance(unsigned in_thousand);
     X(InitializeCriticalSectionAndSpinCount) X(InitializeCriticalSection) \
     X(EnterCriticalSection) X(LeaveCriticalSection) X(DeleteCriticalSection) X(Interlocked) \
     X(HasOverlappedIoCompleted) X(GetTickCount64) X(GetLocalTime) X(Sleep) X(GetCurrentThreadId) \
-    X(MultiByteToWideChar) X(WideCharToMultiByte) X(AcquireSRWLockExclusive) X(ReleaseSRWLockExclusive) \
+    X(MultiByteToWideChar) X(WideCharToMultiByte) X(FoldStringW) X(CompareStringOrdinal) X(GetStringTypeW) \
+    X(AcquireSRWLockExclusive) X(ReleaseSRWLockExclusive) \
     X(SleepConditionVariableSRW) X(WakeConditionVariable) X(GetCommandLineW) X(CreateFileA) X(CreateFileW) X(GetFileType) \
     X(SetFilePointerEx) X(SetEndOfFile) X(socket) X(WSAIoctl) X(IsValidCodePage)
 /* clang-format on */
@@ -205,6 +206,12 @@ void unseen_begin(void);
 void unseen_end(void);
 void order_release(void *object); /* what was done before is seen ... */
 void order_acquire(void *object); /* ... by who passes here later */
+
+/* ---- text.c ---- */
+
+bool text_is_utf8(const char *text, size_t count);
+int korean_encode(const char *text, char *korean); /* UTF-8 to code page 949, as it is here; returns the bytes */
+int korean_decode(const char *korean, size_t count, char *text);
 
 /* ---- wire.c ---- */
 

@@ -10,14 +10,18 @@ typedef struct Speaker {
     size_t ends[MAX_LINES];      /* behind each line */
     uint64_t said_at[MAX_LINES]; /* when its last byte went out; 0: not yet */
     int lengths[MAX_LINES];
-    bool wild; /* sends bytes that are no lines of ours */
+    bool wild;   /* sends bytes that are no lines of ours */
+    bool keys;   /* asks the server to echo */
+    bool korean; /* sends code page 949, and gets it from then on */
 
     uint64_t welcome_at; /* 0: not yet */
     bool goodbye;
     int first[MAX_SPEAKERS], last[MAX_SPEAKERS]; /* of each other's lines, those it got; 0: none */
     int previous;                                /* the message it got last, as an index; -1: none */
+    int since[MAX_SPEAKERS];                     /* the last line that it had of the other when both had begun */
     char line[LINE_BYTES];
     size_t used;
+    int telnet; /* bytes of a command that is coming */
 } Speaker;
 
 /* Of each message, those that somebody got right before it: the order that all must agree on. */
@@ -48,6 +52,19 @@ static void line_text(int id, int number, int length, char *text)
         used += text_write(text + used, (size_t)(LINE_BYTES - used), "%s.", words[i / 65536 % 6]);
 }
 
+/* As line_text(), after a way through the author's code page. */
+static void author_text(int id, int number, char *text)
+{
+    const Speaker *author = speaker_of(clients[id - 1]);
+    char korean[LINE_BYTES];
+    int length;
+
+    line_text(id, number, author->lengths[number], text);
+    if (!author->korean) return;
+    length = korean_encode(text, korean);
+    text[korean_decode(korean, (size_t)length, text)] = '\0';
+}
+
 static void script_add(char *script, size_t *used, const char *bytes, size_t count)
 {
     memcpy(script + *used, bytes, count);
@@ -55,12 +72,12 @@ static void script_add(char *script, size_t *used, const char *bytes, size_t cou
 }
 
 /* Telnet commands, and letters that are taken back. */
-static void script_noise(char *script, size_t *used)
+static void script_noise(char *script, size_t *used, bool korean)
 {
     static const char *const noise[] = {
-        "\xFF\xFD\x01", "\xFF\xF1", "zz\b\x7F", "\x1B[2J", "\xFF\xFA\x18\x01\xFF\xF0", "\xED\x95\x9C\b", "\x1B]0;x\x07"
+        "\xFF\xFE\x01", "\xFF\xF1", "zz\b\x7F", "\x1B[2J", "\xFF\xFA\x18\x01\xFF\xF0", "\x1B]0;x\x07", "\xED\x95\x9C\b"
     };
-    const char *bytes = noise[rnd(7)];
+    const char *bytes = noise[rnd(korean ? 6 : 7)];
 
     script_add(script, used, bytes, strlen(bytes));
 }
@@ -69,7 +86,7 @@ static void script_line(Client *client, size_t *used, int length)
 {
     static const char ends[][3] = { "\n", "\r\n", "\r", "\r" };
     Speaker *me = speaker_of(client);
-    char text[LINE_BYTES];
+    char text[LINE_BYTES], korean[LINE_BYTES];
     uint64_t end = rnd(4);
     int number = ++me->lines;
 
@@ -84,8 +101,12 @@ static void script_line(Client *client, size_t *used, int length)
     if (chance(100)) script_add(me->script, used, "/me ", 4);
     me->lengths[number] = length;
     line_text(client->id, number, length, text);
-    script_add(me->script, used, text, strlen(text));
-    if (chance(100)) script_noise(me->script, used);
+    if (me->korean) {
+        script_add(me->script, used, korean, (size_t)korean_encode(text, korean));
+    } else {
+        script_add(me->script, used, text, strlen(text));
+    }
+    if (chance(100)) script_noise(me->script, used, me->korean);
     script_add(me->script, used, ends[end], strlen(ends[end]));
     if (end == 3) script_add(me->script, used, "", 1);
     me->ends[number] = *used;
@@ -122,6 +143,9 @@ static void chat_prepare(Client *client)
     client->state = me;
     me->previous = -1;
     me->script = (char *)arena((size_t)(lines + 1) * (size_t)(longest + 120) + 40000);
+    me->korean = plan.codepage && chance(300);
+    me->keys = !plan.flood && !me->korean && chance(80);
+    if (me->keys) script_add(me->script, &used, "\xFF\xFD\x01", 3);
     if (chance(60) && !client_prompt(client))
         script_wild(me, &used);
     else
@@ -139,6 +163,14 @@ static size_t chat_say(Client *client, char *bytes, size_t room)
     uint64_t left = client->total - client->sent;
     size_t count = left < room ? (size_t)left : room;
 
+    if (client->sent == 0 && !speaker_of(client)->wild) { /* half a line would be taken for keys */
+        for (count = 0; count < left; count++) {
+            char c = speaker_of(client)->script[count];
+            if (c == '\r' || c == '\n') break;
+        }
+        if (count < left) count++;
+        if (count > 8192) count = 8192;
+    }
     memcpy(bytes, speaker_of(client)->script + client->sent, count);
     return count;
 }
@@ -165,23 +197,66 @@ static void edge_add(int from, int to)
     edges[edge_count++] = (Edge){ from, to };
 }
 
+/* Two talk without end: from when both have begun until one is done, they get the same share. Only what a full bucket
+ * lets in at once may go to one of them. */
+static void check_shares(const Client *client)
+{
+    enum { AT_ONCE = 400 * 1024 }; /* bytes: bucket and reserve of the room, and a line */
+    Speaker *me = speaker_of(client);
+    int lines[2];
+
+    if (!plan.flood || client->id < 3 || !me->last[1] || !me->last[2]) return;
+    for (int i = 0; i < 2; i++) {
+        const Client *talker = clients[i];
+        if (!client_prompt(talker) || talker->conn.excused || me->last[i + 1] >= speaker_of(talker)->lines - 1) return;
+        if (!me->since[i + 1]) me->since[i + 1] = me->last[i + 1];
+        lines[i] = me->last[i + 1] - me->since[i + 1];
+    }
+    for (int i = 0; i < 2; i++) {
+        if ((lines[i] - lines[1 - i]) * 3000 > AT_ONCE)
+            violation("client %d heard %d lines of client %d and %d of client %d in the same time", client->id,
+                      lines[i], i + 1, lines[1 - i], 2 - i);
+    }
+}
+
+/* A text is as it was said, or in the listener's code page. */
+static bool is_said(const Client *client, const char *text, const char *expected)
+{
+    char korean[LINE_BYTES];
+    size_t length;
+
+    if (strcmp(text, expected) == 0) return true;
+    if (!speaker_of(client)->korean) return false;
+    length = (size_t)korean_encode(expected, korean);
+    return length == strlen(text) && memcmp(text, korean, length) == 0;
+}
+
+static void check_text(const Client *client, int id, int number, const char *text)
+{
+    char expected[LINE_BYTES];
+
+    author_text(id, number, expected);
+    if (is_said(client, text, expected)) return;
+    for (size_t i = 0; strcmp(text, expected) != 0; i++) {
+        if (text[i] == expected[i]) continue;
+        if (!text[i] && clients[id - 1]->manner == HASTY) break; /* it closed in the middle of the line */
+        if (clients[id - 1]->manner == HASTY && (speaker_of(client)->korean || speaker_of(clients[id - 1])->korean))
+            break;
+        violation("client %d: line %d of client %d is torn at byte %zu of %zu: '%.40s' for '%.40s'", client->id, number,
+                  id, i, strlen(expected), text + i, expected + i);
+    }
+}
+
 static void hear_message(Client *client, int id, int number, const char *text)
 {
     Speaker *me = speaker_of(client);
     const Speaker *author;
-    char expected[LINE_BYTES];
 
     if (id < 1 || id > client_count || number < 1 || number > speaker_of(clients[id - 1])->lines)
         violation("client %d got a line that nobody said: %s", client->id, text);
     author = speaker_of(clients[id - 1]);
     if (id == client->id) violation("client %d got its own line: %s", client->id, text);
-    line_text(id, number, author->lengths[number], expected);
-    for (size_t i = 0; strcmp(text, expected) != 0; i++) {
-        if (text[i] == expected[i]) continue;
-        if (!text[i] && clients[id - 1]->manner == HASTY) break; /* it closed in the middle of the line */
-        violation("client %d: line %d of client %d is torn at byte %zu of %zu: '%.40s' for '%.40s'", client->id, number,
-                  id, i, strlen(expected), text + i, expected + i);
-    }
+    check_text(client, id, number, text);
     if (clients[id - 1]->manner != HASTY && clients[id - 1]->sent + 1 < author->ends[number])
         violation("client %d got line %d of client %d before it was said", client->id, number, id);
     if (me->last[id] && number != me->last[id] + 1)
@@ -191,6 +266,7 @@ static void hear_message(Client *client, int id, int number, const char *text)
     if (!message_index[id][number]) message_index[id][number] = ++message_count;
     if (me->previous >= 0) edge_add(me->previous, message_index[id][number]);
     me->previous = message_index[id][number];
+    check_shares(client);
 }
 
 static void hear_line(Client *client, const char *line)
@@ -198,30 +274,47 @@ static void hear_line(Client *client, const char *line)
     Speaker *me = speaker_of(client);
     int id, number;
 
-    if (strncmp(line, "* welcome, ", 11) == 0) me->welcome_at = now;
+    if (strncmp(line, "*** welcome, ", 13) == 0) me->welcome_at = now;
     if (plan.trace && strncmp(line, "! you are too slow", 18) == 0)
         client->conn.excused = true; /* narration takes time */
-    me->goodbye = strcmp(line, "* good-bye") == 0;
+    me->goodbye = strcmp(line, "*** good-bye") == 0;
     for (const char *at = strstr(line, " c"); at; at = strstr(at + 1, " c")) {
         if (sscanf(at, " c%dm%d ", &id, &number) == 2) {
             hear_message(client, id, number, at + 1);
             return;
         }
     }
-    if (strncmp(line, "* ", 2) != 0 && strncmp(line, "! ", 2) != 0 && !any_wild)
+    if (strncmp(line, "*** ", 4) != 0 && strncmp(line, "! ", 2) != 0 && !any_wild)
         violation("client %d got a line that is none: %s", client->id, line);
+}
+
+/* Echo and redrawing: only that it goes on is checked, and that it is UTF-8 where it must be. */
+static void hear_loosely(Client *client, unsigned char c)
+{
+    Speaker *me = speaker_of(client);
+
+    if (me->telnet > 0 || c == 0xFF) {
+        me->telnet = (me->telnet + 1) % 3;
+        return;
+    }
+    if (me->used < LINE_BYTES) me->line[me->used++] = (char)c;
+    if (c != '\n') return;
+    if (me->used < LINE_BYTES && !(me->wild && plan.codepage) && !text_is_utf8(me->line, me->used))
+        violation("client %d got what is not UTF-8", client->id);
+    me->used = 0;
 }
 
 static void chat_hear(Client *client, const char *bytes, size_t count)
 {
     Speaker *me = speaker_of(client);
 
-    if (plan.telnet) { /* echo and redrawing: only that it goes on is checked */
-        if (!me->welcome_at) me->welcome_at = now;
-        return;
-    }
     for (size_t i = 0; i < count; i++) {
         unsigned char c = (unsigned char)bytes[i];
+        if (me->keys || me->wild) {
+            if (!me->welcome_at) me->welcome_at = now;
+            hear_loosely(client, c);
+            continue;
+        }
         if ((c < 0x20 && c != '\r' && c != '\n') || c == 0x7F)
             violation("client %d got the control character %d", client->id, c);
         if (me->used == LINE_BYTES) violation("client %d got a line without end", client->id);
@@ -229,6 +322,8 @@ static void chat_hear(Client *client, const char *bytes, size_t count)
         if (c != '\n') continue;
         if (me->used < 2 || me->line[me->used - 2] != '\r')
             violation("client %d got a line that does not end in CR LF", client->id);
+        if (!me->korean && !text_is_utf8(me->line, me->used))
+            violation("client %d got a line that is not UTF-8", client->id);
         me->line[me->used - 2] = '\0';
         me->used = 0;
         hear_line(client, me->line);
@@ -241,7 +336,7 @@ static void chat_hear(Client *client, const char *bytes, size_t count)
 static bool heard(const Client *client)
 {
     return (client->manner == POLITE || client->manner == STAYER) && !client->conn.excused
-           && speaker_of(client)->welcome_at && !speaker_of(client)->wild;
+           && speaker_of(client)->welcome_at && !speaker_of(client)->wild && !speaker_of(client)->keys;
 }
 
 /* The first and last line of `author` that `reader` must have got by now; last 0: none. */
@@ -260,7 +355,7 @@ static bool chat_content(const Client *client)
 {
     const Speaker *me = speaker_of(client);
 
-    if (client->manner != STAYER || client->refused || plan.telnet) return true;
+    if (client->manner != STAYER || client->refused || me->keys) return true;
     if (!me->welcome_at) return false;
     for (int i = 0; i < client_count; i++) {
         int first, last;
@@ -282,7 +377,7 @@ static void chat_ended(Client *client)
 {
     const Speaker *me = speaker_of(client);
 
-    if (!client->eof || client->conn.excused || !client_prompt(client) || plan.telnet) return;
+    if (!client->eof || client->conn.excused || !client_prompt(client) || me->keys || me->wild) return;
     if (!me->goodbye && faults_loose-- > 0) { /* there was no memory for it */
         client->conn.excused = true;
         return;
@@ -340,7 +435,6 @@ static void check_last_lines(void)
 
 static void chat_finish(void)
 {
-    if (plan.telnet) return;
     check_order();
     check_last_lines();
 }

@@ -52,6 +52,7 @@ typedef uint16_t WCHAR;
 
 #define ERROR_INVALID_HANDLE    6
 #define ERROR_NOT_ENOUGH_MEMORY 8
+#define ERROR_INVALID_PARAMETER 87
 #define ERROR_OPERATION_ABORTED 995
 #define ERROR_IO_INCOMPLETE     996
 #define ERROR_IO_PENDING        997
@@ -232,17 +233,32 @@ BOOL SetEndOfFile(HANDLE file);
 /* ---- text ---- */
 
 #define MB_ERR_INVALID_CHARS 0x0008u
+#define WC_NO_BEST_FIT_CHARS 0x0400u
+#define MAP_PRECOMPOSED      0x0020u
+#define CT_CTYPE1            1u
+#define CT_CTYPE3            4u
+#define C1_DIGIT             0x0004u
+#define C1_ALPHA             0x0100u
+#define C3_NONSPACING        0x0001u
+#define C3_VOWELMARK         0x0004u
+#define CSTR_EQUAL           2
 
 typedef struct CPINFO {
     UINT MaxCharSize;
+    BYTE DefaultChar[2];
+    BYTE LeadByte[12];
 } CPINFO;
 
-int MultiByteToWideChar(UINT codepage, DWORD flags, const char *text, int bytes, WCHAR *wide, int size);
-int WideCharToMultiByte(UINT codepage, DWORD flags, const WCHAR *wide, int units, char *text, int size,
-                        const char *instead, BOOL *replaced);
+UINT GetOEMCP(void);
 BOOL IsValidCodePage(UINT codepage);
 BOOL GetCPInfo(UINT codepage, CPINFO *info);
-UINT GetOEMCP(void);
+BOOL IsDBCSLeadByteEx(UINT codepage, BYTE c);
+int MultiByteToWideChar(UINT codepage, DWORD flags, const char *text, int bytes, WCHAR *wide, int size);
+int WideCharToMultiByte(UINT codepage, DWORD flags, const WCHAR *wide, int units, char *text, int size,
+                        const char *instead, BOOL *used);
+int FoldStringW(DWORD flags, const WCHAR *from, int units, WCHAR *to, int size);
+int CompareStringOrdinal(const WCHAR *a, int a_units, const WCHAR *b, int b_units, BOOL ignore_case);
+BOOL GetStringTypeW(DWORD kind, const WCHAR *text, int units, WORD *types);
 int _stricmp(const char *a, const char *b);
 int _strnicmp(const char *a, const char *b, size_t count);
 

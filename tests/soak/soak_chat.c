@@ -100,7 +100,7 @@ static bool listener_hear(Listener *listener, const char *line)
     if (sscanf(line, "guest%lu: %n", &number, &used) == 1 && used) {
         return listener_said(listener, number, line + used);
     }
-    if (sscanf(line, "* guest%lu %n", &number, &used) == 1 && used) {
+    if (sscanf(line, "*** guest%lu %n", &number, &used) == 1 && used) {
         return listener_told(listener, number, line + used);
     }
     return wrong(&counts.wrong_chat, "chat: the room was told %.60s", line);
@@ -133,7 +133,7 @@ static bool chat_hear(Guest *guest)
     bool torn;
 
     if (!client_line(guest->client, line, sizeof line)) return false;
-    if (strcmp(line, "* good-bye") == 0) guest->farewell = true;
+    if (strcmp(line, "*** good-bye") == 0) guest->farewell = true;
     if (sscanf(line, "guest%lu: %n", &number, &used) != 1 || !used) return true; /* the listeners check those */
     if (sscanf(line + used, "%u ", &said) != 1) said = 0;
     if (!line_is(line + used, number, said, &torn)) wrong(&counts.wrong_chat, "chat: a torn line: %.60s", line);
@@ -160,7 +160,7 @@ void chat_come(Player *player, Guest *guest)
     ZeroMemory(guest, sizeof *guest);
     guest->client = guest_connect(player);
     if (!client_line(guest->client, line, sizeof line)
-        || sscanf(line, "* welcome, you are guest%lu", &guest->number) != 1) {
+        || sscanf(line, "*** welcome, you are guest%lu", &guest->number) != 1) {
         wrong(&counts.wrong_chat, "chat: a client was not welcome");
         guest_gone(guest, false);
     }

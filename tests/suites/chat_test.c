@@ -15,7 +15,7 @@ static bool ann_and_bob(const char *options)
     server = server_start(options);
     ann = member_join(server, "ann");
     bob = member_join(server, "bob");
-    return bob && member_awaits(ann, "* guest2 is now bob (2 here)");
+    return bob && member_awaits(ann, "*** guest2 is now bob (2 here)");
 }
 
 /* What ann sends, what bob hears of it, and what answers she gets, all in whole lines. */
@@ -108,22 +108,95 @@ TEST(chat_line_ends)
 TEST(chat_telnet_commands)
 {
     static const Typed lines[] = {
-        { TYPED("a\xFF\xFB\x18z\n"), "ann: az\n", "" },                         /* WILL TERMINAL-TYPE */
-        { TYPED("a\xFF\xFC\x01\xFF\xFD\x03\xFF\xFE\x01z\n"), "ann: az\n", "" }, /* WONT, DO, DONT */
-        { TYPED("a\xFF\xFD\x0A\xFF\xFB\x0Dz\n"), "ann: az\n", "" },             /* options 10 and 13 are no line ends */
-        { TYPED("a\xFF\xFD\xFFz\n"), "ann: az\n", "" },                         /* nor is option 255 a command */
-        { TYPED("a\xFF\xF1\xFF\xF6\xFF\xF4z\n"), "ann: az\n", "" },             /* NOP, AYT, IP */
-        { TYPED("a\xFF\xFFz\n"), "ann: a\xFFz\n", "" },                         /* IAC IAC is one byte of text */
-        { TYPED("\xFF\xFF\xFF\xFF\xFF\xF1\xFF\xFF\n"), "ann: \xFF\xFF\xFF\n", "" },
+        { TYPED("a\xFF\xFC\x18\xFF\xFE\x18z\n"), "ann: az\n", "" }, /* WONT and DONT TERMINAL-TYPE */
+        { TYPED("a\xFF\xFC\x0D\xFF\xFE\x0Az\n"), "ann: az\n", "" }, /* options 10 and 13 are no line ends */
+        { TYPED("a\xFF\xFE\xFFz\n"), "ann: az\n", "" },             /* nor is option 255 a command */
+        { TYPED("a\xFF\xF1\xFF\xF4\xFF\xF2z\n"), "ann: az\n", "" }, /* NOP, IP, DM */
+        { TYPED("a\xFF\xFFz\n"), "ann: az\n", "" },                 /* IAC IAC is the byte 255, which is no text */
+        { TYPED("\xFF\xFF\xFF\xFF\xFF\xF1\xFF\xFFz\n"), "ann: z\n", "" },
         { TYPED("a\xFF\xFA\x18\0xterm\xFF\xF0z\n"), "ann: az\n", "" },          /* SB TERMINAL-TYPE IS xterm IAC SE */
         { TYPED("a\xFF\xFA\x1F\0\xFF\xFF\0\x18\xFF\xF0z\n"), "ann: az\n", "" }, /* IAC IAC inside */
         { TYPED("a\xFF\xFA\x1F\xFF\xFF\xF0\n\xFF\xF0z\n"), "ann: az\n", "" },   /* IAC IAC SE does not end it */
         { TYPED("a\xFF\xFA\x27quit\r\n/quit\n\xFF\xF0z\n"), "ann: az\n", "" },  /* nothing inside is a line */
         { TYPED(GA "\xFF\xF1" NA "\xEB\xFF\xF1\x8B\xA4\n"), "ann: " GA NA DA "\n", "" },
         { TYPED("a\r\xFF\xF1\nz\n"), "ann: a\nann: z\n", "" }, /* CR LF with a NOP between */
+        { TYPED("ab\xFF\xF7z\n"), "ann: az\n", "" },           /* EC: erase character */
+        { TYPED("ab" GA "\xFF\xF8z\n"), "ann: z\n", "" },      /* EL: erase line */
     };
 
     CHECK_ALL_TYPED(lines);
+}
+
+/* Each is answered at once, and with these bytes and no others. */
+TEST(chat_telnet_answers)
+{
+    static const struct {
+        const char *bytes;
+        size_t length;
+        const char *answer;
+    } asked[] = {
+        { TYPED("\xFF\xFD\x00"), "\xFF\xFC" },     /* DO BINARY: WONT */
+        { TYPED("\xFF\xFD\x06"), "\xFF\xFC\x06" }, /* DO TIMING-MARK: WONT, ... */
+        { TYPED("\xFF\xFD\x06"), "\xFF\xFC\x06" }, /* ... each time */
+        { TYPED("\xFF\xFB\x1F"), "\xFF\xFE\x1F" }, /* WILL NAWS: DONT */
+        { TYPED("\xFF\xFB\x18"), "\xFF\xFE\x18" }, /* WILL TERMINAL-TYPE */
+        { TYPED("\xFF\xFB\x01"), "\xFF\xFE\x01" }, /* WILL ECHO: the client is not to */
+        { TYPED("\xFF\xFC\x1F\xFF\xFE\x18"), "" }, /* WONT and DONT change nothing */
+        { TYPED("\xFF\xFD\x03"), "\xFF\xFB\x03" }, /* DO SGA: WILL, ... */
+        { TYPED("\xFF\xFD\x03\xFF\xFD\x03"), "" }, /* ... once */
+        { TYPED("\xFF\xFE\x03"), "\xFF\xFC\x03" }, /* DONT SGA: WONT, ... */
+        { TYPED("\xFF\xFE\x03"), "" },             /* ... once */
+        { TYPED("\xFF\xFB\x03"), "\xFF\xFD\x03" }, /* WILL SGA: DO */
+        { TYPED("\xFF\xFB\x03"), "" },
+        { TYPED("\xFF\xFC\x03"), "\xFF\xFE\x03" },                /* WONT SGA: DONT */
+        { TYPED("\xFF\xFE\x01"), "" },                            /* DONT ECHO: it did not */
+        { TYPED("\xFF\xFD\x01"), "\xFF\xFB\x01" },                /* DO ECHO: WILL */
+        { TYPED("\xFF\xFE\x01"), "\xFF\xFC\x01" },                /* DONT ECHO: WONT */
+        { TYPED("\xFF\xF6"), "*** yes, the server is here\r\n" }, /* AYT */
+        { TYPED("\xFF\xFD\x01"), "\xFF\xFB\x01" },
+    };
+    char answer[100];
+
+    CHECK(ann_and_bob("--chat --quiet"));
+    for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+        size_t length = i == 0 ? 3 : strlen(asked[i].answer); /* the first ends in a NUL */
+        CHECK(client_send(ann, asked[i].bytes, asked[i].length));
+        CHECK(client_recv(ann, answer, length));
+        CHECK(memcmp(answer, asked[i].answer, length) == 0);
+        CHECK(!client_readable(ann, 30));
+    }
+    CHECK_EQ(server_stop(server), 0);
+}
+
+/* A sub-negotiation that does not end swallows 512 bytes, not all that is ever said. */
+TEST(chat_telnet_without_end)
+{
+    char bytes[600] = "\xFF\xFA\x18";
+
+    CHECK(ann_and_bob("--chat --quiet"));
+    memset(bytes + 3, 'x', 540);
+    strcpy(bytes + 543, "\n");
+    CHECK(client_send(ann, bytes, 544));
+    CHECK(member_hears(bob, "ann: xxxxxxxxxxxxxxxxxxxxxxxxxxxxx"));
+    CHECK_EQ(server_stop(server), 0);
+}
+
+/* What telnet sends as urgent data stays in its place in the stream. */
+TEST(chat_telnet_urgent)
+{
+    CHECK(ann_and_bob("--chat --quiet"));
+    CHECK(client_send(ann, "a\xFF", 2));
+    CHECK_EQ(send(ann->sock, "\xF2", 1, MSG_OOB), 1); /* Synch, as PuTTY sends it */
+    Sleep(50);
+    CHECK(client_send(ann, "z\n", 2));
+    CHECK(member_hears(bob, "ann: az"));
+    CHECK_EQ(send(ann->sock, "\xFF\xF2", 2, MSG_OOB), 2); /* and as telnet does */
+    CHECK(client_send(ann,
+                      "\xFF\xFD\x06"
+                      "again\n",
+                      9));
+    CHECK(member_hears(bob, "ann: again"));
+    CHECK_EQ(server_stop(server), 0);
 }
 
 TEST(chat_backspace)
@@ -148,22 +221,25 @@ TEST(chat_backspace)
 
 /* ---- attacks ---- */
 
+/* From ESC to the next letter or ~ nothing is kept: no more is needed, or what follows would not reach anybody. */
 TEST(chat_escape_attacks)
 {
     static const Typed lines[] = {
-        { TYPED("a\x1B]0;evil\x07z\n"), "ann: az\n", "" }, /* sets the window's title */
-        { TYPED("a\x1B]0;evil\x1B\\z\n"), "ann: az\n", "" },
+        { TYPED("a\x1B]0;evil\x07z\n"), "ann: avilz\n", "" }, /* sets the window's title; what is left is harmless */
+        { TYPED("a\x1B]0;evil\x1B\\z\n"), "ann: avil\n", "" },
         { TYPED("a\x1B[2Jz\n"), "ann: az\n", "" }, /* clears the screen */
         { TYPED("a\x1B[1;31mz\x1B[0m\n"), "ann: az\n", "" },
         { TYPED("a\x1B[?25lz\n"), "ann: az\n", "" },
         { TYPED("a\x1B\x1B[2Jz\n"), "ann: az\n", "" },
         { TYPED("a\x1B[3\x1B[2Jz\n"), "ann: az\n", "" },
-        { TYPED("a\x1BPq evil\x1B\\z\n"), "ann: az\n", "" }, /* device control string */
-        { TYPED("a\x1B_evil\x1B\\b\x1B^evil\x1B\\z\n"), "ann: abz\n", "" },
-        { TYPED("a\033cz\n"), "ann: az\n", "" },                  /* resets the terminal */
-        { TYPED("a\x1B(0z\n"), "ann: az\n", "" },                 /* another character set */
-        { TYPED("a\x1BOPz\n"), "ann: az\n", "" },                 /* the key F1 */
-        { TYPED("a\x1B]0;no end\nz\n"), "ann: a\nann: z\n", "" }, /* a line end ends all */
+        { TYPED("a\x1BPq evil\x1B\\z\n"), "ann: aq evil\n", "" }, /* device control string */
+        { TYPED("a\x1B_evil\x1B\\b\x1B^evil\x1B\\z\n"), "ann: avilvil\n", "" },
+        { TYPED("a\x1B" GA "\n"), "ann: a" GA "\n", "" }, /* the key Escape alone, before Hangul */
+        { TYPED("ab\x1B\bz\n"), "ann: az\n", "" },
+        { TYPED("a\033cz\n"), "ann: az\n", "" },                       /* resets the terminal */
+        { TYPED("a\x1B(0z\n"), "ann: a\n", "" },                       /* another character set */
+        { TYPED("a\x1BOPz\n"), "ann: az\n", "" },                      /* the key F1 */
+        { TYPED("a\x1B]0;no end\nz\n"), "ann: ao end\nann: z\n", "" }, /* a line end ends all */
         { TYPED("a\x1B[\nz\x1B\n"), "ann: a\nann: z\n", "" },
         { TYPED("a\302\2332Jz\n"), "ann: a2Jz\n", "" },       /* U+009B, one character for ESC [ */
         { TYPED("a\xC2\x1B[m\2332Jz\n"), "ann: a2Jz\n", "" }, /* ... put together from parts */
@@ -179,28 +255,111 @@ TEST(chat_escape_attacks)
 
     CHECK_ALL_TYPED(lines);
     for (const char *c = server_output(server); *c; c++) CHECK(*c == '\n' || (unsigned char)*c >= 0x20);
-    CHECK(strstr(server_output(server), "evil") == NULL);
     CHECK(strstr(server_output(server), "\xC2\x9B") == NULL);
 }
 
-/* Both encodings of Korean, and any other bytes from 0x80 up, pass as they are. */
-TEST(chat_high_bytes_pass)
-{
-    char line[300] = "ann: ";
-    size_t length = 5;
+/* ---- text: UTF-8 inside, the code page at the edge ---- */
 
-    CHECK(ann_and_bob("--chat"));
-    for (int c = 0x80; c < 0xFF; c++) line[length++] = (char)c; /* no 0xC2 stands before a byte below 0xA0 */
-    CHECK(member_says(ann, line + 5));
-    CHECK(member_hears(bob, line));
-    CHECK(member_says(ann, "\xB0\xA1\xB3\xAA\xB4\xD9 CP949"));
-    CHECK(member_hears(bob, "ann: \xB0\xA1\xB3\xAA\xB4\xD9 CP949"));
-    CHECK(member_says(ann, "\2332J in CP949 is no control character"));
-    CHECK(member_hears(bob, "ann: \2332J in CP949 is no control character"));
-    CHECK(member_says(ann, "\xED\x95\x9C\xEA\xB8\x80 \xF0\x9F\x98\x80 UTF-8"));
-    CHECK(member_hears(bob, "ann: \xED\x95\x9C\xEA\xB8\x80 \xF0\x9F\x98\x80 UTF-8"));
-    CHECK_HAS(server_line(server, "CP949", NULL), "ann: \xB0\xA1\xB3\xAA\xB4\xD9 CP949");
+#define ANNYEONG     "\xEC\x95\x88\xEB\x85\x95"
+#define ANNYEONG_949 "\xBE\xC8\xB3\xE7"
+#define BAD          "\xEF\xBF\xBD" /* U+FFFD */
+
+/* Dropped: what steers a terminal or turns text around. And lines of which nothing is seen are not said. */
+TEST(chat_unseen)
+{
+    static const Typed lines[] = {
+        { TYPED("a\xE2\x80\xAEz\xE2\x80\x8E\xE2\x81\xA6\xD8\x9C\n"), "ann: az\n", "" },
+        { TYPED("a\xE2\x80\xA8z\xE2\x80\xA9\n"), "ann: az\n", "" }, /* line and paragraph separator */
+        { TYPED("\n   \n\t\n"), "", "" },
+        { TYPED("\xE2\x80\x8B\n\xC2\xA0\n\xE3\x80\x80\n\xE3\x85\xA4\n\xEF\xBB\xBF\n"), "", "" },
+        { TYPED("\xE2\xA0\x80 \xEF\xBE\xA0\n\xE2\x80\xAE\n\xCC\x81\n"), "", "" },
+        { TYPED("0\na\n:\n*\n!\n~\n" GA "\n"), "ann: 0\nann: a\nann: :\nann: *\nann: !\nann: ~\nann: " GA "\n", "" },
+        { TYPED("\xF0\x9F\x91\xA8\xE2\x80\x8D\xF0\x9F\x91\xA9\n"),
+          "ann: \xF0\x9F\x91\xA8\xE2\x80\x8D\xF0\x9F\x91\xA9\n", "" }, /* what joins emoji stays */
+    };
+
+    CHECK_ALL_TYPED(lines);
+}
+
+/* Whoever sends code page 949 is read and answered in it; the others hear UTF-8. */
+TEST(chat_code_page)
+{
+    CHECK(ann_and_bob("--chat --codepage 949"));
+    CHECK(member_says(ann, ANNYEONG_949));
+    CHECK(member_hears(bob, "ann: " ANNYEONG));
+    CHECK(member_says(bob, ANNYEONG "! caf\xC3\xA9"));
+    CHECK(member_hears(ann, "bob: " ANNYEONG_949 "! caf?")); /* what the page does not have */
+    CHECK(member_says(ann, "/nick \xB9\xCE\xBC\xF6"));       /* Minsu */
+    CHECK(member_hears(ann, "*** you are now \xB9\xCE\xBC\xF6"));
+    CHECK(member_hears(bob, "*** ann is now \xEB\xAF\xBC\xEC\x88\x98 (2 here)"));
+    CHECK(member_says(ann, "\x8C\x63\xB9\xE6\xB0\xA2\xC7\xCF\x7F\x7F!")); /* Backspace takes a syllable of two bytes */
+    CHECK(member_hears(bob, "\xEB\xAF\xBC\xEC\x88\x98: \xEB\x98\xA0\xEB\xB0\xA9!"));
+    CHECK(member_says(ann, "\xC2\xA5")); /* UTF-8 too, by chance: in the page it is a syllable */
+    CHECK(member_hears(bob, "\xEB\xAF\xBC\xEC\x88\x98: \xEC\xA7\x9C"));
+    CHECK(member_says(ann, ANNYEONG)); /* UTF-8 turns her back */
+    CHECK(member_hears(bob, "\xEB\xAF\xBC\xEC\x88\x98: " ANNYEONG));
+    CHECK(member_says(bob, "\xC3\xA9"));
+    CHECK(member_hears(ann, "bob: \xC3\xA9"));
+    CHECK_HAS(server_line(server, ANNYEONG, NULL), "ann: " ANNYEONG); /* the console is UTF-8 */
     CHECK_EQ(server_stop(server), 0);
+}
+
+/* What is neither UTF-8 nor of the page becomes U+FFFD, and the author is told once. */
+TEST(chat_code_page_not_text)
+{
+    static const Typed lines[] = {
+        { TYPED("\xBE\xC8\x81"
+                " x\n"),
+          "ann: "
+          "\xEC\x95\x88" BAD " x\n",
+          "" }, /* no second byte */
+        { TYPED("a\x9B"
+                "31mred\n"),
+          "ann: a" BAD "31mred\n", "" },                               /* ESC [ of eight bits */
+        { TYPED("\xBE\xC8\xE2\n"), "ann: \xEC\x95\x88" BAD "\n", "" }, /* cut off */
+        { TYPED("\xBE\xC8\x80\n"), "ann: \xEC\x95\x88\n", "" },        /* a control of C1 in the page */
+    };
+    char line[200];
+
+    CHECK(ann_and_bob("--chat --codepage 949"));
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        CHECK(client_send(ann, lines[i].bytes, lines[i].length));
+        CHECK(client_line(bob, line, sizeof line));
+        strcat(line, "\n");
+        CHECK_STR(line, lines[i].heard);
+    }
+    CHECK(member_hears(ann, "! some of that was neither UTF-8 nor code page 949, and is lost"));
+    CHECK(member_says(ann, "/"));
+    CHECK(member_hears(ann, NO_COMMAND)); /* not told again */
+    CHECK_EQ(server_stop(server), 0);
+}
+
+/* Half characters, overlong ones, surrogates, what is past the last: others get well-formed UTF-8, whatever the page.
+ */
+TEST(chat_code_page_garbage)
+{
+    static const char *const pages[] = { "--chat --codepage 949", "--chat --codepage 437", "--chat --codepage 65001" };
+    char line[LINE_SIZE];
+    Noise noise;
+
+    for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++) {
+        CHECK(ann_and_bob(pages[i]));
+        noise_start(&noise, 7);
+        for (int k = 0; k < 300; k++) {
+            unsigned char bytes[64];
+            noise_fill(&noise, bytes, sizeof bytes);
+            bytes[0] = 'x';
+            bytes[63] = '\n';
+            CHECK(client_send(ann, bytes, sizeof bytes));
+        }
+        CHECK(client_send(ann, "\n\xFF\xF0\n\xFF\xF0\nend\n", 11));
+        do {
+            CHECK(client_line(bob, line, sizeof line));
+            CHECK(MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, line, -1, NULL, 0) > 0);
+        } while (!strstr(line, ": end"));
+        CHECK(MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, server_output(server), -1, NULL, 0) > 0);
+        CHECK_EQ(server_stop(server), 0);
+    }
 }
 
 /* ---- long lines ---- */
@@ -256,7 +415,7 @@ TEST(chat_long_line_then_slash)
     line[4095] = '\0';
     CHECK_HAS(member_hears_until(bob, "ann: /quit"), line);
     CHECK(member_says(ann, "/quit"));
-    CHECK(member_hears(bob, "* ann left (1 here)"));
+    CHECK(member_hears(bob, "*** ann left (1 here)"));
     CHECK(member_hears_goodbye(ann));
     CHECK_EQ(server_stop(server), 0);
 }
@@ -272,7 +431,7 @@ TEST(chat_unfinished_line)
     CHECK(member_hears(bob, "ann: half a li"));
     CHECK(member_hears_goodbye(ann));
     client_close(ann);
-    CHECK(member_hears(bob, "* ann left (1 here)"));
+    CHECK(member_hears(bob, "*** ann left (1 here)"));
     CHECK_HAS(server_line(server, "#1 ", " left "), "closed by the client");
     CHECK_EQ(server_stop(server), 0);
 }

@@ -180,12 +180,12 @@ TEST(client_converses)
     CHECK(client_start("localhost", server_port(server)));
     CHECK(client_prints("welcome, you are guest1 (1 here)\r\n")); /* at once, without any input */
     CHECK(client_types("/nick \xEA\xB9\x80\r\n"));
-    CHECK(client_prints("* you are now \xEA\xB9\x80\r\n"));
+    CHECK(client_prints("*** you are now \xEA\xB9\x80\r\n"));
     CHECK(client_types("/who\n"));
-    CHECK(client_prints("* 1 here: \xEA\xB9\x80\r\n"));
+    CHECK(client_prints("*** 1 here: \xEA\xB9\x80\r\n"));
     client_end_input();
     CHECK_EQ(client_exit_code(), 0);
-    CHECK_HAS(client.printed, "* good-bye\r\n");
+    CHECK_HAS(client.printed, "*** good-bye\r\n");
     CHECK_STR(client_complaint(), "");
     CHECK_EQ(server_stop(server), 0);
 }
@@ -252,7 +252,7 @@ TEST(client_server_closes)
     CHECK(client_start("localhost", server_port(server)));
     CHECK(client_types("/quit\r\n")); /* and its input stays open */
     CHECK_EQ(client_exit_code(), 3);
-    CHECK_HAS(client.printed, "* good-bye\r\n");
+    CHECK_HAS(client.printed, "*** good-bye\r\n");
     CHECK_STR(client_complaint(), "");
     CHECK_EQ(server_stop(server), 0);
 }
@@ -268,7 +268,7 @@ TEST(client_ctrl_c)
     CHECK(client_interrupt());
     CHECK_EQ(client_exit_code(), 130);
     CHECK_STR(client_complaint(), "");
-    CHECK(server_line(server, "* guest1 left (0 here)", NULL) != NULL);
+    CHECK(server_line(server, "*** guest1 left (0 here)", NULL) != NULL);
     CHECK_EQ(server_stop(server), 0);
 }
 

@@ -1,5 +1,4 @@
-/* keys_test.c - chat with --telnet: a client that sends each key by itself, and a terminal that shows what comes back.
- */
+/* keys_test.c - chat with clients that send each key by itself: a terminal shows what the server echoes. */
 #include "../harness/member.h"
 
 #include <stdio.h>
@@ -7,74 +6,109 @@
 
 /* ---- a small terminal ---- */
 
-enum { COLUMNS = 80, IAC = 255, SB = 250, WILL = 251, DONT = 254 };
+enum { COLUMNS = 80, ROWS = 24, IAC = 255, DO = 253, WILL = 251, DONT = 254 };
+
+/* How it behaves: as one that asks for the server's echo at once, or as Windows' telnet, which shows what is typed
+ * itself until the server negotiates, and then nothing. */
+typedef enum Kind { ASKS_FOR_ECHO, WINDOWS } Kind;
 
 typedef struct Terminal {
     Client *client;
-    char cells[COLUMNS][5]; /* a character each; behind one of two columns an empty one */
-    int column;
-    char rows[4096];      /* above the cursor's */
+    Kind kind;
+    UINT page;
+    bool negotiated;
+    char cells[ROWS][COLUMNS][5]; /* a character each; behind one of two columns an empty one */
+    int row, column;
+    char typed[4];        /* a character that is coming */
     char options[400];    /* what the server wants of telnet: " WILL 1" and so on */
     char escape[16];      /* an escape sequence that is coming */
     unsigned char iac[3]; /* telnet's command that is coming */
     int iac_length;
 } Terminal;
 
-static void terminal_clear_row(Terminal *terminal, int from)
+static void terminal_clear(Terminal *terminal, int row, int column)
 {
-    for (int i = from; i < COLUMNS; i++) strcpy(terminal->cells[i], " ");
-}
-
-/* The row up to its last character or the cursor, whichever is further right. */
-static void terminal_row(const Terminal *terminal, char *text)
-{
-    int end = COLUMNS;
-
-    while (end > terminal->column && strcmp(terminal->cells[end - 1], " ") == 0) end--;
-    *text = '\0';
-    for (int i = 0; i < end; i++) strcat(text, terminal->cells[i]);
+    for (; row < ROWS; row++, column = 0) {
+        for (int i = column; i < COLUMNS; i++) strcpy(terminal->cells[row][i], " ");
+    }
 }
 
 static void terminal_newline(Terminal *terminal)
 {
-    int column = terminal->column;
-
-    terminal->column = 0;
-    terminal_row(terminal, terminal->rows + strlen(terminal->rows));
-    strcat(terminal->rows, "\n");
-    terminal_clear_row(terminal, 0);
-    terminal->column = column;
+    if (terminal->row < ROWS - 1) {
+        terminal->row++;
+        return;
+    }
+    memmove(terminal->cells[0], terminal->cells[1], sizeof terminal->cells - sizeof terminal->cells[0]);
+    terminal_clear(terminal, ROWS - 1, 0);
 }
 
-/* A byte of a character: the rest of one of UTF-8 joins its first byte. */
-static void terminal_put(Terminal *terminal, unsigned char c)
+/* All rows to the cursor's, or the last with something in it, each up to its last character or the cursor. */
+static const char *terminal_text(const Terminal *terminal)
 {
-    char *cell;
+    static char text[ROWS * COLUMNS * 5 + ROWS];
+    int last = terminal->row;
 
-    if ((c & 0xC0) == 0x80 && terminal->column > 0) {
-        cell = terminal->cells[terminal->column - 1];
-        if (strlen(cell) < 4) cell[strlen(cell) + 1] = '\0', cell[strlen(cell)] = (char)c;
-        if ((unsigned char)cell[0] < 0xE0 || strlen(cell) != 3 || terminal->column == COLUMNS) return;
-        terminal->cells[terminal->column++][0] = '\0'; /* those of three bytes are two columns wide here */
-    } else if (terminal->column < COLUMNS) {
-        cell = terminal->cells[terminal->column++];
-        cell[0] = (char)c;
-        cell[1] = '\0';
+    for (int row = 0; row < ROWS; row++) {
+        for (int i = 0; i < COLUMNS; i++) {
+            if (strcmp(terminal->cells[row][i], " ") != 0 && row > last) last = row;
+        }
+    }
+    text[0] = '\0';
+    for (int row = 0; row <= last; row++) {
+        int end = COLUMNS, least = row == terminal->row ? terminal->column : 0;
+        while (end > least && strcmp(terminal->cells[row][end - 1], " ") == 0) end--;
+        for (int i = 0; i < end; i++) strcat(text, terminal->cells[row][i]);
+        if (row < last) strcat(text, "\n");
+    }
+    return text;
+}
+
+/* A character in UTF-8. One that does not fit into the row begins the next. */
+static void terminal_put(Terminal *terminal, const char *character)
+{
+    int columns = strlen(character) >= 3 ? 2 : 1; /* as far as these tests go */
+
+    if (terminal->column + columns > COLUMNS) {
+        terminal->column = 0;
+        terminal_newline(terminal);
+    }
+    strcpy(terminal->cells[terminal->row][terminal->column++], character);
+    if (columns == 2) terminal->cells[terminal->row][terminal->column++][0] = '\0';
+}
+
+/* A byte of a character in the terminal's code page. */
+static void terminal_character(Terminal *terminal, char c)
+{
+    size_t length = strlen(terminal->typed);
+    WCHAR wide[3];
+    char character[5];
+
+    terminal->typed[length] = c;
+    terminal->typed[length + 1] = '\0';
+    if (MultiByteToWideChar(terminal->page, MB_ERR_INVALID_CHARS, terminal->typed, -1, wide, 3) > 0) {
+        WideCharToMultiByte(CP_UTF8, 0, wide, -1, character, sizeof character, NULL, NULL);
+        terminal_put(terminal, character);
+        terminal->typed[0] = '\0';
+    } else if (length == 2) {
+        terminal_put(terminal, "?"); /* it will not become one */
+        terminal->typed[0] = '\0';
     }
 }
 
-/* Only what the server needs: ESC [K clears to the end of the row. */
+/* Only what the server needs: one row up, and clear all that is below. */
 static void terminal_escape(Terminal *terminal, unsigned char c)
 {
     size_t length = strlen(terminal->escape);
 
     terminal->escape[length] = (char)c;
-    if (length > 1 && c >= 0x40) {
-        if (strcmp(terminal->escape, "\x1B[K") == 0) terminal_clear_row(terminal, terminal->column);
-        memset(terminal->escape, 0, sizeof terminal->escape);
-    }
+    if (length < 2 || c < 0x40) return;
+    if (strcmp(terminal->escape, "\x1B[A") == 0 && terminal->row > 0) terminal->row--;
+    if (strcmp(terminal->escape, "\x1B[J") == 0) terminal_clear(terminal, terminal->row, terminal->column);
+    memset(terminal->escape, 0, sizeof terminal->escape);
 }
 
+/* Both kinds agree to WILL ECHO and WILL SUPPRESS-GO-AHEAD; one that asked for echo does not answer the answer. */
 static void terminal_option(Terminal *terminal, unsigned char c)
 {
     static const char *const verbs[] = { "WILL", "WONT", "DO", "DONT" };
@@ -85,8 +119,13 @@ static void terminal_option(Terminal *terminal, unsigned char c)
     if (terminal->iac_length == 3) {
         snprintf(end, (size_t)(terminal->options + sizeof terminal->options - end), " %s %d",
                  verbs[terminal->iac[1] - WILL], c);
+        terminal->negotiated = true;
+        if (terminal->kind == WINDOWS && terminal->iac[1] == WILL) {
+            char answer[3] = { (char)IAC, (char)DO, (char)c };
+            client_send(terminal->client, answer, 3);
+        }
     }
-    terminal->iac_length = 0;
+    if (terminal->iac_length != 1) terminal->iac_length = 0;
 }
 
 static void terminal_byte(Terminal *terminal, unsigned char c)
@@ -102,7 +141,7 @@ static void terminal_byte(Terminal *terminal, unsigned char c)
     } else if (c == '\b') {
         if (terminal->column > 0) terminal->column--;
     } else {
-        terminal_put(terminal, c);
+        terminal_character(terminal, (char)c);
     }
 }
 
@@ -115,57 +154,70 @@ static Client *bob, *carl;
 /* Reads until the screen is `expected`, and a little longer in case more comes. Returns the screen. */
 static const char *screen(const char *expected)
 {
-    static char text[sizeof ann.rows + sizeof ann.cells + 1];
     unsigned char data[512];
+    const char *text;
     bool good;
 
     do {
-        strcpy(text, ann.rows);
-        terminal_row(&ann, text + strlen(text));
+        text = terminal_text(&ann);
         good = strcmp(text, expected) == 0;
         if (!client_readable(ann.client, good ? 20 : PATIENCE_MS / 10)) break;
         int got = client_recv_some(ann.client, data, sizeof data);
         for (int i = 0; i < got; i++) terminal_byte(&ann, data[i]);
         if (got <= 0) break;
-    } while (strlen(ann.rows) < sizeof ann.rows - 1024);
+    } while (true);
     return text;
 }
 
-/* Types the keys one after the other; the bytes of a character together, as a terminal sends them. */
+/* Types the keys one after the other, in her code page; the bytes of a character together, as a terminal sends them. */
 static bool types(const char *keys)
 {
     while (*keys) {
         size_t length = 1;
+        WCHAR wide[3];
+        char key[8], shown[8];
+        int bytes;
+
         while ((keys[length] & 0xC0) == 0x80) length++;
-        if (!client_send(ann.client, keys, length) || !member_asks(carl)) return false;
+        bytes = MultiByteToWideChar(CP_UTF8, 0, keys, (int)length, wide, 3);
+        bytes = WideCharToMultiByte(ann.page, 0, wide, bytes, key, sizeof key, NULL, NULL);
+        snprintf(shown, sizeof shown, "%.*s", (int)length, keys);
+        if (ann.kind == WINDOWS && !ann.negotiated) terminal_put(&ann, shown);
+        if (!client_send(ann.client, key, (size_t)bytes) || !member_asks(carl)) return false;
         keys += length;
     }
     return true;
 }
 
-/* Connects, is offered that the server will echo and suppress go-ahead, says `answer` to that, and takes a name. */
-static Client *sits_down(const char *answer, const char *nick)
+static void sits_down(Kind kind, UINT page, const char *options)
 {
-    Client *client = client_connect(server);
-    char offer[6], text[100];
-
-    if (!client || !client_recv(client, offer, 6) || memcmp(offer, "\xFF\xFB\x01\xFF\xFB\x03", 6) != 0) return NULL;
-    snprintf(text, sizeof text, "%s/nick %s\r\n", answer, nick);
-    if (!client_send(client, text, strlen(text))) return NULL;
-    snprintf(text, sizeof text, "* you are now %s", nick);
-    return member_awaits(client, text) ? client : NULL;
+    memset(&ann, 0, sizeof ann);
+    terminal_clear(&ann, 0, 0);
+    server = server_start(options);
+    ann.kind = kind;
+    ann.page = page;
+    ann.client = member_join(server, NULL);
+    carl = member_join(server, "carl");
+    bob = member_join(server, "bob");
 }
 
-/* Ann's screen is empty. Bob and carl have said DONT ECHO. */
-static bool ann_and_bob(void)
+static void screen_clear(void)
 {
-    server = server_start("--chat --telnet --quiet");
-    memset(&ann, 0, sizeof ann);
-    terminal_clear_row(&ann, 0);
-    ann.client = sits_down("\xFF\xFD\x01\xFF\xFD\x03", "ann"); /* DO ECHO, DO SUPPRESS-GO-AHEAD */
-    carl = sits_down("\xFF\xFE\x01", "carl");
-    bob = sits_down("\xFF\xFE\x01", "bob");
-    return bob && member_awaits(ann.client, "* guest3 is now bob (3 here)");
+    terminal_clear(&ann, 0, 0);
+    ann.row = 0;
+}
+
+/* Ann, who is guest1, has an empty screen. */
+static bool ann_and_bob(Kind kind, UINT page)
+{
+    sits_down(kind, page, "--chat --quiet --codepage 949");
+    if (!bob || !member_awaits(ann.client, "*** guest3 is now bob (3 here)")) return false;
+    if (kind == ASKS_FOR_ECHO) {
+        client_send(ann.client, "\xFF\xFD\x01\xFF\xFD\x03", 6);
+        if (strcmp(screen(""), "") != 0 || strcmp(ann.options, " WILL 1 WILL 3") != 0) return false;
+    }
+    ann.options[0] = '\0';
+    return true;
 }
 
 #define CHECK_SCREEN(expected) CHECK_STR(screen(expected), expected)
@@ -174,7 +226,7 @@ static bool ann_and_bob(void)
 
 TEST(keys_are_echoed)
 {
-    CHECK(ann_and_bob());
+    CHECK(ann_and_bob(ASKS_FOR_ECHO, CP_UTF8));
     CHECK(types("h"));
     CHECK_SCREEN("h");
     CHECK(types("ello  "));
@@ -183,24 +235,26 @@ TEST(keys_are_echoed)
     CHECK_SCREEN("hello  " GA NA "!");
     CHECK(types("\r"));
     CHECK_SCREEN("hello  " GA NA "!\n");
-    CHECK(member_hears(bob, "ann: hello  " GA NA "!"));
+    CHECK(member_hears(bob, "guest1: hello  " GA NA "!"));
+    screen_clear();
     CHECK(types("two\r\nthree\n"));
-    CHECK_SCREEN("hello  " GA NA "!\ntwo\nthree\n");
+    CHECK_SCREEN("two\nthree\n");
     CHECK(client_send(ann.client, "all\r\0at\r\nonce", 13)); /* typed ahead, or pasted */
-    CHECK_SCREEN("hello  " GA NA "!\ntwo\nthree\nall\nat\nonce");
-    CHECK(client_send(ann.client, "\xED", 1)); /* a character cut in three */
+    CHECK_SCREEN("two\nthree\nall\nat\nonce");
+    CHECK(client_send(ann.client, "\xED", 1)); /* a character cut in three is shown when it is whole */
     CHECK(member_asks(carl));
     CHECK(client_send(ann.client, "\x95", 1));
     CHECK(member_asks(carl));
+    CHECK_SCREEN("two\nthree\nall\nat\nonce");
     CHECK(client_send(ann.client, "\x9C", 1));
-    CHECK_SCREEN("hello  " GA NA "!\ntwo\nthree\nall\nat\nonce\xED\x95\x9C");
+    CHECK_SCREEN("two\nthree\nall\nat\nonce\xED\x95\x9C");
     CHECK_STR(ann.options, ""); /* nothing more to agree on */
     CHECK_EQ(server_stop(server), 0);
 }
 
 TEST(keys_are_edited)
 {
-    CHECK(ann_and_bob());
+    CHECK(ann_and_bob(ASKS_FOR_ECHO, CP_UTF8));
     CHECK(types("helo\b"));
     CHECK_SCREEN("hel");
     CHECK(types("lo"));
@@ -217,7 +271,7 @@ TEST(keys_are_edited)
     CHECK_SCREEN("hi");
     CHECK(types("\x7F\x7Fhi there\r\n"));
     CHECK_SCREEN("hi there\n");
-    CHECK(member_hears(bob, "ann: hi there"));
+    CHECK(member_hears(bob, "guest1: hi there"));
     CHECK(types("gone\b\b\b\b\r\n")); /* an empty line is none */
     CHECK_SCREEN("hi there\n\n");
     CHECK(member_asks(carl));
@@ -225,12 +279,13 @@ TEST(keys_are_edited)
     CHECK_EQ(server_stop(server), 0);
 }
 
+/* A message gets a line of its own, and the unfinished line stands once below it. */
 TEST(keys_are_redrawn)
 {
-    CHECK(ann_and_bob());
+    CHECK(ann_and_bob(ASKS_FOR_ECHO, CP_UTF8));
     CHECK(member_says(bob, "nothing is typed yet"));
     CHECK_SCREEN("bob: nothing is typed yet\n");
-    ann.rows[0] = '\0';
+    screen_clear();
     CHECK(types("hel"));
     CHECK(member_says(bob, "a longer line than ann's"));
     CHECK_SCREEN("bob: a longer line than ann's\nhel");
@@ -239,58 +294,210 @@ TEST(keys_are_redrawn)
     CHECK_SCREEN("bob: a longer line than ann's\nbob: one\nbob: two\nbob: three\nhello " GA NA);
     CHECK(types("\b" DA "\r\n"));
     CHECK_SCREEN("bob: a longer line than ann's\nbob: one\nbob: two\nbob: three\nhello " GA DA "\n");
-    CHECK(member_hears(bob, "ann: hello " GA DA));
-    ann.rows[0] = '\0';
+    CHECK(member_hears(bob, "guest1: hello " GA DA));
+    screen_clear();
     CHECK(types("/who\r\nnext"));
-    CHECK_SCREEN("/who\n* 3 here: bob, carl, ann\nnext");
+    CHECK_SCREEN("/who\n*** 3 here: bob, carl, guest1\nnext");
+    CHECK(client_send(ann.client, "\xFF\xF6", 2)); /* Are You There, in the middle of a line */
+    CHECK_SCREEN("/who\n*** 3 here: bob, carl, guest1\n*** yes, the server is here\nnext");
     client_close(bob);
-    CHECK_SCREEN("/who\n* 3 here: bob, carl, ann\n* bob left (2 here)\nnext");
+    CHECK_SCREEN("/who\n*** 3 here: bob, carl, guest1\n*** yes, the server is here\n*** bob left (2 here)\nnext");
     CHECK_EQ(server_stop(server), 0);
 }
 
-/* A client that shows what is typed by itself says DONT ECHO. */
+#define TEN  "0123456789"
+#define GA10 GA GA GA GA GA GA GA GA GA GA
+
+/* A line that is wider than the terminal: the server breaks it itself, so that it knows where it stands. */
+TEST(keys_wider_than_the_terminal)
+{
+    CHECK(ann_and_bob(ASKS_FOR_ECHO, CP_UTF8));
+    CHECK(types(TEN TEN TEN TEN TEN TEN TEN TEN "abc"));
+    CHECK_SCREEN(TEN TEN TEN TEN TEN TEN TEN "012345678\n9abc");
+    CHECK(member_says(bob, "good morning"));
+    CHECK_SCREEN("bob: good morning\n" TEN TEN TEN TEN TEN TEN TEN "012345678\n9abc");
+    CHECK(types("\b\b\b\b\b"));
+    CHECK_SCREEN("bob: good morning\n" TEN TEN TEN TEN TEN TEN TEN "01234567");
+    CHECK(types("xyz"));
+    CHECK_SCREEN("bob: good morning\n" TEN TEN TEN TEN TEN TEN TEN "01234567x\nyz");
+    CHECK(types("\r\n"));
+    CHECK_SCREEN("bob: good morning\n" TEN TEN TEN TEN TEN TEN TEN "01234567x\nyz\n");
+    CHECK(member_hears(bob, "guest1: " TEN TEN TEN TEN TEN TEN TEN "01234567xyz"));
+    screen_clear();
+    CHECK(types(GA10 GA10 GA10 GA10 NA)); /* 39 of them fit into 79 columns */
+    CHECK_SCREEN(GA10 GA10 GA10 GA GA GA GA GA GA GA GA GA "\n" GA NA);
+    CHECK(types("\b\b\b"));
+    CHECK_SCREEN(GA10 GA10 GA10 GA GA GA GA GA GA GA GA);
+    CHECK_EQ(server_stop(server), 0);
+}
+
+/* A client that shows what is typed by itself says DONT ECHO: telnet's "mode line". And back. */
 TEST(keys_dont_echo)
 {
-    CHECK(ann_and_bob());
+    CHECK(ann_and_bob(ASKS_FOR_ECHO, CP_UTF8));
     CHECK(types("a"));
     CHECK_SCREEN("a");
     CHECK(client_send(ann.client, "\r\n\xFF\xFE\x01", 5));
     CHECK(types("bc\b"));
     CHECK_SCREEN("a\n");
-    CHECK(member_hears(bob, "ann: a"));
+    CHECK_STR(ann.options, " WONT 1");
+    CHECK(member_hears(bob, "guest1: a"));
     CHECK(member_says(bob, "hi"));
     CHECK_SCREEN("a\nbob: hi\n");
     CHECK(types("\r\n"));
     CHECK_SCREEN("a\nbob: hi\n");
-    CHECK(member_hears(bob, "ann: b"));
+    CHECK(member_hears(bob, "guest1: b"));
+    CHECK(client_send(ann.client, "\xFF\xFD\x01", 3));
+    CHECK(types("d"));
+    CHECK_SCREEN("a\nbob: hi\nd");
+    CHECK_STR(ann.options, " WONT 1 WILL 1");
     CHECK_EQ(server_stop(server), 0);
 }
 
-/* What the client offers or wants beyond that is refused or ignored, and answers are not answered. */
+/* What the client offers or wants beyond that is refused, and answers are not answered. */
 TEST(keys_options)
 {
-    CHECK(ann_and_bob());
+    CHECK(ann_and_bob(ASKS_FOR_ECHO, CP_UTF8));
     CHECK(client_send(ann.client, "\xFF\xFD\x18\xFF\xFB\x1F", 6)); /* DO TERMINAL-TYPE, WILL window size */
     CHECK(member_asks(carl));
     CHECK_SCREEN("");
-    CHECK(strcmp(ann.options, "") == 0 || strcmp(ann.options, " WONT 24 DONT 31") == 0);
+    CHECK_STR(ann.options, " WONT 24 DONT 31");
     ann.options[0] = '\0';
-    CHECK(client_send(ann.client, "\xFF\xFC\x1F\xFF\xFE\x18\xFF\xFE\x03\xFF\xFD\x01\xFF\xFD\x03", 15));
+    CHECK(client_send(ann.client, "\xFF\xFC\x1F\xFF\xFE\x18\xFF\xFD\x01\xFF\xFD\x03", 12));
     CHECK(client_send(ann.client, "\xFF\xFA\x1F\0\x50\0\x18\xFF\xF0ok", 11));
     CHECK_SCREEN("ok");
     CHECK_STR(ann.options, "");
     CHECK_EQ(server_stop(server), 0);
 }
 
-TEST(keys_without_chat)
+/* ---- Windows' telnet ---- */
+
+#define MINSU "\xEB\xAF\xBC\xEC\x88\x98"
+
+static void check_windows(const char *options)
 {
-    server = server_run("--telnet");
+    sits_down(WINDOWS, 949, options);
+    CHECK(bob && member_awaits(ann.client, "*** guest3 is now bob (3 here)"));
+    CHECK(types(GA)); /* its own echo; then the server offers, and shows the same at the same place */
+    CHECK_SCREEN(GA);
+    CHECK_STR(ann.options, " WILL 1 WILL 3");
+    CHECK(types(NA "x" DA "\b\b" DA));
+    CHECK_SCREEN(GA NA DA);
+    CHECK(member_says(bob, MINSU "?"));
+    CHECK_SCREEN("bob: " MINSU "?\n" GA NA DA);
+    CHECK(types("\r\n"));
+    CHECK_SCREEN("bob: " MINSU "?\n" GA NA DA "\n");
+    CHECK(member_hears(bob, "guest1: " GA NA DA));
+    screen_clear();
+    CHECK(types("/nick " MINSU "\r\n"));
+    CHECK_SCREEN("/nick " MINSU "\n*** you are now " MINSU "\n");
+    CHECK(member_hears(bob, "*** guest1 is now " MINSU " (3 here)"));
+    CHECK(types("/who\r\n"));
+    CHECK_SCREEN("/nick " MINSU "\n*** you are now " MINSU "\n/who\n*** 3 here: bob, carl, " MINSU "\n");
+    CHECK_STR(ann.options, " WILL 1 WILL 3"); /* her answers were not answered */
+    CHECK_EQ(server_stop(server), 0);
+}
+
+TEST(keys_windows_telnet)
+{
+    check_windows("--chat --codepage 949");
+}
+
+/* The same where the machine's own code page is 949, without the option. */
+TEST(keys_windows_telnet_in_korea)
+{
+    SKIP_IF(GetOEMCP() != 949, "the OEM code page is not 949");
+    check_windows("--chat");
+}
+
+/* Enter alone is not a line, and an arrow key no text: what it sends is still found out. */
+TEST(keys_windows_telnet_enters_first)
+{
+    sits_down(WINDOWS, 949, "--chat --codepage 949 --quiet");
+    CHECK(bob && member_awaits(ann.client, "*** guest3 is now bob (3 here)"));
+    CHECK(client_send(ann.client, "\r\n", 2));
+    CHECK(client_send(ann.client, "\x1B[A", 3));
+    CHECK(member_asks(carl));
+    CHECK(types("h"));
+    CHECK_SCREEN("h");
+    CHECK_STR(ann.options, " WILL 1 WILL 3");
+    CHECK(types("i"));
+    CHECK_SCREEN("hi");
+    CHECK_EQ(server_stop(server), 0);
+}
+
+/* Whoever sends UTF-8 key by key and has not negotiated anything: found out by the first character, ... */
+TEST(keys_of_utf8)
+{
+    sits_down(WINDOWS, CP_UTF8, "--chat --codepage 949 --quiet");
+    CHECK(bob && member_awaits(ann.client, "*** guest3 is now bob (3 here)"));
+    CHECK(types(GA));
+    CHECK_SCREEN(GA);
+    CHECK(types(NA "\b"));
+    CHECK_SCREEN(GA);
+    CHECK(types("\r\n"));
+    CHECK(member_hears(bob, "guest1: " GA));
+    CHECK(member_says(bob, NA));
+    CHECK_SCREEN(GA "\nbob: " NA "\n");
+    CHECK_EQ(server_stop(server), 0);
+}
+
+/* ---- who sends lines ---- */
+
+/* Nothing of telnet is sent to a client that sends lines, whole or long, and does not ask. */
+TEST(keys_lines_stay_clean)
+{
+    static char line[3000];
+    char byte;
+    Client *ned;
+
+    server = server_start("--chat --quiet");
+    bob = member_join(server, "bob");
+    ned = member_join(server, NULL);
+    CHECK(member_awaits(bob, "*** guest2 joined (2 here)"));
+    CHECK(member_says(ned, "a line"));
+    CHECK(client_send(ned, "and hal", 7)); /* cut in the middle */
+    CHECK(member_hears(bob, "guest2: a line"));
+    CHECK(!client_readable(ned, 50));
+    CHECK(client_send(ned, "f\n", 2));
+    CHECK(member_hears(bob, "guest2: and half"));
+    client_close(ned);
+    ned = member_join(server, NULL);
+    CHECK(member_hears(ned, "guest2: a line"));
+    CHECK(member_hears(ned, "guest2: and half"));
+    memset(line, 'x', sizeof line); /* no key is so long */
+    CHECK(client_send(ned, line, sizeof line));
+    CHECK(!client_readable(ned, 100));
+    CHECK(client_send(ned, "\n/quit\n", 7));
+    CHECK(member_hears_goodbye(ned));
+    CHECK_EQ(client_recv_some(ned, &byte, 1), RECV_EOF);
+    CHECK_EQ(server_stop(server), 0);
+}
+
+/* ---- the option ---- */
+
+static void check_refused(const char *options, const char *what)
+{
+    server = server_run(options);
     CHECK_EQ(server_wait(server, PATIENCE_MS), 2);
-    CHECK_HAS(server_errors(server), "server: --telnet");
-    CHECK_HAS(server_errors(server), "--chat");
+    CHECK_HAS(server_errors(server), what);
     CHECK_HAS(server_errors(server), "\nusage: ");
     CHECK_STR(server_output(server), "");
-    server = server_run("--echo --telnet");
-    CHECK_EQ(server_wait(server, PATIENCE_MS), 2);
-    CHECK_HAS(server_errors(server), "server: --telnet");
+}
+
+TEST(keys_code_page_option)
+{
+    static const char *const refused[][2] = {
+        { "--chat --codepage", "server: --codepage: its value is missing" },
+        { "--chat --codepage ks", "server: --codepage ks: " },
+        { "--chat --codepage 12345", "server: --codepage: " }, /* there is none */
+        { "--chat --codepage 65000", "server: --codepage: " }, /* UTF-7: up to five bytes a character */
+        { "--codepage 949", "server: --codepage: " },          /* echo gives back what it gets */
+        { "--chat --telnet", "server: --telnet: no such option" },
+    };
+
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        check_refused(refused[i][0], refused[i][1]);
+        CHECK_STILL_GOOD();
+    }
 }
