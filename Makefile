@@ -42,7 +42,7 @@ PATH_OF ?= $1
 C11 = $(CC) -x c -std=c11 $(CPPFLAGS) $(CFLAGS)
 
 .PHONY: all run client test steps step exercise exercise-check demo bench bench-quick sim sim-quick sim-coverage \
-        sim-planted fuzz fuzz-pack soak page-check page-lessons check clean help tools check-tools check-warnings \
+        sim-planted fuzz fuzz-pack soak page-check page-lessons docs-check check clean help tools check-tools check-warnings \
         check-analyzers check-style check-hardening check-msvc windows-check dist
 all: server.exe
 
@@ -117,6 +117,11 @@ ifndef WINDOWS
 page-check:
 	@sh tests/scripts/need.sh node=nodejs npm=npm chromium=chromium
 	@sh tests/page/check.sh $(ARGS)
+# Every command of every document is run as it is written, and both languages say the same. ARGS=--quick: without the
+# exercises.
+docs-check: server.exe client.exe $(STEPS)
+	@sh tests/scripts/need.sh python3=python3 grep=grep
+	@python3 tests/scripts/docs.py $(ARGS)
 page-lessons: # ARGS="echo=TRACE.json chat=TRACE.json": recorded ones; of the others the model of the server makes one
 	@node tests/page/lessons.js $(ARGS)
 endif
@@ -126,7 +131,7 @@ endif
 ifdef WINDOWS
 DEBIAN_ONLY := bench bench-quick sim sim-quick sim-coverage sim-planted fuzz fuzz-pack \
                check check-tools check-analyzers check-style check-hardening check-msvc page-check page-lessons \
-               windows-check dist
+               docs-check windows-check dist
 .PHONY: $(DEBIAN_ONLY)
 $(DEBIAN_ONLY):
 	@echo $(MAKE_NAME) $@ needs Debian or Ubuntu. $(MAKE_NAME) help lists what works here. && exit 1
@@ -173,6 +178,7 @@ help:
 	$(if $(WINDOWS),,$(info make sim           runs it on a simulated Winsock, with faults and sanitizers; SEED=n replays one))\
 	$(if $(WINDOWS),,$(info make fuzz          fuzzes the chat for SECONDS=60 seconds; make fuzz-pack keeps what it found))\
 	$(if $(WINDOWS),,$(info make check         all static checks: warnings, analyzers, format, sizes, what Visual Studio refuses))\
+	$(if $(WINDOWS),,$(info make docs-check    runs every command of the documents as it is written; ARGS=--quick fewer))\
 	$(if $(WINDOWS),,$(info make page-check    tests docs/replay.html in Chromium))\
 	$(if $(WINDOWS),,$(info make windows-check make, test, demo, client and clean from cmd, with GNU make for Windows, under Wine))\
 	$(if $(WINDOWS),,$(info make dist          the package for students without a compiler: build/overlapped-io-VERSION.zip))\
