@@ -162,12 +162,15 @@ class Program:
         except subprocess.TimeoutExpired:
             return None
 
+    def signal(self, number):
+        try:
+            os.killpg(self.process.pid, number)
+        except ProcessLookupError:
+            pass  # it has ended
+
     def stop(self):
         for number in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(self.process.pid, number)
-            except ProcessLookupError:
-                return
+            self.signal(number)
             try:
                 self.process.wait(6)
             except subprocess.TimeoutExpired:
@@ -206,10 +209,10 @@ def run_line(where, shell, line):
         return
     client = Program(shell, line)
     if "|" not in line and ("--crowd" in line or re.fullmatch(r"client\.exe \S+ \d+", line)):
-        until(lambda: "are held" in client.output(), 10 if "--crowd" in line else 1.2)
+        until(lambda: "are held" in client.output(), 10 if "--crowd" in line else 0.7)
         if "--crowd" not in line:
             client.type(b"hello\n")
-            time.sleep(0.8)
+            time.sleep(0.6)
         return  # it stays until the end of the block
     if client.end(60) is None:
         client.stop()
@@ -225,11 +228,10 @@ def run_block(where, shell, code):
         if line and not line.startswith("alias ") and not ELSEWHERE.match(line):
             print(f"  {shell}: {line}", flush=True)
             run_line(where, shell, line)
-    time.sleep(0.5)
     for program in reversed(running):  # clients first
         if SERVERS.match(program.line):
-            time.sleep(0.5)
-            os.killpg(program.process.pid, signal.SIGINT)
+            time.sleep(0.4)
+            program.signal(signal.SIGINT)
             until(lambda: "stopped: " in program.output() or program.process.poll() is not None, 6)
             until(lambda: "stopped: " in program.output(), 0 if program.process.poll() is None else 2)
             program.stop()
@@ -269,6 +271,8 @@ def run_document(path, everything):
 
 def main():
     os.chdir(TOP)
+    for name in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "ARGS"):
+        os.environ.pop(name, None)  # of the make that started this; not of those it starts
     words = [word for word in sys.argv[1:] if word != "--quick"]
     for name in PAIRS:
         compare(name)
