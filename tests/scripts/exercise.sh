@@ -71,8 +71,8 @@ start() {
 run_tests() {
     build "$2"
     case $1 in
-    1) start build/tests.exe "$2/server.exe" crowd_at ;;
-    [236]) start build/tests.exe "$2/server.exe" echo_half ;;
+    1 | 6) start build/tests.exe "$2/server.exe" crowd_at ;;
+    2 | 3) start build/tests.exe "$2/server.exe" echo_half ;;
     5) start build/tests.exe "$2/server.exe" echo_slow ;;
     4) start build/tests.exe "$2/server.exe" crowd_comes ;;
     7) start build/tests.exe "$2/server.exe" crowd_of_63 ;;
