@@ -291,6 +291,8 @@ def main():
         run_document(path, everything)
     if not words:
         check_handouts(everything)
+    if os.path.exists("trace.json"):
+        os.remove("trace.json")  # a lesson's
     print(f"docs: {failures} faults")
     sys.exit(1 if failures else 0)
 
