@@ -13,6 +13,7 @@ import glob
 import html
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -92,6 +93,11 @@ def check_links(path):
     used, defined = set(re.findall(r"\[\^(\w+)\](?!:)", prose)), set(re.findall(r"^\[\^(\w+)\]:", prose, re.M))
     if used != defined:
         fail(path, f"footnotes without text or use: {used ^ defined}")
+
+
+def write(path, text):
+    with open(os.path.join(TOP, path), "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 def wine(*arguments):
@@ -228,7 +234,7 @@ def run_block(where, shell, code):
         if line and not line.startswith("alias ") and not ELSEWHERE.match(line):
             print(f"  {shell}: {line}", flush=True)
             run_line(where, shell, line)
-    for program in reversed(running):  # clients first
+    for program in running[1:] + running[:1]:  # clients first, and the server, which stands in front, at the end
         if SERVERS.match(program.line):
             time.sleep(0.4)
             program.signal(signal.SIGINT)
@@ -260,6 +266,8 @@ def run_document(path, everything):
                 continue  # make from cmd is what windows-check tries
             said = run_block(path, shell, "\n".join(wanted))
             everything |= said
+            if path == "docs/exercises.md" and "make exercise N" in code and "client.exe" in code:
+                check_seen(code)
             shown = blocks[i + 1][1].splitlines() if i + 1 < len(blocks) and blocks[i + 1][0] == "text" else []
             if not running or "README" in path or "exercises" in path:
                 continue
@@ -269,6 +277,58 @@ def run_document(path, everything):
                     fail(path, f"{shell} does not show: {line}\n      after: {code}")
 
 
+# ---- the exercises ----
+
+# What each exercise promises that one sees, in what its server said.
+SEEN = {
+    1: lambda said: "Assertion failed: proactor->noc <= WINDOW_SESSIONS" in said,
+    2: lambda said: "WSA_IO_PENDING" in said and "e_arr[2], so s_arr[2]" not in said,
+    3: lambda said: said.count("0 bytes: the client will send no more") > 100,
+    4: lambda said: said.count("e_arr[2], so s_arr[2]: #2") > 100,
+    5: lambda said: "Assertion failed: !session->sending" in said,
+    6: lambda said: "WSA_OPERATION_ABORTED (995)" in said and "closesocket()" not in said.split("ABORTED")[0],
+    7: lambda said: "is handed over to window 2" in said,
+    8: lambda said: "what is pending is cancelled" in said and "complete at last" not in said,
+    9: lambda said: "echo server" in said,
+    10: lambda said: "echo server" in said,
+}
+
+
+def check_seen(code):
+    """The block's clients have ended in their order, the first one first; so exercise 4's second is left alone."""
+    number = int(re.search(r"N=(\d+)", code).group(1))
+    if "exercise-check" not in code and not SEEN[number](running[0].output()):
+        fail(f"docs/exercises.md, {number}", f"one does not see it:\n{running[0].output()[-2000:]}")
+
+
+def answer_put_in(number, name, copy):
+    """As docs/answers says: declared, behind echo_handler, and chosen by main()."""
+    echo = "extern const Handler echo_handler;\n"
+    header, source = read(f"{copy}/Overlapped.h"), read(f"{copy}/Main.cpp")
+    write(f"{copy}/Overlapped.h", header.replace(echo, echo + echo.replace("echo", name)))
+    front, line, back = re.split(r"^(const Handler echo_handler = .*\n)", source, flags=re.M)
+    write(f"{copy}/Main.cpp", front.replace("&echo_handler", f"&{name}_handler") + line + "\n"
+          + read(f"docs/answers/{number}-{name}.c") + back)
+
+
+def check_answers():
+    """The tests of exercises 9 and 10 are green with the answers, and red without."""
+    for number, name in ((9, "upper"), (10, "quiz")):
+        copy = f"build/exercise-{number}"
+        shutil.rmtree(copy, ignore_errors=True)
+        for solved in (False, True):
+            subprocess.run(["sh", "tests/scripts/exercise.sh", "plant", str(number)], stdout=subprocess.DEVNULL, check=True)
+            if solved:
+                answer_put_in(number, name, copy)
+            result = subprocess.run(["sh", "tests/scripts/exercise.sh", "check", str(number)], capture_output=True,
+                                    text=True, errors="replace")
+            green = result.returncode == 0
+            print(f"  exercise {number}, {'solved' if solved else 'not solved'}: {'green' if green else 'red'}", flush=True)
+            if green != solved:
+                fail(f"exercise {number}", result.stdout[-2000:] + result.stderr[-2000:])
+        shutil.rmtree(copy, ignore_errors=True)
+
+
 def main():
     os.chdir(TOP)
     for name in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "ARGS"):
@@ -276,7 +336,7 @@ def main():
     words = [word for word in sys.argv[1:] if word != "--quick"]
     for name in PAIRS:
         compare(name)
-    documents = sorted(path for path in glob.glob("*.md") + glob.glob("docs/**/*.md", recursive=True) + ["tests/README.md"])
+    documents = sorted(glob.glob("*.md") + glob.glob("docs/**/*.md", recursive=True) + ["tests/README.md"])
     for path in documents:
         check_links(path)
     check_options()
@@ -289,6 +349,8 @@ def main():
             continue
         print(path, flush=True)
         run_document(path, everything)
+    if "--quick" not in sys.argv and (not words or "exercises" in words):
+        check_answers()
     if not words:
         check_handouts(everything)
     if os.path.exists("trace.json"):
