@@ -11,8 +11,7 @@
 /* Out of handles or buffers is said once and waited out: clients that leave give them back. */
 static void accept_failed(int error, int *last_error)
 {
-    if (error == WSAECONNRESET) return; /* that client is gone again, the next may be here already */
-    if (error == WSAENOTCONN) return;   /* the same, as Wine puts it */
+    if (error == WSAECONNRESET || error == WSAENOTCONN) return; /* that client is gone again; the latter from Wine */
     if (error != *last_error) log_error(error, "accept failed, trying again");
     *last_error = error;
     Sleep(ACCEPT_PAUSE_MS);
@@ -41,10 +40,7 @@ static void accept_clients(LPServer server)
         TRACE(WAIT_BEGIN, NULL, NULL, "accept() ...");
         sock = accept(server->listen_sock, (struct sockaddr *)&caddr, &length);
         error = sock == INVALID_SOCKET ? WSAGetLastError() : 0;
-        TRACE(WAIT_END, NULL, NULL,
-              !error                  ? "-> a client's socket"
-              : console_interrupted() ? "-> INVALID_SOCKET: the listening socket was closed"
-                                      : "-> INVALID_SOCKET");
+        TRACE(WAIT_END, NULL, NULL, error ? "-> INVALID_SOCKET (%d)" : "-> a client's socket", error);
         if (!error) {
             last_error = 0;
             accept_client(server, sock, &caddr);
@@ -96,12 +92,12 @@ static void echo_woken(LPSession session)
     if (session->proactor->stopping && !session->sending) session_finish(session, "the server is stopping");
 }
 
-static void echo_closed(LPSession session)
+static void nothing_to_do(LPSession session)
 {
     (void)session;
 }
 
-const Handler echo_handler = { "echo", echo_opened, echo_received, echo_sent, echo_woken, echo_closed };
+const Handler echo_handler = { "echo", echo_opened, echo_received, echo_sent, echo_woken, nothing_to_do };
 
 /* ---- full: one line, and good-bye ---- */
 
@@ -113,30 +109,19 @@ static void full_opened(LPSession session)
     session_finish(session, "refused");
 }
 
-static void full_nothing(LPSession session)
-{
-    (void)session;
-}
-
 static void full_received(LPSession session, ULONG bytes)
 {
-    (void)session;
-    (void)bytes;
+    (void)session, (void)bytes;
 }
 
-const Handler full_handler = { "full", full_opened, full_received, full_nothing, full_nothing, full_nothing };
+const Handler full_handler = { "full", full_opened, full_received, nothing_to_do, nothing_to_do, nothing_to_do };
 
 /* ---- chat: one room, a log of it, and a cursor into the log for each session ----
  *
  * A message is written once, however many read it. A session that has nothing on the way to its client takes all that
- * is new behind its cursor into one WSASend. So a slow reader costs nobody anything: nobody waits for it, and when the
- * log laps its cursor, it is cut off.
- *
- * Authors are paced instead: time is cut into ticks, a tick does not end before every Proactor has had nothing left to
- * do, and all who talk get the same share of a tick.
- *
- * Inside, text is UTF-8 without anything that steers a terminal. What a client sends is made so when a line of it is
- * finished; what it is sent is converted last of all.
+ * is new behind its cursor into one WSASend. Nobody waits for a slow reader: when the log laps its cursor, it is cut
+ * off. Authors are paced instead: time is cut into ticks, a tick does not end before every Proactor has had nothing
+ * left to do, and all who talk get the same share of a tick. Inside, text is UTF-8 that cannot steer a terminal.
  *
  * The sections stand in the order in which a line travels: bytes, line, command or message, room, news, send. */
 
@@ -153,11 +138,10 @@ static void line_put(LPSession session, unsigned char c);
 static void line_erase(LPSession session);
 static void line_show(LPSession session);
 static void line_hide(LPSession session);
-static void line_said(LPSession session, char *text, bool whole);
 static void command_run(LPSession session, char *line);
 static void room_broadcast(LPSession author, bool talk, const char *format, ...);
-static int room_leave(LPSession session);
-static void chat_leave(LPSession session, const char *why);
+static void room_leave(LPSession session, const char *message);
+static void chat_leave(LPSession session, const char *why, bool close_room);
 static void reply(LPSession session, const char *format, ...);
 static void reply_add(LPSession session, const char *bytes, ULONG length);
 
@@ -247,10 +231,6 @@ static void telnet_command(LPSession session, unsigned char c)
         line_hide(session);
         reply(session, "*** yes, the server is here");
         line_show(session);
-    } else if (c == EC) {
-        line_erase(session);
-    } else if (c == EL) {
-        while (member->line > 0) line_erase(session);
     }
 }
 
@@ -272,10 +252,8 @@ static void text_byte(LPSession session, unsigned char c)
         line_end(session, false);
     } else if (c == 0x08 || c == 0x7F) {
         line_erase(session);
-    } else if (c == '\t') {
-        line_put(session, ' ');
-    } else if (c >= 0x20 && c != 0xFF) {
-        line_put(session, c);
+    } else if (c == '\t' || (c >= 0x20 && c != 0xFF)) {
+        line_put(session, c == '\t' ? ' ' : c);
     }
 }
 
@@ -305,13 +283,6 @@ static void telnet_byte(LPSession session, unsigned char c)
 
 /* ---- line: kept as it is received, at the front of rbuf, and echoed to clients that type key by key ---- */
 
-/* A code page of East Asia is shown with as many columns as it has bytes. */
-static ULONG line_columns(const Member *member, unsigned long character, ULONG bytes)
-{
-    if (member->page != CP_UTF8) return bytes;
-    return character == TEXT_INVALID ? 1 : text_steers(character) ? 0 : (ULONG)text_columns(character);
-}
-
 /* Echoes what was not yet: whole characters only, the rest of one is still coming. In a new row, if this one has no
  * room for the next. */
 static void line_show(LPSession session)
@@ -325,17 +296,13 @@ static void line_show(LPSession session)
 
         bytes = text_next(member->page, at, member->line - member->drawn, &character);
         if (bytes == 0) return;
-        columns = line_columns(member, character, bytes);
+        columns = text_columns(member->page, character, bytes);
         if (member->column + columns > TERMINAL_COLUMNS) {
             reply_add(session, "\r\n", 2);
             member->row++;
             member->column = 0;
         }
-        if (character == TEXT_INVALID) {
-            reply_add(session, "?", 1);
-        } else if (!text_steers(character)) {
-            reply_add(session, at, bytes);
-        }
+        if (!text_steers(character)) reply_add(session, character == TEXT_INVALID ? "?" : at, bytes);
         member->column += columns;
         member->drawn += bytes;
     }
@@ -353,24 +320,13 @@ static void line_hide(LPSession session)
     member->drawn = member->column = 0;
 }
 
-/* Takes back the last character that has a place on the screen, and the marks on it. It is found from the line's
- * beginning: the second byte of a character may look like the first of one. */
+/* Takes back the last character that has a place on the screen, and the marks on it. */
 static void line_erase(LPSession session)
 {
     Member *member = member_of(session);
-    ULONG last = 0, columns = 0, at = 0;
+    ULONG columns, last = text_last(member->page, session->rbuf, member->line, &columns);
 
     member->spent += member->line; /* long lines are paid for, or this would be a cheap way to keep a window busy */
-    while (at < member->line) {
-        unsigned long character = TEXT_INVALID;
-        ULONG bytes = text_next(member->page, session->rbuf + at, member->line - at, &character);
-        ULONG width = line_columns(member, character, bytes);
-        if (width > 0 || bytes == 0) {
-            last = at;
-            columns = at < member->drawn ? width : 0;
-        }
-        at += bytes ? bytes : member->line - at;
-    }
     member->line = last;
     if (member->drawn <= last) return;
     if (columns <= member->column) {
@@ -380,6 +336,16 @@ static void line_erase(LPSession session)
     } else { /* it stands at the end of the row above */
         line_hide(session);
         line_show(session);
+    }
+}
+
+/* Lines of which nothing can be seen are not said. */
+static void line_said(LPSession session, char *text, bool whole)
+{
+    if (whole && text[0] == '/' && text[1] != '/') {
+        command_run(session, text);
+    } else if (text_visible(text)) {
+        room_broadcast(session, true, "%s: %s", member_of(session)->nick, whole && text[0] == '/' ? text + 1 : text);
     }
 }
 
@@ -439,56 +405,30 @@ static void line_put(LPSession session, unsigned char c)
 
 /* ---- command or message ---- */
 
-/* Lines of which nothing can be seen are not said. */
-static void line_said(LPSession session, char *text, bool whole)
-{
-    if (whole && text[0] == '/' && text[1] != '/') {
-        command_run(session, text);
-    } else if (text_visible(text)) {
-        room_broadcast(session, true, "%s: %s", member_of(session)->nick, whole && text[0] == '/' ? text + 1 : text);
-    }
-}
-
-/* "guest" and a number are for the server to give. */
-static bool nick_reserved(const char *nick)
-{
-    return _strnicmp(nick, "guest", 5) == 0 && nick[5] && nick[5 + strspn(nick + 5, "0123456789")] == '\0';
-}
-
-/* Gives the session its name unless somebody else has it, in whatever case. Writes the old one to `old`; returns how
- * many are here, 0 if the name is taken. */
-static int room_rename(LPSession session, const WCHAR *wide, const char *nick, char old[NICK_BYTES])
-{
-    Member *me = member_of(session);
-    bool taken = nick_reserved(nick);
-    int here;
-
-    EnterCriticalSection(&session->server->cs);
-    for (Member *member = room.members; member && !taken; member = member->next) {
-        taken = member != me && CompareStringOrdinal(member->wide_nick, -1, wide, -1, TRUE) == CSTR_EQUAL;
-    }
-    strcpy(old, me->nick);
-    if (!taken) {
-        strcpy(me->nick, nick);
-        memcpy(me->wide_nick, wide, sizeof me->wide_nick);
-    }
-    here = taken ? 0 : room.here;
-    LeaveCriticalSection(&session->server->cs);
-    return here;
-}
-
+/* Nobody else may have the name, in whatever case. "guest" and a number are for the server to give. */
 static void command_nick(LPSession session, const char *text)
 {
+    Member *me = member_of(session);
     WCHAR wide[NICK_CHARS + 1] = { 0 };
     char nick[NICK_BYTES], old[NICK_BYTES];
+    bool taken;
     int here;
 
     if (!text_name(text, wide, nick)) {
         reply(session, "! /nick NAME: a name has 1 to %d letters or digits, and - _ . if you like", NICK_CHARS);
         return;
     }
-    here = room_rename(session, wide, nick, old);
-    if (here == 0) {
+    taken = _strnicmp(nick, "guest", 5) == 0 && nick[5] && nick[5 + strspn(nick + 5, "0123456789")] == '\0';
+    EnterCriticalSection(&session->server->cs);
+    for (Member *member = room.members; member && !taken; member = member->next) {
+        taken = member != me && CompareStringOrdinal(member->wide_nick, -1, wide, -1, TRUE) == CSTR_EQUAL;
+    }
+    strcpy(old, me->nick);
+    if (!taken) strcpy(me->nick, nick);
+    if (!taken) memcpy(me->wide_nick, wide, sizeof wide);
+    here = room.here;
+    LeaveCriticalSection(&session->server->cs);
+    if (taken) {
         reply(session, "! /nick %s: that name is taken, please choose another", nick);
         return;
     }
@@ -524,22 +464,16 @@ static void command_me(LPSession session, const char *action)
 
 static void command_quit(LPSession session, const char *message)
 {
-    int here = room_leave(session);
-
-    room_broadcast(session, false, "*** %s left%s%s (%d here)", member_of(session)->nick, *message ? ": " : "", message,
-                   here);
-    chat_leave(session, "said /quit");
+    room_leave(session, message);
+    chat_leave(session, "said /quit", false);
 }
 
 static void command_help(LPSession session, const char *nothing)
 {
     (void)nothing;
-    reply(session, "*** /nick NAME       be called NAME\r\n"
-                   "*** /who             who is here\r\n"
-                   "*** /me ACTION       say what you do\r\n"
-                   "*** /quit [MESSAGE]  leave\r\n"
-                   "*** /help            show this\r\n"
-                   "*** //text           say a line that begins with a slash");
+    reply(session, "*** /nick NAME   be called NAME         /who             who is here\r\n"
+                   "*** /me ACTION   say what you do        /quit [MESSAGE]  leave\r\n"
+                   "*** /help        show this              //text           say /text, which is no command");
 }
 
 static void command_run(LPSession session, char *line)
@@ -566,9 +500,9 @@ static void command_run(LPSession session, char *line)
     reply(session, "! %s: no such command, /help lists them", line);
 }
 
-/* ---- pace: who may talk; cs is held in the first three ---- */
+/* ---- pace: who may talk ---- */
 
-/* True when every Proactor has had nothing left to do since the tick began, or has nothing now. */
+/* True when every Proactor has had nothing left to do since the tick began, or has nothing now. cs is held. */
 static bool pace_rested(LPServer server)
 {
     for (int i = 0; i < server->windows && !server->stopping; i++) {
@@ -582,14 +516,14 @@ static bool pace_rested(LPServer server)
 }
 
 /* Begins the next tick, if it is time. While somebody waits, a tick brings the same however long it takes: a server
- * with too much to do would get more to do otherwise. */
+ * with too much to do would get more to do otherwise. cs is held. */
 static void pace_tick(LPServer server, ULONGLONG now)
 {
     ULONGLONG ticks = (now - room.tick_at) / TICK_MS;
 
     if (ticks == 0 || !pace_rested(server)) return;
     if (room.waiting) ticks = 1;
-    room.tokens = ticks < BUCKET / TICK_BYTES ? room.tokens + (long long)ticks * TICK_BYTES : BUCKET;
+    room.tokens = ticks < BUCKET / TICK_BYTES ? room.tokens + (long long)ticks * TICK_BYTES : (long long)BUCKET;
     if (room.tokens > BUCKET) room.tokens = BUCKET;
     room.share = room.tokens / (room.talkers ? room.talkers : 1);
     if (room.share < 1) room.share = 1; /* one without a debt can talk in every tick */
@@ -598,12 +532,6 @@ static void pace_tick(LPServer server, ULONGLONG now)
     room.tick_at = now;
     room.tick++;
     for (int i = 0; i < server->windows; i++) InterlockedExchange(&server->proactors[i].rested, 0);
-}
-
-static void pace_charge(Member *member, ULONG bytes)
-{
-    member->allowance -= bytes;
-    room.tokens -= bytes;
 }
 
 /* True if the member may say something. It gets its share of each tick, but cannot save more than one. A line is never
@@ -623,7 +551,8 @@ static bool pace_allows(LPSession session)
         member->tick = room.tick;
         room.talkers++;
     }
-    pace_charge(member, member->spent);
+    member->allowance -= member->spent;
+    room.tokens -= member->spent;
     member->paid += member->spent;
     member->spent = 0;
     allowed = member->allowance > 0 && room.tokens > -RESERVE;
@@ -641,11 +570,10 @@ static bool pace_allows(LPSession session)
 /* Says a line to everyone but its author. `talk`: a person says it, and newcomers are shown it too. */
 static void room_broadcast(LPSession author, bool talk, const char *format, ...)
 {
-    LPServer server = author->server;
     Member *member = member_of(author);
     char text[TEXT_BYTES], *at;
     Record record;
-    ULONG cost;
+    long long cost;
     va_list args;
 
     va_start(args, format);
@@ -657,30 +585,27 @@ static void room_broadcast(LPSession author, bool talk, const char *format, ...)
     record.talk = talk;
     record.author = author->id;
 
-    EnterCriticalSection(&server->cs);
+    EnterCriticalSection(&author->server->cs);
     if (!room.closed) {
+        record.number = ++room.messages;
         if (talk) room.talk[room.talks++ % RECENT] = room.head;
         at = room.log + room.head % LOG_BYTES;
         memcpy(at, &record, sizeof record);
         memcpy(at + sizeof record, text, record.length);
         room.head += sizeof record + record.length;
+        TRACE(SAID, author->proactor, author, "message %lu is in the log\tmessage=%lu", record.number, record.number);
     }
-    cost = (ULONG)sizeof record + record.length;
-    if (cost > member->paid) pace_charge(member, cost - member->paid);
-    LeaveCriticalSection(&server->cs);
-    proactor_wake_all(server, author->proactor);
+    cost = (long long)sizeof record + record.length - member->paid;
+    if (cost < 0) cost = 0;
+    member->allowance -= cost;
+    room.tokens -= cost;
+    LeaveCriticalSection(&author->server->cs);
+    if (trace_on) trace_pause();
+    proactor_wake_all(author->server, author->proactor);
 }
 
-/* Where a newcomer begins to read: RECENT lines of talk back, as far as they are not old. cs is held. */
-static unsigned long long room_recent(void)
-{
-    unsigned long i = room.talks > RECENT ? room.talks - RECENT : 0;
-
-    while (i < room.talks && room.head - room.talk[i % RECENT] > LOG_BYTES / 2) i++;
-    return i < room.talks ? room.talk[i % RECENT] : room.head;
-}
-
-/* Puts a member into the room, with what it may still read of it. Returns how many are here then. */
+/* Puts a member into the room, with the last lines of talk to read, as far as they are not old. Returns how many are
+ * here then. */
 static int room_enter(LPSession session)
 {
     Member *member = member_of(session);
@@ -689,8 +614,11 @@ static int room_enter(LPSession session)
     snprintf(member->nick, sizeof member->nick, "guest%lu", session->id);
     for (int i = 0; member->nick[i]; i++) member->wide_nick[i] = (WCHAR)member->nick[i];
     EnterCriticalSection(&session->server->cs);
-    member->joined = room.head;
-    member->cursor = room_recent();
+    member->joined = member->cursor = room.head;
+    for (unsigned long i = room.talks > RECENT ? room.talks - RECENT : 0; i < room.talks; i++) {
+        unsigned long long at = room.talk[i % RECENT];
+        if (room.head - at <= LOG_BYTES / 2 && at < member->cursor) member->cursor = at;
+    }
     member->next = room.members;
     room.members = member;
     here = ++room.here;
@@ -699,7 +627,8 @@ static int room_enter(LPSession session)
     return here;
 }
 
-static int room_leave(LPSession session)
+/* Takes a member out of the room and says so, with its message, which may be empty. */
+static void room_leave(LPSession session, const char *message)
 {
     Member *member = member_of(session), **at = &room.members;
     int here;
@@ -710,7 +639,8 @@ static int room_leave(LPSession session)
     here = --room.here;
     LeaveCriticalSection(&session->server->cs);
     member->inside = false;
-    return here;
+    if (!session->proactor->stopping) /* else all leave */
+        room_broadcast(session, false, "*** %s left%s%s (%d here)", member->nick, *message ? ": " : "", message, here);
 }
 
 /* ---- news ---- */
@@ -729,8 +659,9 @@ static unsigned long long news_behind(LPSession session)
 
 /* Copies the messages behind the member's cursor to `buf` as far as they fit, and moves the cursor: without its own,
  * and of what was before it came, only the talk. cs is held. */
-static ULONG news_copy(Member *member, unsigned long reader, char *buf, ULONG size)
+static ULONG news_copy(LPSession session, char *buf, ULONG size)
 {
+    Member *member = member_of(session);
     unsigned long long end = member->until ? member->until : room.head;
     ULONG used = 0;
 
@@ -739,10 +670,11 @@ static ULONG news_copy(Member *member, unsigned long reader, char *buf, ULONG si
         Record record;
 
         memcpy(&record, at, sizeof record);
-        if (record.author != reader && (record.talk || member->cursor >= member->joined)) {
+        if (record.author != session->id && (record.talk || member->cursor >= member->joined)) {
             if (record.length > size - used) break;
             memcpy(buf + used, at + sizeof record, record.length);
             used += record.length;
+            TRACE(TAKEN, session->proactor, session, "takes message %lu\tmessage=%lu", record.number, record.number);
         }
         member->cursor += sizeof record + record.length;
     }
@@ -760,16 +692,18 @@ static bool buffer_fit(LPSession session, char **buf, ULONG *bufsize, ULONG leas
     return false;
 }
 
-/* Copies what is new into sbuf, in the client's code page. Returns the bytes. */
+/* Copies what is new into sbuf, in the client's code page; without news, makes that small again. Returns the bytes. */
 static ULONG news_take(LPSession session, unsigned long long behind)
 {
     Member *member = member_of(session);
     ULONG wanted = behind < (ULONG)SBUF_MAX ? (ULONG)behind : (ULONG)SBUF_MAX, used = 0;
 
-    if (!buffer_fit(session, &session->sbuf, &session->ssize, SBUF_KEPT, wanted)) return 0;
+    if (wanted == 0 && session->ssize > SBUF_KEPT) buffer_resize(&session->sbuf, &session->ssize, SBUF_KEPT);
+    if (wanted == 0 || !buffer_fit(session, &session->sbuf, &session->ssize, SBUF_KEPT, wanted)) return 0;
     EnterCriticalSection(&session->server->cs);
-    if (room.head - member->cursor <= LOG_BYTES) used = news_copy(member, session->id, session->sbuf, session->ssize);
+    if (room.head - member->cursor <= LOG_BYTES) used = news_copy(session, session->sbuf, session->ssize);
     LeaveCriticalSection(&session->server->cs);
+    if (trace_on && used) trace_pause();
     return text_encode(member->page, session->sbuf, used);
 }
 
@@ -835,12 +769,15 @@ static void chat_cut_off(LPSession session, unsigned long long behind)
 /* ---- the handler ---- */
 
 /* From now on nothing is heard from the client. It gets the news up to now, and no more, and the good-bye. */
-static void chat_leave(LPSession session, const char *why)
+static void chat_leave(LPSession session, const char *why, bool close_room)
 {
+    Member *member = member_of(session);
+
+    member->why = why;
     EnterCriticalSection(&session->server->cs);
-    member_of(session)->until = room.head;
+    if (close_room) room.closed = true;
+    member->until = room.head;
     LeaveCriticalSection(&session->server->cs);
-    member_of(session)->why = why;
 }
 
 /* Goes through what was received. A client that does not read its replies, or talks too much, waits: sent() or
@@ -868,7 +805,7 @@ static void chat_parse(LPSession session)
         if (member->line < KEYS_BYTES) telnet_offer(session);
     }
     if (session->eof) {
-        chat_leave(session, "closed by the client");
+        chat_leave(session, "closed by the client", false);
     } else {
         session_recv(session, member->line);
     }
@@ -880,14 +817,11 @@ static void chat_stop(LPSession session)
 {
     ULONGLONG close_at = session->proactor->finish_at - FINISH_MS / 2;
 
-    if (GetTickCount64() < close_at) {
-        if (!session->wake_at || session->wake_at > close_at) session->wake_at = close_at;
-        return;
+    if (GetTickCount64() >= close_at) {
+        chat_leave(session, "the server is stopping", true);
+    } else if (!session->wake_at || session->wake_at > close_at) {
+        session->wake_at = close_at;
     }
-    EnterCriticalSection(&session->server->cs);
-    room.closed = true;
-    LeaveCriticalSection(&session->server->cs);
-    chat_leave(session, "the server is stopping");
 }
 
 /* Does what there is to do: reads on, sends what there is to send unless a send is pending, and at the very end the
@@ -947,13 +881,9 @@ static void chat_sent(LPSession session)
 {
     Member *member = member_of(session);
 
-    if (member->reply_out) {
-        member->reply_len = member->reply_out = 0;
-        if (member->reply_size > REPLY_KEPT) buffer_resize(&member->reply, &member->reply_size, REPLY_KEPT);
-    }
-    if (session->ssize > SBUF_KEPT && news_behind(session) == 0) {
-        buffer_resize(&session->sbuf, &session->ssize, SBUF_KEPT);
-    }
+    if (member->reply_out) member->reply_len = member->reply_out = 0;
+    if (!member->reply_len && member->reply_size > REPLY_KEPT)
+        buffer_resize(&member->reply, &member->reply_size, REPLY_KEPT);
     chat_pump(session);
 }
 
@@ -962,10 +892,7 @@ static void chat_closed(LPSession session)
     Member *member = member_of(session);
 
     if (!member) return;
-    if (member->inside) {
-        int here = room_leave(session);
-        if (!session->proactor->stopping) room_broadcast(session, false, "*** %s left (%d here)", member->nick, here);
-    }
+    if (member->inside) room_leave(session, "");
     buffer_free(member->reply, member->reply_size);
     free(member);
 }

@@ -48,7 +48,7 @@
  * 4. A short send goes on until all its bytes are out.
  * 5. Nothing is allocated per message.
  * 6. Every result of Winsock is checked. A failure ends that session with one clear line, never the server.
- * 7. No I/O thread ever waits for the console, a file or another client.
+ * 7. No I/O thread ever waits for the console, a file or another client. (With --step they do, and are meant to.)
  */
 #ifndef OVERLAPPED_H
 #define OVERLAPPED_H
@@ -202,6 +202,7 @@ struct Proactor {
     ULONGLONG finish_at;      /* then: when sessions that are still OPEN are finished; 0: none */
     ULONGLONG review_at;      /* when it is reviewed who is still busy; 0: nobody is */
     ULONGLONG wait_until;     /* the earliest time that anything in the window waits for; 0: none */
+    int found;                /* completions since the sweep began; counted by the trace, for the trace */
 };
 
 typedef struct Options {
@@ -210,7 +211,8 @@ typedef struct Options {
     int max_clients;
     int max_per_ip; /* 0: no limit */
     int codepage;   /* of chat clients that do not send UTF-8 */
-    bool echo, chat, quiet, trace;
+    bool echo, chat, quiet, trace, step;
+    int slow;               /* ms after each line of the trace; 0: none */
     const char *trace_file; /* UTF-8; NULL: none */
     bool help, version;
 } Options;
@@ -268,8 +270,6 @@ enum {
 enum {
     SE = 240,
     AYT = 246,
-    EC = 247,
-    EL = 248,
     SB = 250,
     WILL = 251,
     WONT = 252,
@@ -326,6 +326,7 @@ typedef struct Record {
     ULONG length;         /* of the text behind it */
     ULONG talk;           /* 1: somebody said it; 0: a notice */
     unsigned long author; /* a session's id; it is not shown its own messages */
+    unsigned long number; /* counts from 1; for the trace */
 } Record;
 
 /* All of it is guarded by cs. */
@@ -334,7 +335,7 @@ typedef struct Room {
                                         log[n % LOG_BYTES], and a record that begins before the end lies in one piece */
     unsigned long long head;                           /* where the next record goes */
     unsigned long long talk[RECENT];                   /* where the last lines of talk are */
-    unsigned long talks;
+    unsigned long talks, messages;
     bool closed; /* the server is stopping: nothing is said any more */
     Member *members;
     int here;
@@ -405,8 +406,9 @@ void session_close(LPSession session, const char *why, int error);
 
 /* ---- util.cpp: start-up and tear-down ---- */
 
-/* Fills `options` from the process's command line. On bad options prints one line and the usage on stderr and ends the
- * process with 2; after --help and --version ends it with 0. Main only, first of all. */
+/* Fills `options` from the process's command line; the console speaks UTF-8 from now on. On bad options prints one line
+ * and the usage on stderr and ends the process with 2; after --help and --version ends it with 0; the console is then
+ * as it was. Main only, first of all. */
 void options_read(Options *options);
 
 /* Starts the console's writer and Winsock, makes the arrays, the listening socket and the first Proactor, listens,
@@ -460,9 +462,6 @@ enum { TEXT_INVALID = 0x110000 }; /* no character */
  * TEXT_INVALID one byte that is none. 0: the character is well so far, but cut off. */
 ULONG text_next(UINT page, const char *text, ULONG length, unsigned long *character);
 
-/* Writes the character as UTF-8, up to four bytes, and returns how many. */
-ULONG text_put(char *text, unsigned long character);
-
 /* The most bytes that one of its characters has, 1 for no text or ASCII; 0: it is not well-formed UTF-8. */
 int text_utf8(const char *text, ULONG length);
 
@@ -484,37 +483,66 @@ ULONG text_encode(UINT page, char *text, ULONG length);
 /* True for controls, line separators and what turns text around: they would steer a terminal. */
 bool text_steers(unsigned long character);
 
-/* Columns that the character takes on a terminal: 0, 1, or 2 for Hangul, Chinese, kana, full-width and emoji. */
-int text_columns(unsigned long character);
+/* Columns that a character of so many bytes takes on a terminal: 0, 1, or 2 for Hangul, Chinese, kana, full-width and
+ * emoji. */
+ULONG text_columns(UINT page, unsigned long character, ULONG bytes);
+
+/* Where the last character of the text begins that has a place on the screen: marks and what is not seen belong to the
+ * one before them. And its columns; 0 for one that is cut off, and so not shown yet. */
+ULONG text_last(UINT page, const char *text, ULONG length, ULONG *columns);
 
 /* True if something of the UTF-8 text can be seen. */
 bool text_visible(const char *text);
 
+/* How many bytes of the UTF-8 text fit into so many columns. */
+ULONG text_fit(const char *text, ULONG length, int columns);
+
+enum { PREVIEW_COLUMNS = 24, PREVIEW_BYTES = 4 * PREVIEW_COLUMNS };
+
+/* Writes the first of `bytes` bytes of `data` to `text`: whole characters of UTF-8 without what text_steers(), CR and
+ * LF as \\r and \\n, dots for other bytes. Returns `text`. */
+const char *text_preview(char text[PREVIEW_BYTES], const char *data, ULONG bytes);
+
 /* ---- util.cpp: the trace, which shows the model at work ---- */
 
-/* What a step begins or ends, and how it is shown: its event in the Trace Event Format; whether its lane is the
- * session's, and the one of its sends; the bar's name ("": the text up to its arguments); its colour in the viewer and
- * on the console. Bars of one thread or one session never overlap. */
+/* The steps, as docs/replay.html describes them: the step's name in the trace file; its phase there, 'B'egin, 'E'nd or
+ * 'i'nstant; whose lane it is in; its colour on the console. Bars of one lane never overlap. */
 #define TRACE_STEPS(X)                                                                                                 \
-    X(STEP, 'i', false, false, "", "", TRACE_PLAIN)                                                                    \
-    X(WAIT_BEGIN, 'B', false, false, "", "grey", TRACE_BLUE)                                                           \
-    X(WAIT_END, 'E', false, false, "", "", TRACE_BLUE)                                                                 \
-    X(SWEEP_BEGIN, 'B', false, false, "sweep", "thread_state_runnable", TRACE_PLAIN)                                   \
-    X(SWEEP_END, 'E', false, false, "", "", TRACE_PLAIN)                                                               \
-    X(HANDLER_BEGIN, 'B', false, false, "", "rail_response", TRACE_BRIGHT)                                             \
-    X(HANDLER_END, 'E', false, false, "", "", TRACE_PLAIN)                                                             \
-    X(RECV_PENDING, 'B', true, false, "WSARecv pending", "cq_build_running", TRACE_YELLOW)                             \
-    X(RECV_AT_ONCE, 'B', true, false, "WSARecv finished at once", "cq_build_passed", TRACE_GREEN)                      \
-    X(RECV_END, 'E', true, false, "", "", TRACE_GREEN)                                                                 \
-    X(SEND_PENDING, 'B', true, true, "WSASend pending", "thread_state_iowait", TRACE_YELLOW)                           \
-    X(SEND_AT_ONCE, 'B', true, true, "WSASend finished at once", "cq_build_passed", TRACE_GREEN)                       \
-    X(SEND_END, 'E', true, true, "", "", TRACE_GREEN)
+    X(STEP, "step", 'i', OF_THREAD, TRACE_PLAIN)                                                                       \
+    X(WINDOW_OPEN, "window_open", 'i', OF_THREAD, TRACE_PLAIN)                                                         \
+    X(WINDOW_END, "window_end", 'i', OF_THREAD, TRACE_PLAIN)                                                           \
+    X(SESSION_NEW, "session_new", 'i', OF_THREAD, TRACE_PLAIN)                                                         \
+    X(SESSION_IN, "session_in", 'i', OF_THREAD, TRACE_PLAIN)                                                           \
+    X(SESSION_MOVED, "session_moved", 'i', OF_THREAD, TRACE_PLAIN)                                                     \
+    X(SESSION_OUT, "session_out", 'i', OF_THREAD, TRACE_PLAIN)                                                         \
+    X(WAKE_SET, "wake_set", 'i', OF_THREAD, TRACE_PLAIN)                                                               \
+    X(EVENT_RESET, "event_reset", 'i', OF_THREAD, TRACE_PLAIN)                                                         \
+    X(WAIT_BEGIN, "wait_begin", 'B', OF_THREAD, TRACE_WAIT)                                                            \
+    X(WAIT_END, "wait_end", 'E', OF_THREAD, TRACE_WAIT)                                                                \
+    X(WINDOW_DRAWN, "", ' ', OF_THREAD, TRACE_WAIT)                                                                    \
+    X(SWEEP_BEGIN, "sweep_begin", 'B', OF_THREAD, TRACE_PLAIN)                                                         \
+    X(SWEEP_END, "sweep_end", 'E', OF_THREAD, TRACE_PLAIN)                                                             \
+    X(HANDLER_BEGIN, "handler_begin", 'B', OF_THREAD, TRACE_HANDLER)                                                   \
+    X(HANDLER_END, "handler_end", 'E', OF_THREAD, TRACE_PLAIN)                                                         \
+    X(RECV_PENDING, "recv_pending", 'B', OF_RECEIVE, TRACE_PENDING)                                                    \
+    X(RECV_AT_ONCE, "recv_at_once", 'B', OF_RECEIVE, TRACE_DONE)                                                       \
+    X(RECV_END, "recv_end", 'E', OF_RECEIVE, TRACE_DONE)                                                               \
+    X(SEND_PENDING, "send_pending", 'B', OF_SEND, TRACE_PENDING)                                                       \
+    X(SEND_AT_ONCE, "send_at_once", 'B', OF_SEND, TRACE_DONE)                                                          \
+    X(SEND_END, "send_end", 'E', OF_SEND, TRACE_DONE)                                                                  \
+    X(HALF_CLOSED, "half_closed", 'i', OF_THREAD, TRACE_PLAIN)                                                         \
+    X(SOCKET_CLOSED, "closed", 'i', OF_THREAD, TRACE_PLAIN)                                                            \
+    X(SAID, "said", 'i', OF_THREAD, TRACE_PLAIN)                                                                       \
+    X(TAKEN, "taken", 'i', OF_THREAD, TRACE_PLAIN)
 
-#define TRACE_STEP(step, phase, of_session, is_send, bar, cname, color) step,
+enum { OF_THREAD, OF_RECEIVE, OF_SEND };
+
+/* The bits of FOREGROUND_...: the low digit is for a dark background, the high one for a light background. */
+enum { TRACE_PLAIN, TRACE_WAIT = 0x1B, TRACE_PENDING = 0x4E, TRACE_DONE = 0x5A, TRACE_HANDLER = 0x0F };
+
+#define TRACE_STEP(step, name, phase, lane, color) step,
 typedef enum TraceStep { TRACE_STEPS(TRACE_STEP) TRACE_STEP_COUNT } TraceStep;
 #undef TRACE_STEP
-
-enum { PREVIEW_BYTES = 40 };
 
 extern bool trace_on;
 
@@ -524,21 +552,26 @@ extern bool trace_on;
         if (trace_on) trace(__VA_ARGS__);                                                                              \
     } while (0)
 
-/* Tells one step: with --trace as a line on stdout (unless `format` is NULL), with --trace-file as an event of the
- * timeline. `proactor` is the calling thread, NULL for Main; `session` may be NULL for steps that have none. Any
- * thread, cs not held. */
+/* Tells one step: with --trace as a line on stdout, unless `format` is NULL; with --trace-file as an event of the file.
+ * Behind the line the format may have fields for the file alone: "line\tslot=%d\tfrom:%s" ("=" a number, ":" text; a
+ * preview comes last, and is shown behind the line). `proactor` is the calling thread, NULL for Main; `session` may be
+ * NULL. Any thread. With --step or --slow it waits, except for SESSION_IN, _MOVED, _OUT, SAID and TAKEN: these are told
+ * while cs is held, all others while it is not. */
 void trace(TraceStep step, LPProactor proactor, LPSession session, const char *format, ...);
 
+/* Waits as trace() does, for the line that was told while cs was held. Any thread, cs not held. */
+void trace_pause(void);
+
+/* The rest only with tracing on, owner thread only, cs not held. */
+
 /* Tells what became of the WSARecv or WSASend that was posted with `overlapped`; `error` is WSAGetLastError() if it
- * failed. With tracing on, owner thread only. */
+ * failed. */
 void trace_posted(LPSession session, LPWSAOVERLAPPED overlapped, int error);
 
-/* Name the lanes of a new Proactor thread or session in the timeline. With tracing on, Main only. */
-void trace_thread(LPProactor proactor);
-void trace_session(LPSession session);
+/* Tells that the wait returned `result`, which is this slot of the window, and draws the window as it is. */
+void trace_wait(LPProactor proactor, int slot, DWORD result);
 
-/* Writes the first of `bytes` bytes of `data` to `text`, printable, in quotes, after a space; nothing for 0 bytes.
- * Returns `text`. */
-const char *trace_preview(char text[PREVIEW_BYTES], const char *data, ULONG bytes);
+/* The session's index in s_arr and e_arr. */
+int trace_index(LPSession session);
 
 #endif

@@ -81,7 +81,8 @@ static bool session_count_in(LPSession session)
     clients = server->noc;
     LeaveCriticalSection(&server->cs);
     address_text(&session->caddr, from, sizeof from);
-    TRACE(STEP, NULL, session, "WSACreateEvent() -> its event; a session for %s, %s", from, session->handler->name);
+    TRACE(SESSION_NEW, NULL, session, "WSACreateEvent() -> its event; session for %s, %s\tfrom:%s\thandler:%s", from,
+          session->handler->name, from, session->handler->name);
     log_line("#%lu %s %s (%d client%s)", session->id, from, session->refusal ? "refused" : "connected", clients,
              text_plural(clients));
     return true;
@@ -116,10 +117,7 @@ LPSession session_create(LPServer server, SOCKET sock, const SOCKADDR_STORAGE *c
         session->handler = server->handler;
         session->sock = sock;
         session->caddr = *caddr;
-        if (session_count_in(session)) {
-            if (trace_on) trace_session(session);
-            return session;
-        }
+        if (session_count_in(session)) return session;
         session_release(session);
     }
     log_error(0, "a client was turned away: no place, event or memory for it");
@@ -242,8 +240,20 @@ void session_send(LPSession session)
 
 /* ---- the end of a session ---- */
 
+/* Cancels one operation, or with NULL both. Returns false when there was nothing left to cancel. */
+static bool session_cancel(LPSession session, LPWSAOVERLAPPED overlapped)
+{
+    bool cancelled = CancelIoEx((HANDLE)session->sock, overlapped);
+
+    TRACE(STEP, session->proactor, session, "CancelIoEx() -> %s",
+          cancelled ? "TRUE: what is pending will end soon" : "FALSE: it is complete already");
+    return cancelled;
+}
+
 void session_close(LPSession session, const char *why, int error)
 {
+    int result;
+
     if (session->phase == CLOSED) return;
     if (!session->why) {
         session->why = why;
@@ -253,10 +263,9 @@ void session_close(LPSession session, const char *why, int error)
     session->recv_put_off = session->recv_cancelled = false;
     session->wake_at = session->finish_at = 0;
     /* Windows cancels what is pending when the socket is closed; Wine may leave a send pending for ever. */
-    if (session->receiving || session->sending) CancelIoEx((HANDLE)session->sock, NULL);
-    closesocket(session->sock);
-    TRACE(STEP, session->proactor, session, "closesocket() -> %s",
-          session->receiving || session->sending ? "what is pending is cancelled" : "0");
+    if (session->receiving || session->sending) session_cancel(session, NULL);
+    result = closesocket(session->sock);
+    TRACE(SOCKET_CLOSED, session->proactor, session, "closesocket() -> %d", result);
 }
 
 void session_finish(LPSession session, const char *why)
@@ -285,7 +294,7 @@ static bool session_wind_down(LPSession session)
         session_close(session, "shutdown", WSAGetLastError());
         return true;
     }
-    TRACE(STEP, session->proactor, session, "shutdown(SD_SEND) -> 0: half-closed, the client sees the end");
+    TRACE(HALF_CLOSED, session->proactor, session, "shutdown(SD_SEND) -> 0: half-closed, the client sees the end");
     session->phase = LINGERING;
     if (!session->receiving) recv_post(session);
     return true;
@@ -297,19 +306,27 @@ static bool session_wind_down(LPSession session)
 static int session_result(LPSession session, LPWSAOVERLAPPED overlapped, DWORD *bytes)
 {
     TraceStep end = overlapped == &session->over ? RECV_END : SEND_END;
+    char preview[PREVIEW_BYTES];
     DWORD flags = 0;
 
     if (session->phase == CLOSED) { /* its socket is gone, and cannot be asked any more */
-        TRACE(end, session->proactor, session, "cancelled, and complete at last");
+        TRACE(end, session->proactor, session, "cancelled, and complete at last\terror:cancelled");
         return WSA_OPERATION_ABORTED;
     }
     if (!WSAGetOverlappedResult(session->sock, overlapped, bytes, FALSE, &flags)) {
         int error = WSAGetLastError();
-        TRACE(end, session->proactor, session, "WSAGetOverlappedResult -> FALSE, %s (%d)", error_name(error), error);
+        TRACE(end, session->proactor, session, "WSAGetOverlappedResult -> FALSE, %s (%d)\terror:%s", error_name(error),
+              error, error_name(error));
         return error;
     }
-    TRACE(end, session->proactor, session, "WSAGetOverlappedResult -> TRUE, %lu bytes%s", *bytes,
-          *bytes ? "" : ": the client will send no more");
+    if (end == SEND_END) {
+        TRACE(end, session->proactor, session, "WSAGetOverlappedResult -> TRUE, %lu bytes sent\tbytes=%lu", *bytes,
+              *bytes);
+    } else {
+        TRACE(end, session->proactor, session, "WSAGetOverlappedResult -> TRUE, %lu bytes%s\tbytes=%lu\tpreview:%s",
+              *bytes, *bytes ? "" : ": the client will send no more", *bytes,
+              text_preview(preview, session->rwsa.buf, *bytes));
+    }
     return 0;
 }
 
@@ -319,8 +336,6 @@ static void proactor_review_later(LPProactor proactor);
 /* Hands what came to the handler. */
 static void session_deliver(LPSession session, ULONG bytes)
 {
-    char preview[PREVIEW_BYTES];
-
     session->in += bytes;
     session->filled = bytes == session->rwsa.len;
     if (bytes >= RBUF_MIN) {
@@ -333,8 +348,7 @@ static void session_deliver(LPSession session, ULONG bytes)
         if (!session->busy) session_set_busy(session, true);
         proactor_review_later(session->proactor);
     }
-    CALL_HANDLER(session, received, (session, bytes), "%s_received(%lu bytes)%s", session->handler->name, bytes,
-                 trace_preview(preview, session->rwsa.buf, bytes));
+    CALL_HANDLER(session, received, (session, bytes), "%s_received(%lu bytes)", session->handler->name, bytes);
 }
 
 static void session_received(LPSession session)
@@ -442,7 +456,7 @@ static void session_serve(LPSession session)
     if (session_complete(session)) done = true;
     if (session_expire(session, proactor->now)) done = true;
     if (proactor->calling_woken && !done && session->phase == OPEN) {
-        CALL_HANDLER(session, woken, (session), "%s_woken()", session->handler->name);
+        CALL_HANDLER(session, woken, (session), "%s_woken(): something is new", session->handler->name);
     }
     if (session_wind_down(session)) done = true;
     if (done) proactor->look_again = true;
@@ -452,7 +466,8 @@ static void session_serve(LPSession session)
     if (!done && !session->receiving && !session->recv_put_off && session->event_may_be_set) {
         WSAResetEvent(session->hevent);
         session->event_may_be_set = false;
-        TRACE(STEP, proactor, session, "WSAResetEvent(): its receive was taken, and no other posted yet");
+        TRACE(EVENT_RESET, proactor, session, "WSAResetEvent(e_arr[%d]): nothing is pending that could set it\tslot=%d",
+              trace_index(session), trace_index(session) - proactor->first);
     }
 }
 
@@ -533,11 +548,15 @@ static void proactor_take_out(LPProactor proactor, int index)
     proactor_level(server);
 }
 
-/* Sets wake, if the owner sleeps: one that is awake looks before it sleeps. */
-static void proactor_wake(LPProactor proactor)
+/* Sets wake, if the owner sleeps: one that is awake looks before it sleeps. `self` is the caller's, NULL for Main. */
+static void proactor_wake(LPProactor proactor, LPProactor self)
 {
+    int index = proactor->first + SLOT_WAKE;
+
     if (InterlockedExchange(&proactor->wake_state, WOKEN) == ASLEEP) {
-        WSASetEvent(proactor->server->e_arr[proactor->first + SLOT_WAKE]);
+        TRACE(WAKE_SET, self, NULL, "WSASetEvent(e_arr[%d]): it wakes proactor %d\twindow=%d", index, proactor->number,
+              proactor->number);
+        WSASetEvent(proactor->server->e_arr[index]);
     }
 }
 
@@ -547,7 +566,6 @@ static bool proactor_hand_over(LPProactor proactor, int index)
 {
     LPServer server = proactor->server;
     LPSession session = server->s_arr[index];
-    unsigned long id = session->id; /* after the hand-over the session is the other's */
     LPProactor other;
 
     assert(!session->receiving && !session->sending);
@@ -557,11 +575,14 @@ static bool proactor_hand_over(LPProactor proactor, int index)
     if (other) {
         proactor_take_out(proactor, index);
         proactor_put_in(other, session);
+        TRACE(SESSION_MOVED, proactor, session,
+              "handed over to window %d, which has fewer busy sessions\twindow=%d\tslot=%d\tto_window=%d\tto_slot=%d",
+              other->number, proactor->number, index - proactor->first, other->number, SLOT_FIRST + other->noc - 1);
     }
     LeaveCriticalSection(&server->cs);
     if (!other) return false;
-    TRACE(STEP, proactor, NULL, "#%lu is handed over to window %d, which has fewer busy sessions", id, other->number);
-    proactor_wake(other);
+    if (trace_on) trace_pause();
+    proactor_wake(other, proactor);
     return true;
 }
 
@@ -599,9 +620,8 @@ static void session_review(LPSession session)
     }
     session->rbuf_needless = session->rsize > RBUF_MIN && !session->rbuf_needed;
     if (session->rbuf_needless && session->receiving == PENDING && session->kept < RBUF_MIN / 2
-        && session->phase == OPEN && CancelIoEx((HANDLE)session->sock, &session->over)) {
-        session->recv_cancelled = true;
-        TRACE(STEP, session->proactor, session, "CancelIoEx(): its large buffer is not needed any more");
+        && session->phase == OPEN) {
+        session->recv_cancelled = session_cancel(session, &session->over);
     }
     session->served = session->rbuf_needed = false;
 }
@@ -615,10 +635,13 @@ static void proactor_remove(LPProactor proactor, int index)
     LPSession session = server->s_arr[index];
 
     CALL_HANDLER(session, closed, (session), "%s_closed()", session->handler->name);
-    TRACE(STEP, proactor, session, "the session is freed, and s_arr[%d] and e_arr[%d]", index, index);
     EnterCriticalSection(&server->cs);
     proactor_take_out(proactor, index);
+    TRACE(SESSION_OUT, proactor, session, "the session is freed; s_arr[%d], e_arr[%d]: %s\twindow=%d\tslot=%d", index,
+          index, index < proactor->first + SLOT_FIRST + proactor->noc ? "the last moves here" : "empty",
+          proactor->number, index - proactor->first);
     LeaveCriticalSection(&server->cs);
+    if (trace_on) trace_pause();
     session_free(session);
 }
 
@@ -645,13 +668,14 @@ static bool proactor_serve(LPProactor proactor, LPSession session, int index)
 /* Serves all sessions of the window that were not served in this round. */
 static void proactor_sweep(LPProactor proactor)
 {
-    int first = proactor->first + SLOT_FIRST, index = first;
+    int first = proactor->first + SLOT_FIRST, index = first, sessions = proactor->known;
 
     TRACE(SWEEP_BEGIN, proactor, NULL, NULL);
     while (index < first + proactor->known) {
         if (proactor_serve(proactor, proactor->server->s_arr[index], index)) index++; /* else the last stands there */
     }
-    TRACE(SWEEP_END, proactor, NULL, NULL);
+    TRACE(SWEEP_END, proactor, NULL, proactor->found ? "sweep: %d session%s, %d completion%s" : NULL, sessions,
+          text_plural(sessions), proactor->found, text_plural(proactor->found));
 }
 
 /* Somebody woke the window: there are new sessions, or there is news, or it is the end. */
@@ -703,16 +727,10 @@ static int wait_returned(LPProactor proactor, int slot, DWORD result)
 {
     int index = proactor->first + slot;
 
-    if (slot >= SLOT_FIRST) {
-        LPSession session = proactor->server->s_arr[index];
-        TRACE(WAIT_END, proactor, session, "-> WSA_WAIT_EVENT_0 + %lu: e_arr[%d], so s_arr[%d]: #%lu",
-              result - WSA_WAIT_EVENT_0, index, index, session->id);
-        return index;
-    }
-    TRACE(WAIT_END, proactor, NULL, "-> WSA_WAIT_EVENT_0 + %lu: e_arr[%d], %s", result - WSA_WAIT_EVENT_0, index,
-          slot == SLOT_SEND ? "the send event: a send is done" : "the wake event: something is new");
+    if (trace_on) trace_wait(proactor, slot, result);
+    if (slot >= SLOT_FIRST) return index;
     WSAResetEvent(proactor->server->e_arr[index]);
-    TRACE(STEP, proactor, NULL, "WSAResetEvent(%s): first reset, then look", slot == SLOT_SEND ? "send" : "wake");
+    TRACE(EVENT_RESET, proactor, NULL, "WSAResetEvent(e_arr[%d]): first reset, then look\tslot=%d", index, slot);
     return NO_INDEX;
 }
 
@@ -727,12 +745,13 @@ static int proactor_wait(LPProactor proactor)
 
     InterlockedExchange(&proactor->rested, 1);
     if (InterlockedCompareExchange(&proactor->wake_state, ASLEEP, AWAKE) == WOKEN) return NO_INDEX;
-    TRACE(WAIT_BEGIN, proactor, NULL, "WSAWaitForMultipleEvents(%lu event%s: %swake + %d session%s) ...", count,
-          text_plural((int)count), start == SLOT_SEND ? "send + " : "", proactor->known, text_plural(proactor->known));
+    TRACE(WAIT_BEGIN, proactor, NULL,
+          "WSAWaitForMultipleEvents(%lu event%s: e_arr[%d] to e_arr[%d]) ...\tfirst=%d\tcount=%lu", count,
+          text_plural((int)count), proactor->first + start, proactor->first + start + (int)count - 1, start, count);
     result = WSAWaitForMultipleEvents(count, events, FALSE, wait_timeout(proactor), FALSE);
     InterlockedCompareExchange(&proactor->wake_state, AWAKE, ASLEEP);
     if (result == WSA_WAIT_TIMEOUT) {
-        TRACE(WAIT_END, proactor, NULL, "-> WSA_WAIT_TIMEOUT");
+        TRACE(WAIT_END, proactor, NULL, "-> WSA_WAIT_TIMEOUT: time to look around, no event is signalled");
     } else if (result == WSA_WAIT_FAILED) {
         int error = WSAGetLastError();
         TRACE(WAIT_END, proactor, NULL, "-> WSA_WAIT_FAILED, %s (%d)", error_name(error), error);
@@ -783,9 +802,9 @@ LPProactor proactor_open(LPServer server)
     events[SLOT_SEND] = WSACreateEvent();
     if (events[SLOT_SEND] != WSA_INVALID_EVENT) events[SLOT_WAKE] = WSACreateEvent();
     if (events[SLOT_WAKE] != WSA_INVALID_EVENT) {
-        TRACE(STEP, NULL, NULL, "_beginthreadex(): proactor %d, to wait for the 64 slots of window %d",
+        TRACE(WINDOW_OPEN, NULL, NULL,
+              "_beginthreadex(): proactor %d, to wait for the 64 slots of window %d\twindow=%d", proactor->number,
               proactor->number, proactor->number);
-        if (trace_on) trace_thread(proactor);
         /* Not CreateThread: the thread uses the C library ("_beginthread, _beginthreadex"). */
         proactor->thread = (HANDLE)_beginthreadex(NULL, PROACTOR_STACK, proactor_run, proactor,
                                                   STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
@@ -806,7 +825,8 @@ void proactor_join(LPProactor proactor)
 {
     WaitForSingleObject(proactor->thread, INFINITE);
     CloseHandle(proactor->thread);
-    TRACE(STEP, NULL, NULL, "WaitForSingleObject() -> proactor %d has ended", proactor->number);
+    TRACE(WINDOW_END, NULL, NULL, "WaitForSingleObject() -> proactor %d has ended\twindow=%d", proactor->number,
+          proactor->number);
 }
 
 void proactor_close(LPProactor proactor)
@@ -820,8 +840,8 @@ void proactor_close(LPProactor proactor)
 
 bool proactor_add(LPServer server, LPSession session)
 {
-    unsigned long id = session->id; /* once in the arrays, the session is the owner's, to free it even */
     LPProactor proactor = NULL;
+    int index;
 
     while (!proactor) {
         /* Choosing a window and adding to it are one step, because others hand over sessions at the same time. */
@@ -829,12 +849,18 @@ bool proactor_add(LPServer server, LPSession session)
         for (int i = 0; i < server->windows && !proactor; i++) {
             if (server->proactors[i].noc < WINDOW_SESSIONS) proactor = &server->proactors[i];
         }
-        if (proactor) proactor_put_in(proactor, session);
+        if (proactor) {
+            proactor_put_in(proactor, session);
+            index = proactor->first + SLOT_FIRST + proactor->noc - 1;
+            TRACE(SESSION_IN, NULL, session, "s_arr[%d] = #%lu, e_arr[%d] = its event: window %d\twindow=%d\tslot=%d",
+                  index, session->id, index, proactor->number, proactor->number, index - proactor->first);
+        }
         LeaveCriticalSection(&server->cs);
         if (!proactor && !proactor_open(server)) return false;
     }
-    TRACE(STEP, NULL, NULL, "#%lu is in s_arr, its event in e_arr, of window %d, which is woken", id, proactor->number);
-    proactor_wake(proactor);
+    /* The session is the owner's now, to free it even. */
+    if (trace_on) trace_pause();
+    proactor_wake(proactor, NULL);
     return true;
 }
 
@@ -846,7 +872,7 @@ void proactor_wake_all(LPServer server, LPProactor self)
     windows = server->windows;
     LeaveCriticalSection(&server->cs);
     for (int i = 0; i < windows; i++) {
-        if (&server->proactors[i] != self) proactor_wake(&server->proactors[i]);
+        if (&server->proactors[i] != self) proactor_wake(&server->proactors[i], self);
     }
     if (self) self->news = true;
 }

@@ -14,10 +14,13 @@ enum {
     LINE_BYTES = 5 * 1024,   /* of one line on the console */
     HALF_BYTES = 128 * 1024, /* of the lines that wait for the console, in each half of the queue */
     HALF_LINES = 4096,
-    DRAIN_MS = 500,          /* for what waits at the end */
-    COMMAND_CHARS = 32768,   /* "CreateProcessW function": a command line has 32,767, and a NUL */
-    TRACE_BYTES = 64 * 1024, /* of the trace file, written with one call */
-    TRACE_ROOM = 2 * 1024,   /* more than one event takes */
+    DRAIN_MS = 500,           /* for what waits at the end */
+    COMMAND_CHARS = 32768,    /* "CreateProcessW function": a command line has 32,767, and a NUL */
+    TRACE_BYTES = 128 * 1024, /* of the trace file, written with one call */
+    TRACE_ROOM = 64 * 1024,   /* for an event of each thread: what is told while cs is held is not written at once */
+    TRACE_LINE = 512,         /* bytes of a line of the trace with its fields */
+    TRACE_COLUMNS = 99,       /* of a line on the console */
+    MAX_SLOW_MS = 60 * 1000,
     HOSTS = 4,               /* addresses of a family that are shown for other machines, at most */
     BLOCK_BYTES = 16 * 1024, /* a buffer of this size is large */
     SPINS = 4000             /* tries before a thread sleeps for cs: it is held for a few instructions */
@@ -35,7 +38,7 @@ typedef struct HalfQueue {
     struct {
         ULONG length;
         DWORD handle; /* STD_OUTPUT_HANDLE or STD_ERROR_HANDLE */
-        WORD color;   /* 0: the console's own */
+        WORD color;   /* for screen_color(); 0: the console's own */
     } lines[HALF_LINES];
     ULONG used;
     int count;
@@ -54,6 +57,7 @@ static bool screen_given_back;
 static UINT screen_codepage;
 static DWORD screen_input_mode; /* 0: standard input is no console */
 static WORD screen_colors;
+static bool screen_colored;
 
 /* The screen, if stdout is one. Not the standard handle, which the writer may hang in: calls on a handle without
  * FILE_FLAG_OVERLAPPED wait for each other ("CreateFileW function"). */
@@ -106,6 +110,15 @@ static HalfQueue *queue_take(void)
     return half->count ? half : NULL;
 }
 
+/* `color` has the bits of FOREGROUND_...: the low digit for a dark background, the high one for a light background. */
+static WORD screen_color(WORD color)
+{
+    bool light = (screen_colors >> 4 & (FOREGROUND_RED | FOREGROUND_GREEN)) == (FOREGROUND_RED | FOREGROUND_GREEN);
+
+    if (!screen_colored || color == 0) return screen_colors;
+    return (WORD)((screen_colors & ~0x0F) | (light ? color >> 4 : color & 0x0F));
+}
+
 /* False when the console was given back already: nothing is written any more. */
 static bool screen_begin(WORD color)
 {
@@ -114,7 +127,7 @@ static bool screen_begin(WORD color)
 
     AcquireSRWLockExclusive(&screen_lock);
     ours = !screen_given_back;
-    if (ours && screen && color != now) SetConsoleTextAttribute(screen, color ? color : screen_colors);
+    if (ours && screen && color != now) SetConsoleTextAttribute(screen, screen_color(color));
     ReleaseSRWLockExclusive(&screen_lock);
     now = color;
     return ours;
@@ -184,6 +197,58 @@ void log_error(int error, const char *format, ...)
     console_put(STD_ERROR_HANDLE, 0, line);
 }
 
+/* ---- Enter, for --step and --slow: all threads tell one line after the other ---- */
+
+static SRWLOCK enter_turn = SRWLOCK_INIT; /* whose line it is has it, until Enter came or the time is over */
+static SRWLOCK enter_lock = SRWLOCK_INIT; /* guards the two below */
+static CONDITION_VARIABLE enter_pressed = CONDITION_VARIABLE_INIT;
+static int enters;       /* how often Enter was pressed ahead */
+static bool enter_never; /* q, Ctrl+C or the end of input: on without a stop */
+static DWORD enter_ms;   /* how long to wait for it; INFINITE with --step; 0: not at all */
+
+static void enter_press(bool never)
+{
+    AcquireSRWLockExclusive(&enter_lock);
+    enters++;
+    if (never) enter_never = true;
+    ReleaseSRWLockExclusive(&enter_lock);
+    WakeConditionVariable(&enter_pressed); /* only the one whose turn it is waits */
+}
+
+static void enter_wait(void)
+{
+    AcquireSRWLockExclusive(&enter_lock);
+    while (!enter_never && !enters && SleepConditionVariableSRW(&enter_pressed, &enter_lock, enter_ms, 0)) {
+    }
+    if (enters) enters--;
+    ReleaseSRWLockExclusive(&enter_lock);
+}
+
+void trace_pause(void)
+{
+    if (!enter_ms) return;
+    AcquireSRWLockExclusive(&enter_turn);
+    enter_wait();
+    ReleaseSRWLockExclusive(&enter_turn);
+}
+
+/* A thread of its own reads the keyboard: Ctrl+C need not interrupt the read, and the process ends without it. */
+static unsigned __stdcall enter_read(void *nothing)
+{
+    HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
+    bool q = false;
+    DWORD got;
+    char c;
+
+    (void)nothing;
+    while (ReadFile(input, &c, 1, &got, NULL) && got == 1 && !(q && c == '\n')) {
+        if (c == '\n') enter_press(false);
+        q = c == 'q' || (q && c == '\r');
+    }
+    enter_press(true);
+    return 0;
+}
+
 /* ---- the console's settings, and Ctrl+C ---- */
 
 static volatile LONG console_interrupts; /* how often the user asked for the end */
@@ -216,6 +281,7 @@ static BOOL WINAPI console_event(DWORD type)
     bool first = InterlockedIncrement(&console_interrupts) == 1;
 
     listen_close();
+    enter_press(true);
     /* When the window is closed, Windows ends the process as soon as this returns, or after 5 seconds ("HandlerRoutine
      * callback function"). Main needs less, and its return from main() ends this wait. */
     if (type != CTRL_C_EVENT && type != CTRL_BREAK_EVENT) Sleep(INFINITE);
@@ -228,31 +294,37 @@ bool console_interrupted(void)
     return InterlockedCompareExchange(&console_interrupts, 0, 0) != 0;
 }
 
-/* UTF-8 out, and no QuickEdit: a selection in the window would hold up the writer. */
+/* Takes these modes off the console's input, if it is one: QuickEdit, because a selection in the window would hold up
+ * the writer; and with --step the echo, because Enter would show empty lines. */
+static void screen_input(DWORD off)
+{
+    if (screen_input_mode) {
+        SetConsoleMode(GetStdHandle(STD_INPUT_HANDLE), (screen_input_mode & ~off) | ENABLE_EXTENDED_FLAGS);
+    }
+}
+
+/* Keeps what is to be given back; UTF-8 out. */
 static void screen_prepare(void)
 {
-    HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
     CONSOLE_SCREEN_BUFFER_INFO info;
 
     screen_codepage = GetConsoleOutputCP();
     SetConsoleOutputCP(CP_UTF8);
-    if (GetConsoleMode(input, &screen_input_mode)) {
-        SetConsoleMode(input, (screen_input_mode & ~(DWORD)ENABLE_QUICK_EDIT_MODE) | ENABLE_EXTENDED_FLAGS);
-    } else {
-        screen_input_mode = 0;
-    }
+    if (!GetConsoleMode(GetStdHandle(STD_INPUT_HANDLE), &screen_input_mode)) screen_input_mode = 0;
+    screen_input(ENABLE_QUICK_EDIT_MODE);
     if (!GetConsoleScreenBufferInfo(GetStdHandle(STD_OUTPUT_HANDLE), &info)) return; /* no console */
     screen_colors = info.wAttributes;
     screen = CreateFileA("CONOUT$", GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL,
                          OPEN_EXISTING, 0, NULL);
     if (screen == INVALID_HANDLE_VALUE) screen = NULL;
+    screen_colored = screen && !getenv("NO_COLOR");
 }
 
 /* Returns false, having said why, when there is no thread or no way to hear Ctrl+C. */
 static bool console_open(const Options *options)
 {
     console_quiet = options->quiet || options->trace;
-    screen_prepare();
+    if (options->step) screen_input(ENABLE_QUICK_EDIT_MODE | ENABLE_ECHO_INPUT);
     writer = (HANDLE)_beginthreadex(NULL, 0, writer_run, NULL, 0, NULL);
     if (!writer) {
         log_error((int)GetLastError(), "no thread for the console");
@@ -344,11 +416,13 @@ void address_text(const SOCKADDR_STORAGE *addr, char *text, size_t size)
 bool address_same(const SOCKADDR_STORAGE *a, const SOCKADDR_STORAGE *b)
 {
     const IN6_ADDR *a6 = &((const SOCKADDR_IN6 *)a)->sin6_addr, *b6 = &((const SOCKADDR_IN6 *)b)->sin6_addr;
+    bool whole;
 
     if (a->ss_family == AF_INET) {
         return memcmp(&((const SOCKADDR_IN *)a)->sin_addr, &((const SOCKADDR_IN *)b)->sin_addr, sizeof(IN_ADDR)) == 0;
     }
-    return memcmp(a6, b6, IN6_IS_ADDR_V4MAPPED(a6) || IN6_IS_ADDR_LINKLOCAL(a6) ? sizeof *a6 : 8) == 0;
+    whole = IN6_IS_ADDR_V4MAPPED(a6) || IN6_IS_ADDR_V4MAPPED(b6) || IN6_IS_ADDR_LINKLOCAL(a6);
+    return memcmp(a6, b6, whole ? sizeof *a6 : 8) == 0;
 }
 
 /* Fills `addr` with the numeric address `text`. Returns false when it is none. */
@@ -410,7 +484,7 @@ bool buffer_resize(char **buf, ULONG *bufsize, ULONG size)
 /* ---- the trace ---- */
 
 bool trace_on;
-static bool trace_lines, trace_colored;
+static bool trace_lines;
 static CRITICAL_SECTION trace_cs; /* keeps steps in the order in which they happened; cs is never taken inside */
 static LARGE_INTEGER trace_start, trace_frequency;
 
@@ -422,39 +496,13 @@ static ULONG trace_used;
 static LARGE_INTEGER trace_written;
 static bool trace_failed;
 
-/* The console's colours. */
-enum {
-    TRACE_PLAIN = 0, /* as it is */
-    TRACE_BLUE = FOREGROUND_BLUE | FOREGROUND_GREEN,
-    TRACE_YELLOW = FOREGROUND_RED | FOREGROUND_GREEN,
-    TRACE_GREEN = FOREGROUND_GREEN | FOREGROUND_INTENSITY,
-    TRACE_BRIGHT = FOREGROUND_RED | FOREGROUND_GREEN | FOREGROUND_BLUE | FOREGROUND_INTENSITY
-};
-
-#define TRACE_LOOK(step, phase, of_session, is_send, bar, cname, color)                                                \
-    { phase, of_session, is_send, bar, cname, color },
+#define TRACE_LOOK(step, name, phase, lane, color) { name, phase, lane, color },
 static const struct {
+    const char *name;
     char phase;
-    bool of_session, is_send;
-    const char *bar, *cname;
-    int color;
+    int lane, color;
 } trace_looks[TRACE_STEP_COUNT] = { TRACE_STEPS(TRACE_LOOK) };
 #undef TRACE_LOOK
-
-const char *trace_preview(char text[PREVIEW_BYTES], const char *data, ULONG bytes)
-{
-    size_t used = 2;
-    ULONG i;
-
-    strcpy(text, bytes ? " \"" : "");
-    for (i = 0; i < bytes && used < PREVIEW_BYTES - 7; i++) {
-        char c = data[i];
-        if (c == '\r' || c == '\n') text[used++] = '\\';
-        text[used++] = c == '\r' ? 'r' : c == '\n' ? 'n' : c >= ' ' && c <= '~' && c != '"' && c != '\\' ? c : '.';
-    }
-    if (bytes) strcpy(text + used, i < bytes ? "\"..." : "\"");
-    return text;
-}
 
 /* Writes what was collected. A disk that is full has room for the end, because what did not fit whole is taken back.
  * The failure is said at once, and by the exit code. trace_cs is held. */
@@ -487,128 +535,179 @@ static void trace_put(const char *format, ...)
     va_end(args);
 }
 
-/* Adds the first `length` bytes of `text` as a JSON string: all is ASCII without control characters. */
+/* Adds `length` bytes of `text`, which is UTF-8 without control characters, as a JSON string. */
 static void trace_put_quoted(const char *text, size_t length)
 {
     trace_text[trace_used++] = '"';
-    for (; *text && length > 0; text++, length--) {
+    for (; length > 0; text++, length--) {
         if (*text == '"' || *text == '\\') trace_text[trace_used++] = '\\';
         trace_text[trace_used++] = *text;
     }
     trace_text[trace_used++] = '"';
 }
 
-/* Threads are lanes of "process" 1, sessions of "process" 2: one for the receive, one for the send. */
-static void trace_event(TraceStep step, unsigned long long now, int thread, unsigned long id, const char *text)
+/* Adds "slot=2\tfrom:127.0.0.1:50001" as members of an object. */
+static void trace_put_fields(const char *field)
+{
+    while (*field) {
+        size_t name = strcspn(field, "=:"), length = strcspn(field, "\t");
+        trace_put(",\"%.*s\":", (int)name, field);
+        if (field[name] == ':') {
+            trace_put_quoted(field + name + 1, length - name - 1);
+        } else {
+            trace_put("%.*s", (int)(length - name - 1), field + name + 1);
+        }
+        field += length + (field[length] == '\t');
+    }
+}
+
+/* Names a lane: the format is of a string, with the number of the thread or session. */
+static void trace_name(int process, unsigned long lane, const char *format, unsigned long number)
+{
+    trace_put(",\n{\"ph\":\"M\",\"name\":\"thread_name\",\"pid\":%d,\"tid\":%lu,\"args\":{\"name\":\"", process, lane);
+    trace_put(format, number);
+    trace_put("\"}}");
+}
+
+/* Threads are lanes of "process" 1, sessions of "process" 2: one for the receives, one for the sends. */
+static void trace_event(TraceStep step, unsigned long long now, int thread, unsigned long id, const char *text,
+                        const char *fields)
 {
     char phase = trace_looks[step].phase;
-    bool of_session = trace_looks[step].of_session;
-    const char *bar = trace_looks[step].bar;
+    int lane = trace_looks[step].lane;
 
-    trace_put(",\n{\"ph\":\"%c\",\"ts\":%llu,\"pid\":%d,\"tid\":%lu", phase, now, of_session ? 2 : 1,
-              of_session ? 2 * id + trace_looks[step].is_send : (unsigned long)thread);
+    if (step == WINDOW_OPEN)
+        trace_name(1, strtoul(fields + 7, NULL, 10), "proactor %lu", strtoul(fields + 7, NULL, 10));
+    if (step == SESSION_NEW) trace_name(2, 2 * id, "#%lu receive", id);
+    if (step == SESSION_NEW) trace_name(2, 2 * id + 1, "#%lu send", id);
+    trace_put(",\n{\"ph\":\"%c\",\"ts\":%llu,\"pid\":%d,\"tid\":%lu", phase, now, lane ? 2 : 1,
+              lane ? 2 * id + (lane == OF_SEND) : (unsigned long)thread);
     if (phase != 'E') {
         trace_put(",\"name\":");
-        trace_put_quoted(*bar ? bar : text, *bar ? strlen(bar) : strcspn(text, "("));
+        trace_put_quoted(*text ? text : "sweep", *text ? strcspn(text, "(") : 5);
     }
-    if (phase == 'B') trace_put(",\"cname\":\"%s\"", trace_looks[step].cname);
-    if (phase == 'i') trace_put(",\"s\":\"t\"");
+    trace_put(",\"args\":{\"step\":\"%s\"", trace_looks[step].name);
+    if (id && !lane && step != WAIT_END) trace_put(",\"session\":%lu", id);
+    trace_put_fields(fields);
     if (*text) {
-        trace_put(",\"args\":{\"%s\":", phase == 'E' ? "result" : "call");
+        trace_put(",\"%s\":", phase == 'E' ? "result" : "call");
         trace_put_quoted(text, strlen(text));
-        trace_put("}");
     }
-    trace_put("}");
-    if (trace_used > TRACE_BYTES - TRACE_ROOM) trace_flush();
+    trace_put("}}");
 }
 
-/* Names a lane and gives it its place. */
-static void trace_name(int process, unsigned long lane, const char *name)
+/* No line is longer than TRACE_COLUMNS. */
+static void trace_line(TraceStep step, unsigned long long now, int thread, unsigned long id, const char *text,
+                       const char *fields)
 {
-    EnterCriticalSection(&trace_cs);
-    if (trace_file) {
-        trace_put(",\n{\"ph\":\"M\",\"name\":\"thread_name\",\"pid\":%d,\"tid\":%lu,\"args\":{\"name\":\"%s\"}}",
-                  process, lane, name);
-        trace_put(
-            ",\n{\"ph\":\"M\",\"name\":\"thread_sort_index\",\"pid\":%d,\"tid\":%lu,\"args\":{\"sort_index\":%lu}}",
-            process, lane, lane);
-        if (trace_used > TRACE_BYTES - TRACE_ROOM) trace_flush();
-    }
-    LeaveCriticalSection(&trace_cs);
-}
-
-void trace_thread(LPProactor proactor)
-{
-    char name[32];
-
-    snprintf(name, sizeof name, "proactor %d", proactor->number);
-    trace_name(1, (unsigned long)proactor->number, name);
-}
-
-/* A session has two lanes, for its receives and for its sends. */
-void trace_session(LPSession session)
-{
-    char name[ADDRESS_BYTES + 32], from[ADDRESS_BYTES];
-
-    address_text(&session->caddr, from, sizeof from);
-    for (unsigned long send = 0; send < 2; send++) {
-        snprintf(name, sizeof name, "#%lu %s %s", session->id, from, send ? "send" : "receive");
-        trace_name(2, 2 * session->id + send, name);
-    }
-}
-
-static void trace_line(TraceStep step, unsigned long long now, int thread, unsigned long id, const char *text)
-{
-    char line[LINE_BYTES], who[16] = "main", client[16] = "";
+    char line[2 * TRACE_LINE], who[16] = "main", client[16] = "";
+    const char *preview = strstr(fields, "preview:");
+    ULONG length;
 
     if (thread) snprintf(who, sizeof who, "proactor %d", thread);
     if (id) snprintf(client, sizeof client, "#%lu", id);
-    snprintf(line, sizeof line, "%9llu %-11s %-5s %s%s\n", now, who, client, step == HANDLER_BEGIN ? "handler: " : "",
+    if (step == WINDOW_DRAWN) strcpy(client, "e_arr");
+    snprintf(line, sizeof line, "%9llu %-11s %-5s %s%s", now, who, client, step == HANDLER_BEGIN ? "handler: " : "",
              text);
-    console_put(STD_OUTPUT_HANDLE, trace_colored ? (WORD)trace_looks[step].color : 0, line);
+    length = (ULONG)strlen(line);
+    if (preview && preview[8]) {
+        length += (ULONG)snprintf(line + length, sizeof line - length, " \"%s\"", preview + 8);
+    }
+    strcpy(line + text_fit(line, length, TRACE_COLUMNS), "\n");
+    console_put(STD_OUTPUT_HANDLE, (WORD)trace_looks[step].color, line);
+}
+
+/* What is told while cs is held waits for nothing: neither for Enter nor for the disk. */
+void trace(TraceStep step, LPProactor proactor, LPSession session, const char *format, ...)
+{
+    bool in_cs = step == SESSION_IN || step == SESSION_MOVED || step == SESSION_OUT || step == SAID || step == TAKEN;
+    bool waits = format && enter_ms && !in_cs;
+    unsigned long id = session ? session->id : 0;
+    int thread = proactor ? proactor->number : 0;
+    char text[TRACE_LINE] = "", *fields;
+    unsigned long long now;
+    LARGE_INTEGER counter;
+    va_list args;
+
+    va_start(args, format);
+    if (format) vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    fields = text + strcspn(text, "\t");
+    if (*fields) *fields++ = '\0';
+    if (step == SWEEP_BEGIN) proactor->found = 0;
+    if (step == RECV_END || step == SEND_END) proactor->found++;
+    if (waits) AcquireSRWLockExclusive(&enter_turn);
+    EnterCriticalSection(&trace_cs);
+    QueryPerformanceCounter(&counter);
+    now = (unsigned long long)((counter.QuadPart - trace_start.QuadPart) * 1000000 / trace_frequency.QuadPart);
+    if (trace_lines && *text) trace_line(step, now, thread, id, text, fields);
+    if (trace_file && step != WINDOW_DRAWN) trace_event(step, now, thread, id, text, fields);
+    if (trace_file && !in_cs && trace_used > TRACE_BYTES - TRACE_ROOM) trace_flush();
+    LeaveCriticalSection(&trace_cs);
+    if (!waits) return;
+    enter_wait();
+    ReleaseSRWLockExclusive(&enter_turn);
+}
+
+int trace_index(LPSession session)
+{
+    int index = session->proactor->first + SLOT_FIRST;
+
+    while (session->server->s_arr[index] != session) index++;
+    return index;
 }
 
 void trace_posted(LPSession session, LPWSAOVERLAPPED overlapped, int error)
 {
+    static const TraceStep steps[2][3] = { { STEP, RECV_PENDING, RECV_AT_ONCE }, { STEP, SEND_PENDING, SEND_AT_ONCE } };
     bool is_send = overlapped == &session->sover;
-    Operation operation = is_send ? session->sending : session->receiving;
+    const WSABUF *first = &session->swsa[session->swsa[0].len == 0];
     ULONG bytes = is_send ? session->swsa[0].len + session->swsa[1].len : session->rwsa.len;
-    TraceStep step = operation == IDLE   ? STEP
-                     : operation == DONE ? (is_send ? SEND_AT_ONCE : RECV_AT_ONCE)
-                                         : (is_send ? SEND_PENDING : RECV_PENDING);
-    char call[48];
+    Operation operation = is_send ? session->sending : session->receiving;
+    char call[48], outcome[64] = "0: finished at once", preview[PREVIEW_BYTES], fields[PREVIEW_BYTES + 32] = "";
 
     snprintf(call, sizeof call, is_send ? "WSASend(%lu bytes%s)" : "WSARecv(len=%lu%s)", (unsigned long)bytes,
-             is_send && session->swsa[0].len && session->swsa[1].len ? " in 2 WSABUFs" : "");
-    if (operation == IDLE) {
-        trace(step, session->proactor, session, "%s -> SOCKET_ERROR, %s (%d)", call, error_name(error), error);
-    } else if (operation == DONE) {
-        trace(step, session->proactor, session, "%s -> 0: finished at once", call);
-    } else {
-        trace(step, session->proactor, session, "%s -> WSA_IO_PENDING (997): returned at once, %s", call,
-              is_send ? "enough is buffered" : "nothing yet");
+             is_send && first->len < bytes ? " in 2 WSABUFs" : "");
+    if (operation == IDLE) snprintf(outcome, sizeof outcome, "SOCKET_ERROR, %s (%d)", error_name(error), error);
+    if (operation == PENDING) {
+        snprintf(outcome, sizeof outcome, "WSA_IO_PENDING (997): posted, e_arr[%d] will tell",
+                 is_send ? session->proactor->first + SLOT_SEND : trace_index(session));
     }
+    if (is_send && operation != IDLE) {
+        snprintf(fields, sizeof fields, "\tbytes=%lu\tpreview:%s", (unsigned long)bytes,
+                 text_preview(preview, first->buf, first->len));
+    }
+    trace(steps[is_send][operation], session->proactor, session, "%s -> %s%s", call, outcome, fields);
 }
 
-void trace(TraceStep step, LPProactor proactor, LPSession session, const char *format, ...)
+/* Of many slots only the first are drawn, and the one that was returned. A wait of 0 ms asks for an event's state, and
+ * changes nothing. */
+void trace_wait(LPProactor proactor, int returned, DWORD result)
 {
-    char text[256] = "";
-    int thread = proactor ? proactor->number : 0;
-    LARGE_INTEGER counter;
-    unsigned long long now;
-    va_list args;
+    enum { FEW = 6, ROOM = 34 };
+    LPSession *s_arr = &proactor->server->s_arr[proactor->first],
+              session = returned < SLOT_FIRST ? NULL : s_arr[returned];
+    const WSAEVENT *e_arr = &proactor->server->e_arr[proactor->first];
+    int used = 0, slots = SLOT_FIRST + proactor->known, left_out = 0, index = proactor->first + returned;
+    char states[WINDOW_SLOTS + 1] = "", line[TRACE_LINE], name[48] = "send";
 
-    if (format) {
-        va_start(args, format);
-        vsnprintf(text, sizeof text, format, args);
-        va_end(args);
+    for (int slot = 0; slot < slots; slot++) {
+        bool signalled = WSAWaitForMultipleEvents(1, &e_arr[slot], FALSE, 0, FALSE) == WSA_WAIT_EVENT_0;
+        states[slot] = signalled ? '1' : '0';
+        if (slots > FEW && used > ROOM && slot != returned && ++left_out) continue;
+        if (slot == SLOT_WAKE) strcpy(name, "wake");
+        if (slot >= SLOT_FIRST) snprintf(name, sizeof name, "#%lu", s_arr[slot]->id);
+        used += snprintf(line + used, sizeof line - (size_t)used, "[%d %s %c] ", proactor->first + slot, name,
+                         slot == returned ? '>'
+                         : signalled      ? '*'
+                                          : ' ');
     }
-    EnterCriticalSection(&trace_cs);
-    QueryPerformanceCounter(&counter);
-    now = (unsigned long long)((counter.QuadPart - trace_start.QuadPart) * 1000000 / trace_frequency.QuadPart);
-    if (trace_lines && format) trace_line(step, now, thread, session ? session->id : 0, text);
-    if (trace_file) trace_event(step, now, thread, session ? session->id : 0, text);
-    LeaveCriticalSection(&trace_cs);
+    strcpy(name, returned == SLOT_SEND ? "the send event: a send is done" : "the wake event: something is new");
+    if (session) snprintf(name, sizeof name, "so s_arr[%d]: #%lu", index, session->id);
+    trace(WAIT_END, proactor, session, "-> WSA_WAIT_EVENT_0 + %lu: e_arr[%d], %s\tslot=%d\tevents:%s",
+          result - WSA_WAIT_EVENT_0, index, name, returned, states);
+    if (left_out) snprintf(line + used, sizeof line - (size_t)used, "and %d more", left_out);
+    trace(WINDOW_DRAWN, proactor, NULL, "%s%s", line, slots < FEW ? "  * signalled, > returned" : "");
 }
 
 /* Returns false, having said why, when the file cannot be written. The threads write to it themselves, so it may not be
@@ -634,7 +733,7 @@ static bool trace_file_open(const char *name)
     trace_file_name = name;
     trace_put("[\n{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":1,\"args\":{\"name\":\"threads\"}},\n"
               "{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":2,\"args\":{\"name\":\"sessions: what is pending\"}}");
-    trace_name(1, 0, "main");
+    trace_name(1, 0, "main", 0);
     return true;
 }
 
@@ -644,9 +743,11 @@ static bool trace_open(const Options *options)
     QueryPerformanceFrequency(&trace_frequency);
     QueryPerformanceCounter(&trace_start);
     trace_lines = options->trace;
-    trace_colored = screen && !getenv("NO_COLOR");
     if (options->trace_file && !trace_file_open(options->trace_file)) return false;
     if (trace_lines) console_put(STD_OUTPUT_HANDLE, 0, "       us thread      client what happens\n");
+    if (options->step) console_put(STD_OUTPUT_HANDLE, 0, "Enter: the next line; q and Enter: on without a stop\n");
+    if (options->step) CloseHandle((HANDLE)_beginthreadex(NULL, 0, enter_read, NULL, 0, NULL));
+    enter_ms = options->step ? INFINITE : (DWORD)options->slow;
     trace_on = trace_lines || trace_file;
     return true;
 }
@@ -655,10 +756,8 @@ static bool trace_open(const Options *options)
 static bool trace_close(void)
 {
     trace_on = false;
-    if (trace_file) {
-        trace_put("\n]\n");
-        trace_flush();
-    }
+    if (trace_file) trace_put("\n]\n");
+    if (trace_file) trace_flush();
     if (trace_file) CloseHandle(trace_file);
     trace_file = NULL;
     DeleteCriticalSection(&trace_cs);
@@ -679,17 +778,22 @@ static const struct Option {
 } option_table[] = {
     { "--echo", "", FLAG, FIELD(echo), 0, 0, 0, "send back what comes (the default)" },
     { "--chat", "", FLAG, FIELD(chat), 0, 0, 0, "one room: every line goes to everyone else" },
-    { "--port", "N", NUMBER, FIELD(port), 0, 65535, DEFAULT_PORT, "port N, %d to %d (default %d; 0: a free one)" },
+    { "--codepage", "N", NUMBER, FIELD(codepage), 1, 65535, 0,
+      "of chat clients that do not speak UTF-8 (default: this machine's OEM code page)" },
+    { "--port", "N", NUMBER, FIELD(port), 0, 65535, DEFAULT_PORT,
+      "listen on port N, %d to %d (default %d; 0: a free one)" },
     { "--bind", "ADDR", ADDRESS, FIELD(bind), 0, 0, 0, "listen on this IPv4 or IPv6 address only (default: on all)" },
     { "--max-clients", "N", NUMBER, FIELD(max_clients), 1, MAX_CLIENTS, DEFAULT_CLIENTS,
       "serve at most N clients, %d to %d (default %d)" },
     { "--max-per-ip", "N", NUMBER, FIELD(max_per_ip), 1, MAX_CLIENTS, 0,
       "at most N of them from one address (default: no such limit)" },
-    { "--codepage", "N", NUMBER, FIELD(codepage), 1, 65535, 0,
-      "of chat clients that do not send UTF-8 (default: this machine's OEM code page)" },
     { "--quiet", "", FLAG, FIELD(quiet), 0, 0, 0, "print only the first line, errors and the totals" },
     { "--trace", "", FLAG, FIELD(trace), 0, 0, 0, "print every step of the Overlapped I/O, as it happens" },
-    { "--trace-file", "F", TEXT, FIELD(trace_file), 0, 0, 0, "write the steps to F, for chrome://tracing or Perfetto" },
+    { "--step", "", FLAG, FIELD(step), 0, 0, 0, "--trace, and wait for Enter after each line" },
+    { "--slow", "MS", NUMBER, FIELD(slow), 1, MAX_SLOW_MS, 0,
+      "--trace, and wait so long after each line, %d to %d ms" },
+    { "--trace-file", "F", TEXT, FIELD(trace_file), 0, 0, 0,
+      "write the steps to F, for docs/replay.html, chrome://tracing or Perfetto" },
     { "--help", "", FLAG, FIELD(help), 0, 0, 0, "print this and end" },
     { "--version", "", FLAG, FIELD(version), 0, 0, 0, "print the version and end" },
 };
@@ -723,6 +827,7 @@ static void option_fail(const char *option, const char *value, const char *why)
 {
     log_error(0, "%s%s%s: %s", option, value ? " " : "", value ? value : "", why);
     options_print(STD_ERROR_HANDLE, false);
+    screen_restore();
     exit(2);
 }
 
@@ -773,6 +878,8 @@ static void options_check(Options *options)
     CPINFO info;
 
     if (options->echo && options->chat) option_fail("--echo and --chat", NULL, "only one of them is possible");
+    if (options->step && options->slow) option_fail("--step and --slow", NULL, "only one of them is possible");
+    if (options->step || options->slow) options->trace = true;
     if (options->codepage && !options->chat) option_fail("--codepage", NULL, "goes with --chat only");
     if (options->codepage && page != CP_UTF8
         && (!IsValidCodePage(page) || !GetCPInfo(page, &info) || info.MaxCharSize > 2)) {
@@ -824,6 +931,7 @@ void options_read(Options *options)
     for (const Option *row = option_table; row < option_table + OPTION_COUNT; row++) {
         if (row->initial) *(int *)(void *)((char *)options + row->offset) = row->initial;
     }
+    screen_prepare();
     WideCharToMultiByte(CP_UTF8, 0, GetCommandLineW(), -1, line, sizeof line, NULL, NULL);
     argument_next(&rest); /* the program's name */
     while ((option = argument_next(&rest)) != NULL) {
@@ -840,7 +948,10 @@ void options_read(Options *options)
     }
     if (options->help) options_print(STD_OUTPUT_HANDLE, true);
     if (options->version) console_put(STD_OUTPUT_HANDLE, 0, "server.exe " VERSION "\n");
-    if (options->help || options->version) exit(0);
+    if (options->help || options->version) {
+        screen_restore();
+        exit(0);
+    }
     options_check(options);
 }
 
@@ -911,7 +1022,7 @@ static SOCKET listen_open(const Options *options)
         log_error(WSAGetLastError(), "cannot make the listening socket");
         return sock;
     }
-    TRACE(STEP, NULL, NULL, "WSASocketW(%s, WSA_FLAG_OVERLAPPED) -> a socket for overlapped I/O",
+    TRACE(STEP, NULL, NULL, "WSASocketW(%s, WSA_FLAG_OVERLAPPED) -> listen_sock",
           addr.ss_family == AF_INET6 ? "AF_INET6" : "AF_INET");
     if (listen_options(sock, addr.ss_family == AF_INET6 && !options->bind) && listen_bind(sock, options, &addr))
         return sock;
@@ -921,21 +1032,7 @@ static SOCKET listen_open(const Options *options)
 
 /* ---- the first lines: what to type, here and on other machines ---- */
 
-/* False for an address that is of no use to others. */
-static bool announce_host(const struct sockaddr *addr, int length, int port)
-{
-    char text[INET6_ADDRSTRLEN], line[2 * ADDRESS_BYTES];
-    SOCKADDR_STORAGE host;
-
-    memcpy(&host, addr, (size_t)length);
-    if (address_is_any(&host) || address_is_local(&host)) return false;
-    address_host_text(&host, text);
-    snprintf(line, sizeof line, "from another machine: client.exe %s %d\n", text, port);
-    console_put(STD_OUTPUT_HANDLE, 0, line);
-    return true;
-}
-
-/* This machine's own addresses. Windows tells them from its tables ("SIO_ADDRESS_LIST_QUERY control code"), while
+/* Names this machine's addresses. Windows tells them from its tables ("SIO_ADDRESS_LIST_QUERY control code"), while
  * getaddrinfo() of its name might wait for a name server. */
 static void announce_hosts(int family, int port)
 {
@@ -943,17 +1040,22 @@ static void announce_hosts(int family, int port)
         SOCKET_ADDRESS_LIST list;
         char bytes[4096];
     } answer;
+    char text[INET6_ADDRSTRLEN], line[2 * ADDRESS_BYTES];
     SOCKET sock = socket(family, SOCK_DGRAM, 0);
+    SOCKADDR_STORAGE host;
     DWORD bytes;
-    int shown = 0;
 
     if (sock == INVALID_SOCKET) return;
     answer.list.iAddressCount = 0;
     WSAIoctl(sock, SIO_ADDRESS_LIST_QUERY, NULL, 0, &answer, sizeof answer, &bytes, NULL, NULL);
-    for (int i = 0; i < answer.list.iAddressCount && shown < HOSTS; i++) {
-        const SOCKET_ADDRESS *one = &answer.list.Address[i];
-        if (one->lpSockaddr->sa_family != family) continue;
-        if (announce_host(one->lpSockaddr, one->iSockaddrLength, port)) shown++;
+    for (int i = 0, shown = 0; i < answer.list.iAddressCount && shown < HOSTS; i++) {
+        const SOCKET_ADDRESS *found = answer.list.Address + i;
+        memcpy(&host, found->lpSockaddr, (size_t)found->iSockaddrLength);
+        if (host.ss_family != family || address_is_any(&host) || address_is_local(&host)) continue;
+        address_host_text(&host, text);
+        snprintf(line, sizeof line, "from another machine: client.exe %s %d\n", text, port);
+        console_put(STD_OUTPUT_HANDLE, 0, line);
+        shown++;
     }
     closesocket(sock);
 }
@@ -975,8 +1077,7 @@ static void server_announce(LPServer server)
     if (!bound || address_is_any(&addr)) host = "localhost";
     snprintf(line, sizeof line, "try: client.exe %s %d  or  telnet %s %d\n", host, port, host, port);
     console_put(STD_OUTPUT_HANDLE, 0, line);
-    announce_host((const struct sockaddr *)&addr, sizeof addr, port);
-    if (!address_is_any(&addr)) return;
+    if (host == bound) return; /* the one address that others can use too, or none */
     if (!bound || addr.ss_family == AF_INET) announce_hosts(AF_INET, port);
     if (addr.ss_family == AF_INET6) announce_hosts(AF_INET6, port);
 }
@@ -1011,7 +1112,7 @@ static bool server_end(LPServer server)
     EnterCriticalSection(&server->cs);
     server->stopping = true;
     LeaveCriticalSection(&server->cs);
-    TRACE(STEP, NULL, NULL, "stopping: WSASetEvent(wake) for every proactor");
+    TRACE(STEP, NULL, NULL, "the server is stopping: no more clients, and all sessions are finished");
     proactor_wake_all(server, NULL);
     listen_close();
     for (int i = 0; i < server->windows; i++) proactor_join(&server->proactors[i]);
@@ -1121,12 +1222,13 @@ ULONG text_next(UINT page, const char *text, ULONG length, unsigned long *charac
     if (page == CP_UTF8) return utf8_next(text, length, character);
     if (two && length < 2) return 0;
     units = MultiByteToWideChar(page, MB_ERR_INVALID_CHARS, text, two ? 2 : 1, wide, 2);
-    *character = units == 1 ? wide[0] : TEXT_INVALID;
+    *character = units == 1 ? wide[0] : (unsigned long)TEXT_INVALID;
     if (units == 1 && wide[0] >= 0xD800 && wide[0] <= 0xDFFF) *character = TEXT_INVALID;
     return *character == TEXT_INVALID ? 1 : two ? 2 : 1;
 }
 
-ULONG text_put(char *text, unsigned long character)
+/* Writes the character as UTF-8 and returns its bytes. */
+static ULONG utf8_put(char *text, unsigned long character)
 {
     ULONG bytes = character < 0x80 ? 1 : character < 0x800 ? 2 : character < 0x10000 ? 3 : 4;
 
@@ -1171,7 +1273,7 @@ bool text_decode(UINT page, const char *bytes, ULONG length, char *text)
             character = 0xFFFD;
             valid = false;
         }
-        if (!text_steers(character)) text += text_put(text, character);
+        if (!text_steers(character)) text += utf8_put(text, character);
     }
     *text = '\0';
     return valid;
@@ -1253,11 +1355,31 @@ static const Range blank[] = { { 0x20, 0x20 },     { 0xA0, 0xA0 },     { 0x115F,
                                { 0x2000, 0x200A }, { 0x202F, 0x202F }, { 0x205F, 0x205F }, { 0x2800, 0x2800 },
                                { 0x3000, 0x3000 }, { 0x3164, 0x3164 }, { 0xFFA0, 0xFFA0 } };
 
-int text_columns(unsigned long character)
+/* A code page of East Asia is shown with as many columns as it has bytes. */
+ULONG text_columns(UINT page, unsigned long character, ULONG bytes)
 {
-    if (character < 0x300 && character != 0xAD) return 1;
+    if (text_steers(character)) return 0;
+    if (page != CP_UTF8) return bytes;
     if (text_among(character, narrow, sizeof narrow / sizeof *narrow)) return 0;
     return text_among(character, wide_ones, sizeof wide_ones / sizeof *wide_ones) ? 2 : 1;
+}
+
+/* Looked for from the beginning: the second byte of a character may look like the first of one. */
+ULONG text_last(UINT page, const char *text, ULONG length, ULONG *columns)
+{
+    ULONG last = 0, bytes, width;
+    unsigned long character;
+
+    *columns = 0;
+    for (ULONG at = 0; at < length; at += bytes) {
+        bytes = text_next(page, text + at, length - at, &character);
+        width = bytes ? text_columns(page, character, bytes) : 0;
+        if (bytes && width == 0) continue;
+        last = at;
+        *columns = width;
+        if (bytes == 0) break;
+    }
+    return last;
 }
 
 bool text_visible(const char *text)
@@ -1267,7 +1389,7 @@ bool text_visible(const char *text)
     for (ULONG length = (ULONG)strlen(text), bytes; length > 0; text += bytes, length -= bytes) {
         bytes = utf8_next(text, length, &c);
         if (bytes == 0) return false;
-        if (!text_steers(c) && text_columns(c) > 0 && !text_among(c, blank, sizeof blank / sizeof *blank)) return true;
+        if (text_columns(CP_UTF8, c, bytes) > 0 && !text_among(c, blank, sizeof blank / sizeof *blank)) return true;
     }
     return false;
 }
@@ -1281,7 +1403,7 @@ static bool name_character(const WCHAR *at, bool first)
 
     if (*at == '-' || *at == '_' || *at == '.') return true;
     if (!GetStringTypeW(CT_CTYPE1, at, 1, &type1) || !GetStringTypeW(CT_CTYPE3, at, 1, &type3)) return false;
-    if ((type1 & (C1_ALPHA | C1_DIGIT)) && text_columns(*at) > 0
+    if ((type1 & (C1_ALPHA | C1_DIGIT)) && text_columns(CP_UTF8, *at, 0) > 0
         && !text_among(*at, blank, sizeof blank / sizeof *blank)) {
         return true;
     }
@@ -1300,4 +1422,42 @@ bool text_name(const char *text, WCHAR wide[NICK_CHARS + 1], char nick[NICK_BYTE
         if (!name_character(&wide[i], i == 0)) return false;
     }
     return units > 1 && WideCharToMultiByte(CP_UTF8, 0, wide, -1, nick, NICK_BYTES, NULL, NULL) > 0;
+}
+
+ULONG text_fit(const char *text, ULONG length, int columns)
+{
+    ULONG fits = 0, bytes;
+    unsigned long c;
+
+    while (fits < length) {
+        bytes = text_next(CP_UTF8, text + fits, length - fits, &c);
+        columns -= (int)text_columns(CP_UTF8, c, bytes);
+        if (bytes == 0 || columns < 0) break;
+        fits += bytes;
+    }
+    return fits;
+}
+
+const char *text_preview(char text[PREVIEW_BYTES], const char *data, ULONG bytes)
+{
+    ULONG used = 0, length;
+    unsigned long c;
+
+    for (int columns = 0; bytes > 0 && columns < PREVIEW_COLUMNS && used < PREVIEW_BYTES - 8; bytes -= length) {
+        length = text_next(CP_UTF8, data, bytes, &c);
+        if (length == 0 || c == TEXT_INVALID || (text_steers(c) && c != '\r' && c != '\n')) {
+            text[used++] = '.';
+            if (length == 0) length = 1;
+        } else if (c == '\r' || c == '\n') {
+            text[used++] = '\\';
+            text[used++] = c == '\r' ? 'r' : 'n';
+        } else {
+            memcpy(text + used, data, length);
+            used += length;
+        }
+        columns += (int)text_columns(CP_UTF8, c, length);
+        data += length;
+    }
+    strcpy(text + used, bytes ? "..." : "");
+    return text;
 }

@@ -213,7 +213,7 @@ int main(int argc, char *argv[])
     bool list = false;
     int first = 1;
 
-    if (argc > 1 && strcmp(argv[1], "--screen") == 0) return screen_main(strstr(GetCommandLineA(), "--screen") + 9);
+    if (argc > 1 && strcmp(argv[1], "--screen") == 0) return screen_main(wcsstr(GetCommandLineW(), L"--screen ") + 9);
     if (first < argc && strcmp(argv[first], "--list") == 0) {
         list = true;
         first++;

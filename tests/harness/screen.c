@@ -49,13 +49,14 @@ static void answer_text(HANDLE out)
     }
 }
 
-static bool console_run(const char *command, HANDLE in, HANDLE out, HANDLE *process)
+static bool console_run(const WCHAR *command, HANDLE in, HANDLE out, HANDLE *process)
 {
     WCHAR wide[1024];
     STARTUPINFOW startup;
     PROCESS_INFORMATION started;
 
-    MultiByteToWideChar(CP_UTF8, 0, command, -1, wide, 1024);
+    wcsncpy(wide, command, 1023); /* CreateProcessW may change it */
+    wide[1023] = 0;
     ZeroMemory(&startup, sizeof startup);
     startup.cb = sizeof startup;
     startup.dwFlags = STARTF_USESTDHANDLES;
@@ -67,7 +68,7 @@ static bool console_run(const char *command, HANDLE in, HANDLE out, HANDLE *proc
     return true;
 }
 
-int screen_main(const char *command)
+int screen_main(const WCHAR *command)
 {
     HANDLE in = console_open("CONIN$"), out = console_open("CONOUT$"), process;
     char question;

@@ -24,6 +24,6 @@ long long screen_wait(Screen *screen, int ms);
 void screen_end(Screen *screen);
 
 /* The program that keeps the console: this one, started once more. */
-int screen_main(const char *command);
+int screen_main(const WCHAR *command);
 
 #endif

@@ -488,7 +488,8 @@ long long number_before(const char *line, const char *label)
     const char *at = line ? strstr(line, label) : NULL;
     const char *end = at;
 
-    while (at && at > line && at[-1] >= '0' && at[-1] <= '9') at--;
+    if (!at) return -1;
+    while (at > line && at[-1] >= '0' && at[-1] <= '9') at--;
     return at == end ? -1 : strtoll(at, NULL, 10);
 }
 

@@ -26,7 +26,7 @@ static bool json_string(const char **text)
 {
     if (!json_char(text, '"')) return false;
     for (; **text != '"'; ++*text) {
-        if ((unsigned char)**text < ' ' || (unsigned char)**text > '~') return false; /* ours is plain ASCII */
+        if ((unsigned char)**text < ' ' || **text == 0x7F) return false; /* no control characters; NUL is the end */
         if (**text != '\\') continue;
         ++*text;
         if (**text == 'u') {
@@ -144,12 +144,12 @@ static bool mentions(const char *value, const char *part)
     return false;
 }
 
-static void count_bar(long long process, const char *name)
+static void count_bar(long long process, const char *name, const char *step)
 {
     if (process == SESSIONS) {
-        if (begins(name, "WSARecv")) timeline.receives++;
-        if (begins(name, "WSASend")) timeline.sends++;
-        if (mentions(name, "pending")) timeline.pending++;
+        if (begins(step, "recv_")) timeline.receives++;
+        if (begins(step, "send_")) timeline.sends++;
+        if (mentions(step, "pending")) timeline.pending++;
     } else if (mentions(name, "opened") || mentions(name, "received") || mentions(name, "sent")) {
         timeline.handlers++;
     }
@@ -159,15 +159,17 @@ static void count_bar(long long process, const char *name)
 static const char *lane_event(Lane *lane, const char *event, char phase)
 {
     long long now = json_integer(event, "ts");
+    const char *args = json_field(event, "args"), *step = args ? json_field(args, "step") : NULL;
 
     if (now < lane->last) return "the time goes back";
     lane->last = now;
+    if (!step) return "no step";
     if (phase == 'i') return json_field(event, "name") ? NULL : "no name";
     if (phase == 'B') {
         if (!json_field(event, "name")) return "no name";
         if (++lane->depth > (lane->process == SESSIONS ? 1 : MAX_DEPTH)) return "bars overlap";
         lane->bars++;
-        count_bar(lane->process, json_field(event, "name"));
+        count_bar(lane->process, json_field(event, "name"), step);
         return NULL;
     }
     if (phase != 'E') return "a phase that is none of B, E, i, M";
@@ -257,6 +259,11 @@ void trace_file_options(char options[512], char path[MAX_PATH], const char *mode
     snprintf(options, 512, "%s --trace-file \"%s\"", mode, path);
 }
 
+static bool well_formed(const char *text)
+{
+    return MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, text, -1, NULL, 0) > 0;
+}
+
 bool timeline_read(const char *path)
 {
     const char *wrong, *at = "";
@@ -264,6 +271,7 @@ bool timeline_read(const char *path)
     free(timeline.text);
     memset(&timeline, 0, sizeof timeline);
     wrong = file_read(path) ? timeline_check(&at) : "no file";
+    if (!wrong && !well_formed(timeline.text)) wrong = "not well-formed UTF-8";
     if (wrong) printf("\n    %s at: %.200s", wrong, at);
     if (!wrong) file_remove(path);
     return wrong == NULL;

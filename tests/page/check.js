@@ -17,6 +17,7 @@ const {
 } = require('./browser.js');
 const { Expectation } = require('./expect.js');
 const traces = require('./traces.js');
+const { recorded } = require('./record.js');
 
 const html = fs.readFileSync(path.join(top, 'docs/replay.html'), 'utf8');
 const tests = [];
@@ -60,6 +61,59 @@ test('20 chat clients: the states are those recomputed from the trace', async (b
     assert.strictEqual(await page_problem(page), '');
     await same_as_expected(page, text, 13);
     return page;
+});
+
+/* ---- the real server, just now ---- */
+
+const count_of = (expectation, pattern) => expectation.events.filter((e) => pattern.test(e.step)).length;
+
+test('the real server, 20 chat clients: every message said is taken, and the states are those recomputed', async (browser) => {
+    const page = await page_open(browser),
+        text = await recorded.chat_20(),
+        expectation = new Expectation(text);
+    await page_load(page, text);
+    assert.strictEqual(await page_problem(page), '');
+    await same_as_expected(page, text, 29);
+    const said = expectation.events.filter((e) => e.step === 'said');
+    assert.deepStrictEqual(
+        said.map((e) => e.message),
+        said.map((_, i) => i + 1),
+    );
+    for (const { message, session } of said.slice(20, 80)) {
+        const readers = new Set(
+            expectation.events
+                .filter((e) => e.step === 'taken' && e.message === message && e.session !== session)
+                .map((e) => e.session),
+        );
+        assert.strictEqual(readers.size, 19, `message ${message}`);
+    }
+    return { page, said: `${expectation.events.length} events, ${said.length} messages` };
+});
+
+test('the real server, 32 busy clients: all echoes are right, and no event is lost', async (browser) => {
+    const page = await page_open(browser),
+        { text, messages } = await recorded.busy_32(),
+        expectation = new Expectation(text);
+    assert.ok(messages > 300, `${messages} messages`);
+    assert.strictEqual(count_of(expectation, /^send_end$/), messages);
+    assert.strictEqual(count_of(expectation, /^send_(pending|at_once)$/), messages);
+    assert.strictEqual(count_of(expectation, /^recv_end$/), messages + 32);
+    assert.strictEqual(count_of(expectation, /^session_out$/), 32);
+    await page_load(page, text);
+    assert.strictEqual(await page_problem(page), '');
+    await same_as_expected(page, text, Math.ceil(expectation.steps / 40));
+    return { page, said: `${messages} messages, ${expectation.events.length} events` };
+});
+
+test('the real server, 90 busy clients: sessions are handed over, and no slot is wrong', async (browser) => {
+    const page = await page_open(browser),
+        text = await recorded.busy_90(),
+        expectation = new Expectation(text);
+    assert.ok(count_of(expectation, /^session_moved$/) > 0);
+    await page_load(page, text);
+    assert.strictEqual(await page_problem(page), '');
+    await same_as_expected(page, text, Math.ceil(expectation.steps / 25));
+    return { page, said: `${expectation.events.length} events, ${count_of(expectation, /^session_moved$/)} handed over` };
 });
 
 test('sessions handed over among three windows: the states are those recomputed from the trace', async (browser) => {
@@ -407,7 +461,7 @@ test('the readers of every message are those that took it', async (browser) => {
     assert.ok(said.length > 20);
     for (const { message, session } of said) {
         const takes = events.filter(
-            (e) => e.step === 'taken' && e.first <= message && e.last >= message && e.session !== session,
+            (e) => e.step === 'taken' && e.message === message && e.session !== session,
         );
         await page.locator('#follow').selectOption(`m${message}`);
         const places = await page.locator('#path button').allTextContents();

@@ -18,6 +18,7 @@ function events_of(text) {
             name: raw.name,
             told: Boolean(raw.args.call || raw.args.result),
             line: raw.args.call || raw.args.result,
+            events: raw.args.events || '', /* none after a time-out */
             session: raw.pid === 2 ? Math.floor(raw.tid / 2) : raw.args.session,
             thread: raw.pid === 1 ? raw.tid : undefined,
         }));
@@ -115,7 +116,7 @@ class Expectation {
             end,
             (one) =>
                 (one.thread === window &&
-                    (one.step === 'wait_end' ||
+                    ((one.step === 'wait_end' && slot < one.events.length) ||
                         (one.step === 'event_reset' && one.slot === slot) ||
                         (slot === 0 && /^send_(pending|at_once)$/.test(one.step)))) ||
                 (slot === 1 && one.step === 'wake_set' && one.window === window),

@@ -553,19 +553,16 @@ class Model {
 
     *chat_send(session) {
         if (session.send !== 'idle' || session.closed) return;
-        const first = session.cursor + 1,
-            last = (session.cursor = this.log.length);
-        const news = this.log.slice(first - 1).filter((record) => record.author !== session.id);
+        const news = [];
+        while (session.cursor < this.log.length) {
+            const record = this.log[session.cursor++];
+            if (record.author !== session.id) news.push({ ...record, message: session.cursor });
+        }
         const text = (session.reply || '') + news.map((record) => record.text).join('');
         session.reply = '';
-        if (news.length > 0) {
-            this.trace.event(
-                'i',
-                'taken',
-                session.window.number,
-                `${first === last ? `message ${first}` : `messages ${first} to ${last}`} of the room's log: taken for #${session.id}`,
-                { session: session.id, first, last },
-            );
+        for (const { message } of news) {
+            const fields = { session: session.id, message };
+            this.trace.event('i', 'taken', session.window.number, `takes message ${message}`, fields);
             yield;
         }
         if (text) yield* this.send_post(session, text);

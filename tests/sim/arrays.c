@@ -14,6 +14,15 @@ void arrays_found(const void *over)
     server = ((const Session *)over)->server; /* a Session begins with its receive's OVERLAPPED */
 }
 
+/* The send is one of woken(), and nothing else was done yet in its round. */
+bool arrays_calm(const void *over)
+{
+    const Proactor *proactor =
+        server ? ((const Session *)((const char *)over - offsetof(Session, sover)))->proactor : NULL;
+
+    return proactor && proactor->calling_woken && !proactor->look_again;
+}
+
 /* One number that is another one when any count is. */
 static uint64_t counts_now(void)
 {

@@ -34,6 +34,18 @@ void operations_check_block(const void *block, size_t size, const char *call)
     }
 }
 
+/* A thread that sleeps, and does not see that an operation of its own is complete, may sleep for ever: its event was
+ * reset too late, or the wait leaves it out. */
+void operations_check_sleep(const Thread *thread)
+{
+    for (const Socket *socket = sockets; socket; socket = socket->next) {
+        const Request *operation = socket->receive.due ? &socket->receive : &socket->send;
+        if (socket->open && operation->due && operation->thread == thread)
+            violation("a thread goes to sleep and does not see that a %s of client %d is complete", operation->name,
+                      socket->conn->client);
+    }
+}
+
 /* Windows cancels what a thread has pending when it ends. */
 void operations_check_thread(const Thread *thread)
 {
@@ -362,6 +374,25 @@ int WSARecv(SOCKET sock, LPWSABUF bufs, DWORD count, DWORD *received, DWORD *fla
     return 0;
 }
 
+/* A send that fails resets the event that tells of others. The worst moment for that is when they have just become
+ * complete. */
+static int send_fault(Conn *conn, LPWSAOVERLAPPED over)
+{
+    WSAEVENT event = over->hEvent;
+    bool others = false;
+    int error;
+
+    for (const Socket *socket = sockets; socket; socket = socket->next) {
+        if (socket->send.pending && socket->send.scheduled && socket->send.event == event) others = true;
+    }
+    error = call_fault(CALL_WSASend, conn);
+    if (!error && others && arrays_calm(over)) error = call_fault_aimed(CALL_WSASend, conn);
+    for (Socket *socket = error ? sockets : NULL; socket; socket = socket->next) {
+        if (socket->send.pending && socket->send.scheduled && socket->send.event == event) send_happen(&socket->send);
+    }
+    return error;
+}
+
 int WSASend(SOCKET sock, LPWSABUF bufs, DWORD count, DWORD *sent, DWORD flags, LPWSAOVERLAPPED over,
             LPWSAOVERLAPPED_COMPLETION_ROUTINE routine)
 {
@@ -375,8 +406,8 @@ int WSASend(SOCKET sock, LPWSABUF bufs, DWORD count, DWORD *sent, DWORD flags, L
     operation = &socket_get(sock, "WSASend")->send;
     conn = operation->socket->conn;
     if (operation->socket->shut) violation("WSASend after shutdown(SD_SEND)");
+    error = over ? send_fault(conn, over) : 0;
     operation_begin(operation, bufs, count, over, (const void *)(uintptr_t)routine);
-    error = call_fault(CALL_WSASend, conn);
     if (error && error != WSAENOBUFS) conn_break(conn);
     if (!error && conn->reset_by_client && draw_at_once()) error = WSAECONNRESET;
     if (error) return operation_refuse(operation, error);

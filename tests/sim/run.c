@@ -216,6 +216,7 @@ static void check_options(int code)
     if (code == 2 && !console_lines_lost() && (console_err.lines != 2 || !contains(&console_err, "\nusage: ")))
         violation("bad options are answered with %zu lines on stderr", console_err.lines);
     if (code == 0 && console_err.count && !faults_any()) violation("stderr: %s", console_err.bytes);
+    console_check_restored();
     stats->runs++;
     process_end(0);
 }
@@ -289,7 +290,7 @@ static void arguments_draw(void)
         argument("--codepage");
         argument("949");
     }
-    if (plan.trace && chance(500)) argument("--trace");
+    if (plan.trace && chance(500)) argument(chance(300) ? "--step" : "--trace");
     if (plan.trace) {
         argument("--trace-file");
         argument("/dev/null");

@@ -22,7 +22,7 @@ build_fuzzer() {
     sh ../scripts/need.sh clang=clang >&2
     echo 'int LLVMFuzzerTestOneInput(void);int LLVMFuzzerTestOneInput(void){return 0;}' |
         clang -fsanitize=fuzzer,address -x c - -o /dev/null 2>/dev/null ||
-        sh ../scripts/need.sh no-such-command=libclang-rt-14-dev >&2
+        sh ../scripts/need.sh no-such-command="libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev" >&2
     make -s fuzz OUT="$OUT" SERVER="$SERVER"
 }
 

@@ -97,21 +97,29 @@ static struct {
     Call once;     /* with rate 0: this call, and only ... */
     uint64_t nth;  /* ... its nth */
     uint64_t made[CALLS];
+    bool aimed; /* this one waits for a moment when it may do harm */
     bool fatal, excuse, any;
 } faults;
 
-/* Half of the seeds have no failure, a quarter have exactly one, a quarter have many. */
+/* Half of the seeds have no failure, a quarter have exactly one, a quarter have many, of one call or of several. */
 static void faults_draw(void)
 {
+    static const Call busy[] = { CALL_WSASend, CALL_WSASend, CALL_WSARecv, CALL_WSAGetOverlappedResult, CALL_realloc };
     uint64_t kind = rnd(8);
 
     faults.on = kind >= 4;
     if (!faults.on) return;
+    faults.aimed = kind == 4 && chance(500);
     if (kind < 6) {
         do {
             faults.once = (Call)rnd(CALLS);
         } while (!errors[faults.once][0]);
         faults.nth = chance(400) ? 1 : rnd_between(1, 60);
+        return;
+    }
+    if (chance(400)) {
+        faults.rate = (unsigned)rnd_between(50, 1000);
+        faults.may[busy[rnd(sizeof busy / sizeof *busy)]] = true;
         return;
     }
     faults.rate = (unsigned)(kind == 6 ? rnd_between(5, 50) : rnd_between(50, 1000));
@@ -159,11 +167,10 @@ static bool fault_fatal(Call call, int error)
            || call == CALL_calloc || call == CALL_malloc || call == CALL_CreateFileW;
 }
 
-int call_fault(Call call, Conn *conn)
+static int call_fail(Call call, Conn *conn)
 {
     int count = 0, error;
 
-    if (!fault_due(call)) return 0;
     while (count < 6 && errors[call][count]) count++;
     error = errors[call][rnd((uint64_t)count)];
     stats->failed[call]++;
@@ -180,6 +187,18 @@ int call_fault(Call call, Conn *conn)
     if (call != CALL_WSAGetOverlappedResult) sched_self()->last_error = error;
     tell("   this call fails: %d", error);
     return error;
+}
+
+int call_fault(Call call, Conn *conn)
+{
+    return !faults.aimed && fault_due(call) ? call_fail(call, conn) : 0;
+}
+
+int call_fault_aimed(Call call, Conn *conn)
+{
+    if (!faults.on || !faults.aimed || chance(300)) return 0;
+    faults.on = false; /* and that was the one */
+    return call_fail(call, conn);
 }
 
 void call_begin(Call call)

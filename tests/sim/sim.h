@@ -107,6 +107,7 @@ extern Stats *stats;
 struct Conn;
 void call_begin(Call call);
 int call_fault(Call call, struct Conn *conn);
+int call_fault_aimed(Call call, struct Conn *conn); /* at a moment when it may do most harm */
 void faults_stop(void);
 bool faults_any(void);        /* a call failed in this run */
 bool fault_was_fatal(void);   /* a call failed at start-up that the server cannot do without */
@@ -286,6 +287,7 @@ extern Socket *sockets; /* all there were */
 int fail_with(int error); /* sets WSAGetLastError and returns SOCKET_ERROR */
 Socket *socket_get(SOCKET sock, const char *call);
 void operations_try(Socket *socket);
+void operations_check_sleep(const Thread *thread);
 void operations_check_thread(const Thread *thread);
 void operations_check_block(const void *block, size_t size, const char *call);
 bool winsock_started(void);
@@ -293,6 +295,7 @@ bool winsock_started(void);
 /* ---- arrays.c ---- */
 
 void arrays_found(const void *over);            /* a session posts this receive */
+bool arrays_calm(const void *over);             /* this send is the first that its round does */
 void arrays_check(const void *cs);              /* when it is left */
 void arrays_check_thread(const void *argument); /* when a thread with that argument has ended */
 
@@ -306,7 +309,7 @@ typedef struct Output {
 extern Output console_out, console_err;
 
 void console_init(void);
-bool console_lines_lost(void); /* printing failed */
+bool console_lines_lost(void); /* printing failed, or the console was too slow */
 bool console_announced(void);  /* the first line is out */
 bool console_handler_known(void);
 void console_interrupt(DWORD type); /* Ctrl+C */

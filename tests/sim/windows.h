@@ -86,14 +86,11 @@ typedef struct CONDITION_VARIABLE {
     uint64_t wakes;
 } CONDITION_VARIABLE, *PCONDITION_VARIABLE;
 
-#define SRWLOCK_INIT                                                                                                   \
-    {                                                                                                                  \
-        0                                                                                                              \
-    }
-#define CONDITION_VARIABLE_INIT                                                                                        \
-    {                                                                                                                  \
-        0                                                                                                              \
-    }
+/* Its versions differ here. */
+/* clang-format off */
+#define SRWLOCK_INIT            { 0 }
+#define CONDITION_VARIABLE_INIT { 0 }
+/* clang-format on */
 
 typedef union LARGE_INTEGER {
     LONGLONG QuadPart;
@@ -165,12 +162,13 @@ static inline LONG InterlockedCompareExchange(volatile LONG *target, LONG value,
 
 /* ---- the console ---- */
 
-#define STD_INPUT_HANDLE  ((DWORD)-10)
-#define STD_OUTPUT_HANDLE ((DWORD)-11)
-#define STD_ERROR_HANDLE  ((DWORD)-12)
+#define STD_INPUT_HANDLE  ((DWORD)(-10))
+#define STD_OUTPUT_HANDLE ((DWORD)(-11))
+#define STD_ERROR_HANDLE  ((DWORD)(-12))
 
 #define ENABLE_PROCESSED_OUTPUT            0x0001u
 #define ENABLE_VIRTUAL_TERMINAL_PROCESSING 0x0004u
+#define ENABLE_ECHO_INPUT                  0x0004u
 #define ENABLE_QUICK_EDIT_MODE             0x0040u
 #define ENABLE_EXTENDED_FLAGS              0x0080u
 #define CP_UTF8                            65001u
@@ -202,6 +200,7 @@ typedef struct CONSOLE_SCREEN_BUFFER_INFO {
 } CONSOLE_SCREEN_BUFFER_INFO;
 
 HANDLE GetStdHandle(DWORD which);
+BOOL ReadFile(HANDLE file, void *bytes, DWORD count, DWORD *read, LPOVERLAPPED over);
 BOOL WriteFile(HANDLE file, const void *bytes, DWORD count, DWORD *written, LPOVERLAPPED over);
 BOOL SetConsoleTextAttribute(HANDLE console, WORD attributes);
 BOOL GetConsoleScreenBufferInfo(HANDLE console, CONSOLE_SCREEN_BUFFER_INFO *info);

@@ -269,10 +269,11 @@ static int heap_spoil(bool late)
 {
     static volatile char *volatile block; /* seen by no compiler or checker */
     int place = late ? 5 : 10;
+    char *fresh = (char *)malloc(10);
 
-    block = (volatile char *)malloc(10);
-    if (!block) return 1;
-    if (late) free((void *)block);
+    if (!fresh) return 1;
+    block = fresh;
+    if (late) free(fresh);
     printf("ready\n");
     fflush(stdout);
     Sleep(1000);
@@ -280,7 +281,7 @@ static int heap_spoil(bool late)
     printf("spoilt\n");
     fflush(stdout);
     Sleep(REST_MS);
-    return 0;
+    ExitProcess(0); /* the heap is not to be touched any more */
 }
 
 /* Shows that such bytes are found. */

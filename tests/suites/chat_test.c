@@ -120,8 +120,6 @@ TEST(chat_telnet_commands)
         { TYPED("a\xFF\xFA\x27quit\r\n/quit\n\xFF\xF0z\n"), "ann: az\n", "" },  /* nothing inside is a line */
         { TYPED(GA "\xFF\xF1" NA "\xEB\xFF\xF1\x8B\xA4\n"), "ann: " GA NA DA "\n", "" },
         { TYPED("a\r\xFF\xF1\nz\n"), "ann: a\nann: z\n", "" }, /* CR LF with a NOP between */
-        { TYPED("ab\xFF\xF7z\n"), "ann: az\n", "" },           /* EC: erase character */
-        { TYPED("ab" GA "\xFF\xF8z\n"), "ann: z\n", "" },      /* EL: erase line */
     };
 
     CHECK_ALL_TYPED(lines);

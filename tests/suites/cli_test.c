@@ -70,6 +70,11 @@ static const BadLine bad_lines[] = {
     { "--chat --codepage 65536", "--codepage 65536: not a number from 1 to 65535" },
     { "--chat --codepage", "--codepage: its value is missing" },
     { "--trace-file", "--trace-file: its value is missing" },
+    { "--step --step", "--step: given already" },
+    { "--slow", "--slow: its value is missing" },
+    { "--slow 0", "--slow 0: not a number from 1 to 60000" },
+    { "--slow fast", "--slow fast: not a number from 1 to 60000" },
+    { "--step --slow 5", "--step and --slow: only one of them is possible" },
     { "--port +80", "--port +80: not a number" },
     { "--port \" 80\"", "--port  80: not a number" },
     { "--bind fe80::1", "--bind fe80::1: link-local" },
@@ -108,9 +113,9 @@ TEST(cli_bad_options)
 
 TEST(cli_help_and_version)
 {
-    static const char *const options[] = { "PORT",       "--echo",        "--chat",      "--port",    "--bind",
-                                           "--quiet",    "--max-clients", "--help",      "--version", "--max-per-ip",
-                                           "--codepage", "--trace",       "--trace-file" };
+    static const char *const options[] = { "PORT",       "--echo",        "--chat",       "--port",    "--bind",
+                                           "--quiet",    "--max-clients", "--help",       "--version", "--max-per-ip",
+                                           "--codepage", "--trace",       "--trace-file", "--step",    "--slow" };
     Server *server = server_run("--help");
     const char *text;
 
@@ -351,6 +356,76 @@ TEST(cli_bind_any_ipv6)
              server_port(server));
     CHECK_STR(server_line(server, "try: ", NULL), line);
     CHECK(answers_at(server, "::1"));
+    CHECK_EQ(server_stop(server), 0);
+}
+
+/* ---- --max-per-ip ---- */
+
+/* Connects to an address of this machine, and so from it. Served, or turned away? */
+static bool gets_in(Server *server, const char *address)
+{
+    Client *client = client_connect_to(address, server_port(server));
+    char line[64];
+
+    if (!client_send(client, "in\n", 3) || !client_line(client, line, sizeof line)) return false;
+    return strcmp(line, "in") == 0;
+}
+
+TEST(cli_max_per_ip)
+{
+    Server *server = server_start("--echo --max-per-ip 2");
+    Client *client;
+    char line[64];
+
+    CHECK(gets_in(server, "127.0.0.1"));
+    CHECK(gets_in(server, "127.0.0.1"));
+    client = client_connect_to("127.0.0.1", server_port(server));
+    CHECK(client_line(client, line, sizeof line));
+    CHECK_STR(line, "your address is full: 2 clients at most");
+    CHECK(client_at_eof(client));
+    if (have_ipv6()) { /* another address, though it begins with as many zeros as ::ffff:127.0.0.1 */
+        CHECK(gets_in(server, "::1"));
+        CHECK(gets_in(server, "::1"));
+        CHECK(!gets_in(server, "::1"));
+    }
+    CHECK_EQ(server_stop(server), 0);
+}
+
+/* Finds two IPv6 addresses of this machine in one network of 64 bits. */
+static bool find_neighbours(char first[64], char second[64])
+{
+    static char tables[32 * 1024];
+    static SOCKADDR_IN6 seen[32];
+    ULONG size = sizeof tables;
+    int count = 0;
+    const IP_ADAPTER_ADDRESSES *adapter = (const IP_ADAPTER_ADDRESSES *)(void *)tables;
+
+    if (GetAdaptersAddresses(AF_UNSPEC, 0, NULL, (IP_ADAPTER_ADDRESSES *)(void *)tables, &size) != 0) return false;
+    for (; adapter; adapter = adapter->Next) {
+        for (const IP_ADAPTER_UNICAST_ADDRESS *one = adapter->FirstUnicastAddress; one; one = one->Next) {
+            const SOCKADDR_IN6 *addr = (const SOCKADDR_IN6 *)(const void *)one->Address.lpSockaddr;
+            if (addr->sin6_family != AF_INET6 || IN6_IS_ADDR_LINKLOCAL(&addr->sin6_addr) || count == 32) continue;
+            for (int i = 0; i < count; i++) {
+                if (memcmp(&seen[i].sin6_addr, &addr->sin6_addr, 8) != 0) continue;
+                inet_ntop(AF_INET6, &seen[i].sin6_addr, first, 64);
+                return inet_ntop(AF_INET6, &addr->sin6_addr, second, 64) != NULL;
+            }
+            seen[count++] = *addr;
+        }
+    }
+    return false;
+}
+
+TEST(cli_max_per_ip_network)
+{
+    char first[64], second[64];
+    Server *server;
+
+    SKIP_IF(!find_neighbours(first, second), "this machine has no two addresses in one network of 64 bits");
+    server = server_start("--echo --max-per-ip 1");
+    CHECK(gets_in(server, first));
+    CHECK(!gets_in(server, second));
+    CHECK(gets_in(server, "::1"));
     CHECK_EQ(server_stop(server), 0);
 }
 

@@ -245,3 +245,82 @@ TEST(flood_of_one_line)
 {
     check_flood(false);
 }
+
+/* ---- equal shares ---- */
+
+enum { FLOODERS = 5, SHARE_MS = 3000 };
+
+static volatile LONG flooders_stop;
+
+/* Lines of 60 letters without end, and reads what comes. */
+static void flooder_run(void *argument)
+{
+    Client *client = (Client *)argument;
+    char block[61 * 100], sink[4096];
+    u_long on = 1;
+
+    memset(block, 'x', sizeof block);
+    for (size_t i = 60; i < sizeof block; i += 61) block[i] = '\n';
+    ioctlsocket(client->sock, (long)FIONBIO, &on);
+    for (int sent = 0; !flooders_stop;) {
+        int more = send(client->sock, block + sent, (int)sizeof block - sent, 0);
+        if (more > 0) sent = (sent + more) % (int)sizeof block;
+        if (recv(client->sock, sink, sizeof sink, 0) <= 0 && more <= 0) Sleep(1);
+    }
+}
+
+/* Counts whose lines she hears. */
+static void count_lines(Client *client, int heard[FLOODERS], int ms)
+{
+    char line[LINE_SIZE];
+    int who = 0;
+
+    for (long long end = now_ms() + ms; now_ms() < end && client_line(client, line, sizeof line);) {
+        if (sscanf(line, "flooder%d: ", &who) == 1 && who >= 0 && who < FLOODERS) heard[who]++;
+    }
+}
+
+static void check_shares(const int heard[FLOODERS])
+{
+    int least = heard[0], most = heard[0];
+
+    for (int i = 1; i < FLOODERS; i++) {
+        if (heard[i] < least) least = heard[i];
+        if (heard[i] > most) most = heard[i];
+    }
+    CHECK_LE(1000, most);
+    CHECK_LE(most, 2 * least);
+    test_note("(%d to %d lines of each)", least, most);
+}
+
+/* Five talk without end: each is heard as much as the others, and one who asks now and then is answered at once. */
+TEST(flood_equal_shares)
+{
+    Server *server = server_start("--chat --quiet");
+    Client *listener = member_join(server, "listener"), *quiet = member_join(server, "quiet"), *flooder;
+    int heard[FLOODERS] = { 0 }, first[FLOODERS] = { 0 };
+    long long asked, longest = 0;
+    char name[20];
+
+    flooders_stop = 0;
+    for (int i = 0; i < FLOODERS; i++) {
+        snprintf(name, sizeof name, "flooder%d", i);
+        flooder = member_join(server, name);
+        CHECK(flooder && worker_start(flooder_run, flooder));
+    }
+    count_lines(listener, first, 1000); /* the first one found a full bucket */
+    count_lines(listener, heard, SHARE_MS);
+    for (int i = 0; i < 20; i++) {
+        asked = now_ms();
+        CHECK(member_asks(quiet));
+        if (now_ms() - asked > longest) longest = now_ms() - asked;
+        count_lines(listener, heard, 50);
+    }
+    flooders_stop = 1;
+    CHECK(workers_join(PATIENCE_MS));
+    check_shares(heard);
+    CHECK_STILL_GOOD();
+    CHECK_LE(longest, 1000);
+    test_note("(longest wait of a quiet client %lld ms)", longest);
+    CHECK_EQ(server_stop(server), 0);
+}

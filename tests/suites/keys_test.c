@@ -383,6 +383,10 @@ static void check_windows(const char *options)
     CHECK_STR(ann.options, " WILL 1 WILL 3");
     CHECK(types(NA "x" DA "\b\b" DA));
     CHECK_SCREEN(GA NA DA);
+    CHECK(client_send(ann.client, "\x80\b", 2)); /* a control of C1 in her code page takes no place of its own */
+    CHECK_SCREEN(GA NA);
+    CHECK(types(DA));
+    CHECK_SCREEN(GA NA DA);
     CHECK(member_says(bob, MINSU "?"));
     CHECK_SCREEN("bob: " MINSU "?\n" GA NA DA);
     CHECK(types("\r\n"));

@@ -422,3 +422,40 @@ TEST(names_quit_hears_all)
     CHECK(member_hears_goodbye(ann));
     CHECK_EQ(server_stop(server), 0);
 }
+
+static volatile LONG talk_stop;
+
+static void talk_on(void *argument)
+{
+    static const char lines[] = "one\ntwo\nthree\nfour\nfive\nsix\nseven\neight\nnine\nten\n";
+
+    while (!talk_stop && client_send((Client *)argument, lines, sizeof lines - 1)) Sleep(1);
+}
+
+/* Who has said /quit, or has half-closed, hears what was said until then, the good-bye and the end, though the room
+ * talks on. */
+TEST(names_quit_while_all_talk)
+{
+    Server *server = server_start("--chat --quiet");
+    Client *ann = member_join(server, "ann"), *bob = member_join(server, "bob"), *carl = member_join(server, "carl");
+    char line[LINE_SIZE], last[LINE_SIZE] = "";
+    long long begin;
+
+    talk_stop = 0;
+    CHECK(member_awaits(ann, "*** guest3 is now carl (3 here)"));
+    CHECK(worker_start(talk_on, bob));
+    for (int i = 0; i < 1000; i++) CHECK(client_line(ann, line, sizeof line));
+    CHECK(member_says(ann, "/quit"));
+    CHECK(client_half_close(carl));
+    begin = now_ms();
+    while (client_line(ann, line, sizeof line)) strcpy(last, line);
+    CHECK_STR(last, "*** good-bye");
+    CHECK(client_at_eof(ann));
+    while (client_line(carl, line, sizeof line)) strcpy(last, line);
+    CHECK_STR(last, "*** good-bye");
+    CHECK(client_at_eof(carl));
+    CHECK_LE(now_ms() - begin, 3000);
+    talk_stop = 1;
+    CHECK(workers_join(PATIENCE_MS));
+    CHECK_EQ(server_stop(server), 0);
+}

@@ -6,7 +6,7 @@
 
 /* ---- the narration ---- */
 
-enum { COLUMNS = 100 };
+enum { COLUMNS = 99 }; /* at 100 the cursor goes to the next line by itself */
 
 /* A line that comes after the one of the step before: of this thread, with both parts in it. */
 typedef struct Step {
@@ -21,25 +21,30 @@ static const Step one_message[] = {
     { " main ", "accept() ...", "" },
     { " main ", " -> ", "client" },
     { " main ", "WSACreateEvent(", "echo" },
-    { " main ", "in s_arr", "of window 1" },
+    { " main ", "s_arr[2] = #1, e_arr[2] = its event", "window 1" },
+    { " main ", "WSASetEvent(e_arr[1])", "proactor 1" },
     { " proactor 1 ", "-> WSA_WAIT_EVENT_0 + 0", "wake event" },
+    { " e_arr ", "[0 send  ] [1 wake >]", "* signalled, > returned" },
+    { " proactor 1 ", "WSAResetEvent(e_arr[1])", "" },
     { " proactor 1 ", "opened(", "" },
-    { " proactor 1 ", "WSARecv(len=", "-> WSA_IO_PENDING (997)" },
-    { " proactor 1 ", "WSAWaitForMultipleEvents(2 events", "..." },
+    { " proactor 1 ", "WSARecv(len=", "-> WSA_IO_PENDING (997): posted, e_arr[2] will tell" },
+    { " proactor 1 ", "WSAWaitForMultipleEvents(2 events: e_arr[1] to e_arr[2])", "..." },
     { " proactor 1 ", "-> WSA_WAIT_EVENT_0 + 1", "e_arr[2], so s_arr[2]: #1" },
-    { " proactor 1 ", "WSAGetOverlappedResult", "-> TRUE, 6 bytes" },
-    { " proactor 1 ", "received(6 bytes", "\"hello\\n\"" },
-    { " proactor 1 ", "WSASend(6 bytes", "-> 0: finished at once" },
-    { " proactor 1 ", "WSAGetOverlappedResult", "-> TRUE, 6 bytes" },
+    { " e_arr ", "[1 wake  ] [2 #1 >]", "" },
+    { " proactor 1 ", "WSAGetOverlappedResult", "-> TRUE, 6 bytes \"hello\\n\"" },
+    { " proactor 1 ", "received(6 bytes)", "" },
+    { " proactor 1 ", "WSASend(6 bytes)", "-> 0: finished at once \"hello\\n\"" },
+    { " proactor 1 ", "WSAGetOverlappedResult", "-> TRUE, 6 bytes sent" },
     { " proactor 1 ", "sent(", "" },
     { " proactor 1 ", "WSARecv(len=", "-> WSA_IO_PENDING (997)" },
     { " proactor 1 ", "WSAWaitForMultipleEvents(2 events", "..." },
     { " proactor 1 ", "-> WSA_WAIT_EVENT_0 + 1", "e_arr[2], so s_arr[2]: #1" },
     { " proactor 1 ", "WSAGetOverlappedResult", "-> TRUE, 0 bytes" },
     { " proactor 1 ", "received(0 bytes", "" },
-    { " proactor 1 ", "closesocket()", "" },
-    { " proactor 1 ", "session is freed", "" },
-    { " proactor 1 ", "WSAWaitForMultipleEvents(1 event", "..." },
+    { " proactor 1 ", "closesocket()", "-> 0" },
+    { " proactor 1 ", "closed()", "" },
+    { " proactor 1 ", "session is freed; s_arr[2], e_arr[2]: empty", "" },
+    { " proactor 1 ", "WSAWaitForMultipleEvents(1 event: e_arr[1] to e_arr[1])", "..." },
 };
 
 enum { STEPS = sizeof one_message / sizeof one_message[0] };
