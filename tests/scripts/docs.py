@@ -121,7 +121,7 @@ def check_handouts(output):
     for language in ("en", "ko"):
         trace = re.findall(r'<table class="trace">.*?</table>', read(f"docs/handout.{language}.html"), re.S)[1]
         for step in re.findall(r"<tr><td><code>(.*?)</code>", trace):
-            if normal(html.unescape(step)) not in output:
+            if not is_said(normal(html.unescape(step)), output):
                 fail(f"docs/handout.{language}.html", f"no server says: {html.unescape(step)}")
 
 
@@ -130,6 +130,11 @@ def check_handouts(output):
 def normal(line):
     """Without what differs from run to run."""
     return re.sub(r"\s+", " ", re.sub(r"\d[\d,.]*", "#", line)).strip()
+
+
+def is_said(line, said):
+    """A document may leave off a line's end, and so may the server, whose lines end at 99 columns."""
+    return line in said or any(other.startswith(line) or (len(other) > 60 and line.startswith(other)) for other in said)
 
 
 class Program:
@@ -273,7 +278,7 @@ def run_document(path, everything):
                 continue
             for line in shown:
                 line = normal(re.sub(r"^ *\d+ (?=main|proactor)", "", line))
-                if line and line != "..." and line not in said:
+                if line and line != "..." and not is_said(line, said):
                     fail(path, f"{shell} does not show: {line}\n      after: {code}")
 
 
@@ -287,7 +292,7 @@ SEEN = {
     4: lambda said: said.count("e_arr[2], so s_arr[2]: #2") > 100,
     5: lambda said: "Assertion failed: !session->sending" in said,
     6: lambda said: "WSA_OPERATION_ABORTED (995)" in said and "closesocket()" not in said.split("ABORTED")[0],
-    7: lambda said: "is handed over to window 2" in said,
+    7: lambda said: "handed over to window 2" in said,
     8: lambda said: "what is pending is cancelled" in said and "complete at last" not in said,
     9: lambda said: "echo server" in said,
     10: lambda said: "echo server" in said,
