@@ -184,7 +184,7 @@ DWORD WSAWaitForMultipleEvents(DWORD count, const WSAEVENT *events, BOOL all, DW
     tell("WSAWaitForMultipleEvents(%u events, %d ms) ...", count, (int)timeout);
     start = now;
     wait_count(&wait, 1);
-    if (wait_index(&wait) < 0) operations_check_sleep(sched_self());
+    if (wait_index(&wait) < 0 && timeout) operations_check_sleep(sched_self()); /* else it is a look, not a sleep */
     if (wait_index(&wait) < 0) sched_block(wait_ready, &wait, deadline_after(timeout));
     wait_count(&wait, -1);
     index = wait_index(&wait);
