@@ -10,5 +10,5 @@ static unsigned __stdcall session_open(void *argument)\
     return 0;\
 }\
 
-/^bool proactor_add/,/^}/s/^    proactor_wake(proactor);/    thread = (HANDLE)_beginthreadex(NULL, 0, session_open, session, 0, NULL);\n    WaitForSingleObject(thread, INFINITE);\n    CloseHandle(thread);\n&/
+/^bool proactor_add/,/^}/s/^    proactor_wake(proactor.*);/    thread = (HANDLE)_beginthreadex(NULL, 0, session_open, session, 0, NULL);\n    WaitForSingleObject(thread, INFINITE);\n    CloseHandle(thread);\n&/
 /^bool proactor_add/,/^}/s/^    LPProactor proactor = NULL;/&\n    HANDLE thread;/
