@@ -508,8 +508,9 @@ static bool trace_lines, trace_failed;
 static CRITICAL_SECTION trace_cs; /* keeps steps in the order in which they happened; cs is never taken inside */
 static LARGE_INTEGER trace_start, trace_frequency, trace_written;
 
-/* The file, guarded by trace_cs. Whole events are collected and written together, so that it is always readable. */
-static HANDLE trace_file; /* NULL: none, or not any more */
+/* The file (NULL: none, or not any more), guarded by trace_cs. Whole events are written together, so that it is always
+ * readable. */
+static HANDLE trace_file;
 static const char *trace_file_name;
 static char trace_text[TRACE_BYTES];
 static ULONG trace_used;
@@ -593,9 +594,9 @@ static void trace_event(TraceStep step, unsigned long long now, int thread, unsi
 {
     char phase = trace_looks[step].phase;
     int lane = trace_looks[step].lane;
+    unsigned long window = step == WINDOW_OPEN ? strtoul(fields + strlen("window="), NULL, 10) : 0;
 
-    if (step == WINDOW_OPEN)
-        trace_name(1, strtoul(fields + 7, NULL, 10), "proactor %lu", strtoul(fields + 7, NULL, 10));
+    if (window) trace_name(1, window, "proactor %lu", window);
     if (step == SESSION_NEW) trace_name(2, 2 * id, "#%lu receive", id);
     if (step == SESSION_NEW) trace_name(2, 2 * id + 1, "#%lu send", id);
     trace_put(",\n{\"ph\":\"%c\",\"ts\":%llu,\"pid\":%d,\"tid\":%lu", phase, now, lane ? 2 : 1,
@@ -664,14 +665,6 @@ void trace(TraceStep step, LPProactor proactor, LPSession session, const char *f
     if (waits) ReleaseSRWLockExclusive(&enter_turn);
 }
 
-int trace_index(LPSession session)
-{
-    int index = session->proactor->first + SLOT_FIRST;
-
-    while (session->server->s_arr[index] != session) index++;
-    return index;
-}
-
 void trace_posted(LPSession session, LPWSAOVERLAPPED overlapped, int error)
 {
     static const TraceStep steps[2][3] = { { STEP, RECV_PENDING, RECV_AT_ONCE }, { STEP, SEND_PENDING, SEND_AT_ONCE } };
@@ -686,7 +679,7 @@ void trace_posted(LPSession session, LPWSAOVERLAPPED overlapped, int error)
     if (operation == IDLE) snprintf(outcome, sizeof outcome, "SOCKET_ERROR, %s (%d)", error_name(error), error);
     if (operation == PENDING) {
         snprintf(outcome, sizeof outcome, "WSA_IO_PENDING (997): posted, e_arr[%d] will tell",
-                 is_send ? session->proactor->first + SLOT_SEND : trace_index(session));
+                 is_send ? session->proactor->first + SLOT_SEND : session_index(session));
     }
     if (is_send && operation != IDLE) {
         snprintf(fields, sizeof fields, "\tbytes=%lu\tpreview:%s", (unsigned long)bytes,
