@@ -369,6 +369,9 @@ bool proactor_add(LPServer server, LPSession session);
  * pending, and it is in no array. The owner, or Main before proactor_add(); cs not held. */
 void session_free(LPSession session);
 
+/* The index at which the session and its event stand in s_arr and e_arr, for the trace. Owner thread only. */
+int session_index(LPSession session);
+
 /* Opens the next window: its two events and its thread, which sleeps until woken. Main only, cs not held. Returns
  * NULL, having said why, when there is no memory, event or thread. */
 LPProactor proactor_open(LPServer server);
@@ -570,8 +573,5 @@ void trace_posted(LPSession session, LPWSAOVERLAPPED overlapped, int error);
 
 /* Tells that the wait returned `result`, which is this slot of the window, and draws the window as it is. */
 void trace_wait(LPProactor proactor, int slot, DWORD result);
-
-/* The session's index in s_arr and e_arr. */
-int trace_index(LPSession session);
 
 #endif

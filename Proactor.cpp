@@ -153,6 +153,14 @@ void session_free(LPSession session)
     session_release(session);
 }
 
+int session_index(LPSession session)
+{
+    int index = session->proactor->first + SLOT_FIRST;
+
+    while (session->server->s_arr[index] != session) index++;
+    return index;
+}
+
 /* ---- posting operations ---- */
 
 /* A receive that fills rbuf is followed by one into a large rbuf, so that bulk is fast; a review that finds the large
@@ -466,7 +474,7 @@ static void session_serve(LPSession session)
         WSAResetEvent(session->hevent);
         session->event_may_be_set = false;
         TRACE(EVENT_RESET, proactor, session, "WSAResetEvent(e_arr[%d]): nothing is pending that could set it\tslot=%d",
-              trace_index(session), trace_index(session) - proactor->first);
+              session_index(session), session_index(session) - proactor->first);
     }
 }
 
