@@ -14,13 +14,29 @@ void arrays_found(const void *over)
     server = ((const Session *)over)->server; /* a Session begins with its receive's OVERLAPPED */
 }
 
-/* The send is one of woken(), and nothing else was done yet in its round. */
+static const Session *session_of_send(const void *over)
+{
+    return (const Session *)((const char *)over - offsetof(Session, sover));
+}
+
+/* Nothing was done yet in the round in which this send is posted, no other session is to come in it, and this one's
+ * receive is pending. */
 bool arrays_calm(const void *over)
 {
-    const Proactor *proactor =
-        server ? ((const Session *)((const char *)over - offsetof(Session, sover)))->proactor : NULL;
+    const Session *session = session_of_send(over);
+    const Proactor *proactor = session->proactor;
+    int last = proactor->first + SLOT_FIRST + proactor->known - 1;
 
-    return proactor && proactor->calling_woken && !proactor->look_again;
+    return proactor->calling_woken && !proactor->look_again && server->s_arr[last] == session
+           && session->receiving == PENDING;
+}
+
+/* The session with this pending send was served in this round already. */
+bool arrays_served(const void *over)
+{
+    const Session *session = session_of_send(over);
+
+    return session->round == session->proactor->round;
 }
 
 /* One number that is another one when any count is. */

@@ -387,21 +387,24 @@ int WSARecv(SOCKET sock, LPWSABUF bufs, DWORD count, DWORD *received, DWORD *fla
     return 0;
 }
 
+static bool send_can_hurry(const Socket *socket, WSAEVENT event)
+{
+    return socket->send.pending && socket->send.scheduled && socket->send.event == event;
+}
+
 /* A send that fails resets the event that tells of others. The worst moment for that is when they have just become
  * complete. */
 static int send_fault(Conn *conn, LPWSAOVERLAPPED over)
 {
-    WSAEVENT event = over->hEvent;
-    bool others = false;
-    int error;
+    bool unseen = false;
+    int error = call_fault(CALL_WSASend, conn);
 
-    for (const Socket *socket = sockets; socket; socket = socket->next) {
-        if (socket->send.pending && socket->send.scheduled && socket->send.event == event) others = true;
+    for (const Socket *socket = sockets; socket && !error; socket = socket->next) {
+        if (send_can_hurry(socket, over->hEvent) && arrays_served(socket->send.over)) unseen = true;
     }
-    error = call_fault(CALL_WSASend, conn);
-    if (!error && others && arrays_calm(over)) error = call_fault_aimed(CALL_WSASend, conn);
+    if (unseen && sched_self()->told != conn && arrays_calm(over)) error = call_fault_aimed(CALL_WSASend, conn);
     for (Socket *socket = error ? sockets : NULL; socket; socket = socket->next) {
-        if (socket->send.pending && socket->send.scheduled && socket->send.event == event) send_happen(&socket->send);
+        if (send_can_hurry(socket, over->hEvent)) send_happen(&socket->send);
     }
     return error;
 }
@@ -473,6 +476,7 @@ BOOL WSAGetOverlappedResult(SOCKET sock, LPWSAOVERLAPPED over, DWORD *bytes, BOO
     operation = over == socket->receive.over ? &socket->receive : &socket->send;
     if (operation->over != over) violation("%s: no operation of that socket", call);
     if (operation->pending) return fail_with(WSA_IO_INCOMPLETE) == 0;
+    sched_self()->told = socket->conn;
     if (operation->thread != sched_self()) violation("%s: another thread posted the %s", call, operation->name);
     error = (int)over->Internal;
     tell("%s(%s of client %d) -> error %d, %zu bytes", call, operation->name, socket->conn->client, error,

@@ -101,7 +101,8 @@ static struct {
     bool fatal, excuse, any;
 } faults;
 
-/* Half of the seeds have no failure, a quarter have exactly one, a quarter have many, of one call or of several. */
+/* Half of the seeds have no failure, a quarter have exactly one (in chat half of these at the worst moment), a quarter
+ * have many, of one call or of several. */
 static void faults_draw(void)
 {
     static const Call busy[] = { CALL_WSASend, CALL_WSASend, CALL_WSARecv, CALL_WSAGetOverlappedResult, CALL_realloc };
@@ -109,7 +110,11 @@ static void faults_draw(void)
 
     faults.on = kind >= 4;
     if (!faults.on) return;
-    faults.aimed = kind == 4 && chance(500);
+    faults.aimed = kind == 4 && plan.mode[0] == 'c';
+    if (faults.aimed) { /* many sends are just to become complete */
+        plan.latency = rnd_between(5000, 30000);
+        plan.at_once = (unsigned)rnd(50);
+    }
     if (kind < 6) {
         do {
             faults.once = (Call)rnd(CALLS);
@@ -196,7 +201,7 @@ int call_fault(Call call, Conn *conn)
 
 int call_fault_aimed(Call call, Conn *conn)
 {
-    if (!faults.on || !faults.aimed || chance(300)) return 0;
+    if (!faults.on || !faults.aimed) return 0;
     faults.on = false; /* and that was the one */
     return call_fail(call, conn);
 }

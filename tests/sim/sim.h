@@ -141,6 +141,7 @@ typedef struct Thread {
     void *argument;
 
     int last_error;
+    struct Conn *told;        /* whose result it got last */
     bool writing;             /* in WriteFile on the console */
     int cs_held, output_held; /* critical sections, and those of them that guard output */
     int slim_held;            /* of cs_held, slim locks */
@@ -308,6 +309,7 @@ bool winsock_started(void);
 
 void arrays_found(const void *over);            /* a session posts this receive */
 bool arrays_calm(const void *over);             /* this send is the first that its round does */
+bool arrays_served(const void *over);           /* the session with this send was served in this round already */
 void arrays_check(const void *cs);              /* when it is left */
 void arrays_check_thread(const void *argument); /* when a thread with that argument has ended */
 

@@ -104,8 +104,8 @@ bool conn_open(Conn *conn, int client)
     if (!listener_gone && waiting_count == backlog) {
         if (backlog < LEAST_BACKLOG) violation("client %d does not find room among %zu that wait", client, backlog);
         tell("client %d finds no room", client);
-        if (conn->tries < TRIES) return false;
         stats->turned_away++;
+        if (conn->tries < TRIES) return false;
     }
     if (listener_gone || waiting_count == backlog) {
         conn->reset_by_server = conn->excused = true;
