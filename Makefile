@@ -4,6 +4,7 @@
 SOURCES := Main.cpp Proactor.cpp util.cpp
 TESTS := $(wildcard tests/suites/*.c tests/harness/*.c)
 DEMO := tests/demo/demo.c tests/harness/server.c tests/harness/clients.c
+STEPS := $(patsubst docs/steps/%.c,build/%.exe,$(wildcard docs/steps/*.c))
 OBJECTS := $(SOURCES:%.cpp=build/%.o)
 TEST_OBJECTS := $(patsubst %.c,build/%.o,$(notdir $(TESTS)))
 
@@ -13,20 +14,19 @@ CFLAGS := -O2 -g $(WARNINGS) -fstack-protector-strong
 LDFLAGS := -static -fstack-protector-strong -Wl,--dynamicbase,--nxcompat,--high-entropy-va
 LDLIBS := -lws2_32
 ARGS ?=
+N ?= 1
 SECONDS ?= 60
 
 # On Windows make uses a sh.exe, if one is in the PATH, or cmd. Only cmd leaves the quotes in an echo.
 ifneq ($(OS),Windows_NT)
     CC := x86_64-w64-mingw32-gcc
-    HOST_CC := cc
     RUN := sh tests/scripts/wine.sh ./
     MKDIR := mkdir -p build
     CLEAN := sh tests/scripts/wine.sh --end; sh tests/scripts/korean.sh --end; rm -rf build server.exe client.exe
 else ifneq (,$(findstring ",$(shell echo "cmd or sh?" && exit 0)))
     WINDOWS := yes
+    NO_SH := yes
     CC := gcc
-    HOST_CC := gcc
-    HOST_LIBS := -lws2_32
     RUN := .\\
     PATH_OF = $(subst /,\,$1)
     MKDIR := if not exist build mkdir build
@@ -34,8 +34,6 @@ else ifneq (,$(findstring ",$(shell echo "cmd or sh?" && exit 0)))
 else
     WINDOWS := yes
     CC := gcc
-    HOST_CC := gcc
-    HOST_LIBS := -lws2_32
     RUN := ./
     MKDIR := mkdir -p build
     CLEAN := rm -rf build server.exe client.exe
@@ -43,9 +41,9 @@ endif
 PATH_OF ?= $1
 C11 = $(CC) -x c -std=c11 $(CPPFLAGS) $(CFLAGS)
 
-.PHONY: all run client test textbook demo bench bench-quick sim sim-quick sim-coverage sim-planted fuzz fuzz-pack soak \
-        page-check page-lessons check clean help tools check-tools check-warnings check-analyzers check-style \
-        check-hardening check-msvc windows-check dist
+.PHONY: all run client test steps step exercise exercise-check demo bench bench-quick sim sim-quick sim-coverage \
+        sim-planted fuzz fuzz-pack soak page-check page-lessons docs-check check clean help tools check-tools check-warnings \
+        check-analyzers check-style check-hardening check-msvc windows-check dist
 all: server.exe
 
 server.exe: $(OBJECTS)
@@ -78,7 +76,7 @@ KOREAN_TESTS := trace_file_names trace_file_unwritable cli_help cli_bad console_
 run: server.exe
 	@$(RUN)server.exe $(ARGS)
 
-test: server.exe client.exe build/tests.exe build/demo.exe
+test: server.exe client.exe build/tests.exe build/demo.exe $(STEPS)
 ifndef WINDOWS
 	@sh tests/scripts/need.sh telnet=telnet expect=expect plink=putty-tools busybox=busybox nc=netcat-openbsd
 	@sh tests/scripts/telnet.sh ./server.exe
@@ -92,14 +90,24 @@ ifeq ($(ARGS),)
 endif
 endif
 
-# For the lessons: the textbook's server, on the port that ARGS names, and the load generator.
-textbook: build/textbook.exe build/load
-	@$(RUN)$(call PATH_OF,build/textbook.exe) $(ARGS)
-LOAD := $(wildcard tests/bench/load*.c)
-build/load: $(LOAD) $(wildcard tests/bench/*.h) | build
-	$(HOST_CC) -std=c11 -O2 -o $@ $(LOAD) $(HOST_LIBS)
-build/textbook.exe: tests/bench/textbook.c Makefile | build
+# The two small servers on the way to this one: make step N=2 ARGS=9001 starts the second on port 9001.
+steps: $(STEPS)
+build/%.exe: docs/steps/%.c Makefile | build
 	$(C11) $< -o $@ -x none $(LDFLAGS) $(LDLIBS)
+step: steps
+	@$(RUN)$(call PATH_OF,$(filter build/$(N)-%,$(STEPS))) $(ARGS)
+
+# docs/exercises.md: make exercise N=3 makes the copy with the bug, builds and starts it.
+ifdef NO_SH
+exercise exercise-check:
+	@echo $(MAKE_NAME) $@ needs a sh.exe in the PATH, as MSYS2 and Git bring one. && exit 1
+else
+exercise: | build
+	@sh tests/scripts/exercise.sh plant $(N)
+	@$(RUN)build/exercise-$(N)/server.exe $(ARGS)
+exercise-check: $(if $(WINDOWS),build/tests.exe)
+	@sh tests/scripts/exercise.sh check $(N)
+endif
 
 demo: server.exe build/demo.exe
 	@$(RUN)$(call PATH_OF,build/demo.exe) server.exe $(ARGS)
@@ -110,6 +118,11 @@ ifndef WINDOWS
 page-check: server.exe
 	@sh tests/scripts/need.sh node=nodejs npm=npm chromium=chromium
 	@sh tests/page/check.sh $(ARGS)
+# Every command of every document is run as it is written, and both languages say the same. ARGS=--quick: without the
+# exercises.
+docs-check: server.exe client.exe $(STEPS)
+	@sh tests/scripts/need.sh python3=python3 grep=grep
+	@python3 tests/scripts/docs.py $(ARGS)
 page-lessons: server.exe
 	@node tests/page/lessons.js
 endif
@@ -119,7 +132,7 @@ endif
 ifdef WINDOWS
 DEBIAN_ONLY := bench bench-quick sim sim-quick sim-coverage sim-planted fuzz fuzz-pack \
                check check-tools check-analyzers check-style check-hardening check-msvc page-check page-lessons \
-               windows-check dist
+               docs-check windows-check dist
 .PHONY: $(DEBIAN_ONLY)
 $(DEBIAN_ONLY):
 	@echo $(MAKE_NAME) $@ needs Debian or Ubuntu. $(MAKE_NAME) help lists what works here. && exit 1
@@ -159,12 +172,14 @@ help:
 	$(info $(MAKE_NAME) client        builds client.exe: client.exe HOST PORT; --help lists the clients it can play)\
 	$(info $(MAKE_NAME) test          builds all and runs every test; ARGS="name" only those with that name)\
 	$(info $(MAKE_NAME) demo          a lesson in a quarter of a minute: what the server does while clients talk)\
-	$(info $(MAKE_NAME) textbook      builds and starts the textbook's server, on port ARGS=9001)\
+	$(info $(MAKE_NAME) steps         builds the two small servers before this one; step N=2 ARGS=9001 starts one)\
+	$(info $(MAKE_NAME) exercise      builds and starts a server with a bug, N=1 to 8 (docs/exercises.md); exercise-check N=1)\
 	$(info $(MAKE_NAME) soak          clients come, talk, stall, reset and vanish for SECONDS=60 seconds)\
 	$(if $(WINDOWS),,$(info make bench         measures it beside other servers; make bench-quick does so in two minutes))\
 	$(if $(WINDOWS),,$(info make sim           runs it on a simulated Winsock, with faults and sanitizers; SEED=n replays one))\
 	$(if $(WINDOWS),,$(info make fuzz          fuzzes the chat for SECONDS=60 seconds; make fuzz-pack keeps what it found))\
 	$(if $(WINDOWS),,$(info make check         all static checks: warnings, analyzers, format, sizes, what Visual Studio refuses))\
+	$(if $(WINDOWS),,$(info make docs-check    runs every command of the documents as it is written; ARGS=--quick fewer))\
 	$(if $(WINDOWS),,$(info make page-check    tests docs/replay.html in Chromium))\
 	$(if $(WINDOWS),,$(info make windows-check make, test, demo, client and clean from cmd, with GNU make for Windows, under Wine))\
 	$(if $(WINDOWS),,$(info make dist          the package for students without a compiler: build/overlapped-io-VERSION.zip))\
@@ -185,7 +200,7 @@ endif
 
 # ---- static checks ----
 
-CHECKED := $(SOURCES) $(filter-out tests/sim/%,$(wildcard tests/*/*.c))
+CHECKED := $(SOURCES) $(wildcard docs/steps/*.c) $(filter-out tests/sim/%,$(wildcard tests/*/*.c))
 STYLED := $(CHECKED) Overlapped.h $(wildcard tests/*/*.h tests/sim/*.c)
 
 # No warning from two compilers, as C11 and as C++17, 64 and 32 bit.
@@ -227,7 +242,7 @@ check-hardening: server.exe
 
 # What Visual Studio would refuse or warn of, as near as can be had without it.
 check-msvc: check-tools
-	@sh tests/windows/msvc.sh $(SOURCES) $(DEMO) tests/client/client.c
+	@sh tests/windows/msvc.sh $(SOURCES) $(DEMO) tests/client/client.c $(wildcard docs/steps/*.c)
 
 # ---- the class's machines ----
 
@@ -236,8 +251,9 @@ windows-check:
 	@sh tests/windows/check.sh
 
 # The package for students without a compiler, and that it runs under a Korean folder of a Korean Windows.
-dist: server.exe client.exe build/demo.exe build/tests.exe build/textbook.exe
-	@sh tests/windows/dist.sh Overlapped.h $(SOURCES) tests/client/client.c tests/demo/demo.c tests/bench/textbook.c
+dist: server.exe client.exe build/demo.exe build/tests.exe $(STEPS)
+	@sh tests/scripts/exercise.sh plant-all
+	@sh tests/windows/dist.sh Overlapped.h $(SOURCES) tests/client/client.c tests/demo/demo.c
 else
 check-warnings: build
 	$(CC) -x c -std=c11 $(CPPFLAGS) -O2 $(WARNINGS) -Werror -fsyntax-only $(CHECKED)

@@ -351,7 +351,8 @@ static void session_deliver(LPSession session, ULONG bytes)
     CALL_HANDLER(session, received, (session, bytes), "%s_received(%lu bytes)", session->handler->name, bytes);
 }
 
-static void session_received(LPSession session)
+/* Returns false when nothing came and the handler was not called: the session is still to be told the news. */
+static bool session_received(LPSession session)
 {
     DWORD bytes = 0;
     int error = session_result(session, &session->over, &bytes);
@@ -370,6 +371,7 @@ static void session_received(LPSession session)
     } else if (session->phase == LINGERING && bytes > 0) {
         recv_post(session);
     }
+    return !cancelled;
 }
 
 /* Takes `bytes` sent off the front of swsa. */
@@ -431,10 +433,7 @@ static bool session_complete(LPSession session)
         session_sent(session);
         done = true;
     }
-    if (operation_finished(session->receiving, &session->over)) {
-        session_received(session);
-        done = true;
-    }
+    if (operation_finished(session->receiving, &session->over) && session_received(session)) done = true;
     return done;
 }
 

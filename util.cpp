@@ -481,20 +481,38 @@ bool buffer_resize(char **buf, ULONG *bufsize, ULONG size)
     return true;
 }
 
+/* A file with a name in UTF-8; NULL, having said why, when it cannot be written. The threads write to it themselves, so
+ * it may not be anything that makes them wait for a reader. */
+static HANDLE file_create(const char *name)
+{
+    static WCHAR wide[COMMAND_CHARS];
+    DWORD mode;
+    HANDLE file;
+
+    MultiByteToWideChar(CP_UTF8, 0, name, -1, wide, COMMAND_CHARS);
+    file = CreateFileW(wide, GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ, NULL, CREATE_ALWAYS, 0, NULL);
+    if (file == INVALID_HANDLE_VALUE) {
+        log_error((int)GetLastError(), "cannot write the trace file %s", name);
+        return NULL;
+    }
+    if (GetFileType(file) != FILE_TYPE_PIPE && !GetConsoleMode(file, &mode)) return file;
+    log_error(0, "cannot write the trace file %s: it is a pipe or a console", name);
+    CloseHandle(file);
+    return NULL;
+}
+
 /* ---- the trace ---- */
 
 bool trace_on;
-static bool trace_lines;
+static bool trace_lines, trace_failed;
 static CRITICAL_SECTION trace_cs; /* keeps steps in the order in which they happened; cs is never taken inside */
-static LARGE_INTEGER trace_start, trace_frequency;
+static LARGE_INTEGER trace_start, trace_frequency, trace_written;
 
 /* The file, guarded by trace_cs. Whole events are collected and written together, so that it is always readable. */
 static HANDLE trace_file; /* NULL: none, or not any more */
 static const char *trace_file_name;
 static char trace_text[TRACE_BYTES];
 static ULONG trace_used;
-static LARGE_INTEGER trace_written;
-static bool trace_failed;
 
 #define TRACE_LOOK(step, name, phase, lane, color) { name, phase, lane, color },
 static const struct {
@@ -602,18 +620,16 @@ static void trace_line(TraceStep step, unsigned long long now, int thread, unsig
 {
     char line[2 * TRACE_LINE], who[16] = "main", client[16] = "";
     const char *preview = strstr(fields, "preview:");
-    ULONG length;
+    int length;
 
     if (thread) snprintf(who, sizeof who, "proactor %d", thread);
     if (id) snprintf(client, sizeof client, "#%lu", id);
     if (step == WINDOW_DRAWN) strcpy(client, "e_arr");
-    snprintf(line, sizeof line, "%9llu %-11s %-5s %s%s", now, who, client, step == HANDLER_BEGIN ? "handler: " : "",
-             text);
-    length = (ULONG)strlen(line);
-    if (preview && preview[8]) {
-        length += (ULONG)snprintf(line + length, sizeof line - length, " \"%s\"", preview + 8);
-    }
-    strcpy(line + text_fit(line, length, TRACE_COLUMNS), "\n");
+    preview = preview && preview[8] ? preview + 8 : NULL;
+    length = snprintf(line, sizeof line, "%9llu %-11s %-5s %s%s%s%s%s", now, who, client,
+                      step == HANDLER_BEGIN ? "handler: " : "", text, preview ? " \"" : "", preview ? preview : "",
+                      preview ? "\"" : "");
+    strcpy(line + text_fit(line, (ULONG)length, TRACE_COLUMNS), "\n");
     console_put(STD_OUTPUT_HANDLE, (WORD)trace_looks[step].color, line);
 }
 
@@ -644,9 +660,8 @@ void trace(TraceStep step, LPProactor proactor, LPSession session, const char *f
     if (trace_file && step != WINDOW_DRAWN) trace_event(step, now, thread, id, text, fields);
     if (trace_file && !in_cs && trace_used > TRACE_BYTES - TRACE_ROOM) trace_flush();
     LeaveCriticalSection(&trace_cs);
-    if (!waits) return;
-    enter_wait();
-    ReleaseSRWLockExclusive(&enter_turn);
+    if (waits) enter_wait();
+    if (waits) ReleaseSRWLockExclusive(&enter_turn);
 }
 
 int trace_index(LPSession session)
@@ -710,26 +725,11 @@ void trace_wait(LPProactor proactor, int returned, DWORD result)
     trace(WINDOW_DRAWN, proactor, NULL, "%s%s", line, slots < FEW ? "  * signalled, > returned" : "");
 }
 
-/* Returns false, having said why, when the file cannot be written. The threads write to it themselves, so it may not be
- * anything that makes them wait for a reader. */
+/* Returns false, having said why, when the file cannot be written. */
 static bool trace_file_open(const char *name)
 {
-    static WCHAR wide[COMMAND_CHARS];
-    DWORD mode;
-    HANDLE file;
-
-    MultiByteToWideChar(CP_UTF8, 0, name, -1, wide, COMMAND_CHARS);
-    file = CreateFileW(wide, GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ, NULL, CREATE_ALWAYS, 0, NULL);
-    if (file == INVALID_HANDLE_VALUE) {
-        log_error((int)GetLastError(), "cannot write the trace file %s", name);
-        return false;
-    }
-    if (GetFileType(file) == FILE_TYPE_PIPE || GetConsoleMode(file, &mode)) {
-        log_error(0, "cannot write the trace file %s: it is a pipe or a console", name);
-        CloseHandle(file);
-        return false;
-    }
-    trace_file = file;
+    trace_file = file_create(name);
+    if (!trace_file) return false;
     trace_file_name = name;
     trace_put("[\n{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":1,\"args\":{\"name\":\"threads\"}},\n"
               "{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":2,\"args\":{\"name\":\"sessions: what is pending\"}}");

@@ -1,11 +1,12 @@
 #!/bin/sh
 # bench.sh [--quick] [SERVER.EXE]: measures the server beside other echo and chat servers and prints one table; writes
-# build/bench.json. Everything runs on 127.0.0.1 and in bounded time. Peers: the textbook server (textbook.c) and, where
-# apt is, the echo and chat servers among the examples of Asio, compiled from where the packages put them.
+# build/bench.json. Everything runs on 127.0.0.1 and in bounded time. Peers: the textbook's server (docs/steps/
+# 2-many-clients.c) and, where apt is, the echo and chat servers among the examples of Asio, compiled from where the
+# packages put them.
 #
 # The servers take turns, A B C A B C ..., so that what else the machine does meets all alike; ratios are taken within a
 # turn. On Windows run it from the sh of MSYS2 or Git, with gcc in the PATH: sh tests/bench/bench.sh
-# There the textbook server is the only peer, and what is counted from Wine's log is left out.
+# There the textbook's server is the only peer, and what is counted from Wine's log is left out.
 #
 # On Linux each process has its processor: the server the first, Wine's kernel the second, the load generator the third
 # if there is one. Otherwise the scheduler decides by the way whether server and kernel share a processor, and that makes
@@ -83,7 +84,7 @@ build_all() {
     mkdir -p "$work"
     [ "$windows" ] || sh "$top/tests/scripts/need.sh" "$cc=gcc,libc6-dev" $cross=gcc-mingw-w64-x86-64 wine=wine,wine64 || exit 1
     "$cc" $flags -o "$load" "$here/load.c" "$here"/load_*.c $libraries || exit 1
-    $cross $flags -o "$work/textbook.exe" "$here/textbook.c" -static -lws2_32 || exit 1
+    $cross $flags -o "$work/textbook.exe" "$top/docs/steps/2-many-clients.c" -static -lws2_32 || exit 1
     chat_servers="server"
     if build_asio; then chat_servers="server asio"; fi
     large_servers=$chat_servers # those that take more than 63 clients

@@ -49,6 +49,16 @@ static void output_write(FILE *file, const char *text, size_t count)
     sched_point();
     sched_self()->writing = true;
     if (chance(20)) sched_block(never, NULL, now + rnd_between(1, 5000));
+    if (writer == sched_self() && chance(plan.console)) { /* somebody selects text, or the pager is full */
+        size_t part = (size_t)rnd(count + 1);
+
+        lines_lost = true;
+        tell("the console stalls");
+        output_append(output, text, part);
+        sched_block(never, NULL, now + rnd_between(1000, 60 * 1000 * 1000));
+        text += part;
+        count -= part;
+    }
     output_append(output, text, count);
     sched_self()->writing = false;
 }

@@ -95,6 +95,7 @@ static void stats_add(Stats *sum, const Stats *part)
     sum->clients += part->clients;
     sum->bytes += part->bytes;
     sum->refused += part->refused;
+    sum->turned_away += part->turned_away;
     sum->hand_overs += part->hand_overs;
     sum->crowds += part->crowds;
     sum->crowds_moved += part->crowds_moved;
@@ -119,10 +120,11 @@ static bool stats_print(void)
         if (!sum.made[i]) continue;
         printf("%-40s %14lu %12lu\n", names[i], (unsigned long)sum.made[i], (unsigned long)sum.failed[i]);
     }
-    printf("%s: %lu runs to the end, %lu clients (%lu in one run at most, %lu refused), "
-           "%lu bytes sent, %lu Proactor threads in one run at most\n",
+    printf("%s: %lu runs to the end, %lu clients (%lu in one run at most, %lu refused, "
+           "%lu found no room in the backlog), %lu bytes sent, %lu Proactor threads in one run at most\n",
            mode, (unsigned long)sum.runs, (unsigned long)sum.clients, (unsigned long)sum.max_clients,
-           (unsigned long)sum.refused, (unsigned long)sum.bytes, (unsigned long)sum.max_threads);
+           (unsigned long)sum.refused, (unsigned long)sum.turned_away, (unsigned long)sum.bytes,
+           (unsigned long)sum.max_threads);
     printf("%s: %lu hand-overs; sessions moved in %lu of %lu runs with over 62 clients\n", mode,
            (unsigned long)sum.hand_overs, (unsigned long)sum.crowds_moved, (unsigned long)sum.crowds);
     if (strcmp(mode, "echo") != 0 || sum.crowds < 30 || 3 * sum.crowds_moved >= sum.crowds) return true;

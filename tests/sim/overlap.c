@@ -149,7 +149,6 @@ static bool is_receive(const Request *operation)
 static void operation_lend(Request *operation)
 {
     operation->pending = true;
-    operation->over->Internal = STATUS_PENDING;
     event_of(operation)->operations++;
     event_of(operation)->poster = operation->thread;
     if (is_receive(operation))
@@ -209,6 +208,12 @@ static bool receive_ripe(const Socket *socket)
     return !socket->open || socket->receive.cancelled || conn->reset_by_client || conn->up.count || conn->up.fin;
 }
 
+/* What an operation ends with that is not to be: CancelIoEx says so, and so does a bare closesocket, in other words. */
+static int lost_error(const Request *operation)
+{
+    return operation->cancelled ? WSA_OPERATION_ABORTED : WSAECONNABORTED;
+}
+
 static void receive_happen(void *argument)
 {
     Request *operation = (Request *)argument;
@@ -226,14 +231,9 @@ static void receive_happen(void *argument)
     else if (conn->reset_by_client)
         error = WSAECONNRESET;
     else if (lost && !(late && (conn->up.count || conn->up.fin)))
-        error = WSA_OPERATION_ABORTED;
+        error = lost_error(operation);
     operation_return(operation);
     operation_complete(operation, error, error ? 0 : receive_bytes(operation));
-}
-
-static size_t pipe_room(const Pipe *pipe)
-{
-    return pipe->size - pipe->count;
 }
 
 static bool send_ripe(const Socket *socket)
@@ -242,6 +242,18 @@ static bool send_ripe(const Socket *socket)
 
     return !socket->open || socket->send.cancelled || conn->reset_by_client || conn->client_closed
            || pipe_room(&conn->down);
+}
+
+/* Windows takes a send of any size, and withholds its completion while too much waits for the client. */
+static void send_swallow(Request *operation)
+{
+    Conn *conn = operation->socket->conn;
+
+    for (DWORD i = 0; i < operation->count; i++)
+        pipe_put_all(&conn->down, operation->bufs[i].buf, operation->bufs[i].len);
+    operation->done = operation->total;
+    conn->given += operation->total;
+    operation->swallowed = true;
 }
 
 /* Moves what fits on its way to the client. */
@@ -281,12 +293,12 @@ static void send_happen(void *argument)
     operation->scheduled = false;
     if (!operation->pending || !send_ripe(socket)) return;
     if (lost)
-        error = WSA_OPERATION_ABORTED;
+        error = lost_error(operation);
     else
         error = call_fault(CALL_WSAGetOverlappedResult, conn);
     if (error && !lost) conn_break(conn);
     if (!error && conn->reset_by_client) error = chance(500) ? WSAECONNRESET : WSAECONNABORTED;
-    if (!error) send_bytes(operation);
+    if (!error && !operation->swallowed) send_bytes(operation);
     if (!error && operation->done < operation->total && !(plan.short_sends && chance(300))) return;
     operation_return(operation);
     operation_complete(operation, error, error ? 0 : operation->done);
@@ -313,7 +325,7 @@ static Request *operation_begin(Request *operation, LPWSABUF bufs, DWORD count, 
     if (count == 0 || count > 4) violation("%s: %u buffers", operation->name, count);
     operation->count = count;
     operation->total = operation->done = 0;
-    operation->cancelled = false;
+    operation->cancelled = operation->swallowed = false;
     for (DWORD i = 0; i < count; i++) {
         operation->bufs[i] = bufs[i];
         operation->total += bufs[i].len;
@@ -324,7 +336,8 @@ static Request *operation_begin(Request *operation, LPWSABUF bufs, DWORD count, 
     operation->event = over->hEvent;
     operation->thread = sched_self();
     operation->thread->idle_waits = 0;
-    ((Event *)handle_peek((uintptr_t)over->hEvent)->object)->set = false;
+    event_of(operation)->set = false;
+    over->Internal = STATUS_PENDING; /* and so it stays when the call fails at once */
     return operation;
 }
 
@@ -411,10 +424,12 @@ int WSASend(SOCKET sock, LPWSABUF bufs, DWORD count, DWORD *sent, DWORD flags, L
     if (error && error != WSAENOBUFS) conn_break(conn);
     if (!error && conn->reset_by_client && draw_at_once()) error = WSAECONNRESET;
     if (error) return operation_refuse(operation, error);
-    if (conn->reset_by_client || !draw_at_once() || (pipe_room(&conn->down) < operation->total && !conn->client_closed))
+    if (!conn->reset_by_client && !conn->client_closed && rnd(100) < plan.swallowed) send_swallow(operation);
+    if (conn->reset_by_client || !draw_at_once()
+        || (pipe_room(&conn->down) < operation->total && !conn->client_closed && !operation->swallowed))
         return operation_pend(operation);
     tell("WSASend(client %d, %zu bytes) -> 0", conn->client, operation->total);
-    send_bytes(operation);
+    if (!operation->swallowed) send_bytes(operation);
     operation_complete(operation, 0, operation->done);
     if (sent) *sent = (DWORD)operation->done;
     return 0;

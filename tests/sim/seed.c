@@ -221,8 +221,10 @@ static void plan_draw_clients(void)
         plan.clients = (int)rnd_between(9, 40);
     else if (kind < 95)
         plan.clients = 60 + (int)rnd(35);
-    else
+    else if (kind < 99)
         plan.clients = 120 + (int)rnd(51);
+    else
+        plan.clients = 220 + (int)rnd(30); /* more than may wait for accept */
     plan.bulk = plan.clients <= 4 && chance(300);
     plan.crowd = plan.mode[0] == 'e' && plan.clients > 62 && chance(850);
     if (chance(plan.crowd ? 50 : 200)) plan.max_clients = (int)rnd_between(1, (uint64_t)plan.clients);
@@ -244,16 +246,21 @@ void plan_draw(uint64_t seed, const char *mode)
     plan.stall_rate = chance(500) ? 0 : (unsigned)rnd_between(1, 20);
     plan.at_once = (unsigned)rnd(101);
     plan.whole = (unsigned)rnd(101);
+    plan.swallowed = chance(300) ? 0 : (unsigned)rnd(101);
     plan.short_sends = chance(400);
+    plan.reuse = chance(500);
+    plan.backlog = (unsigned)(200 + rnd(60));
     plan.latency = rnd_between(1, 30000);
     plan.window = plan.bulk && chance(500) ? 128 * 1024 : (size_t)rnd_between(200, 70000);
     plan.tick = chance(500) ? 1000 : 15625;
     plan.span = rnd_between(1000, 3000000);
     if (plan.crowd) plan.span = rnd_between(1000, 100000);
     plan.stop_at = chance(plan.crowd ? 100 : 400) ? (chance(100) ? 0 : rnd_between(1000, 2 * plan.span)) : NEVER;
+    if (plan.clients > 200) plan.span = rnd_between(1, 20000);
     if (mode[0] == 'c' && plan.window < 4000) plan.window += 4000;
     plan.codepage = mode[0] == 'c' && !plan.options_only && chance(400);
     plan.trace = chance(50);
+    plan.console = chance(150) ? (unsigned)rnd_between(1, 300) : 0;
     plan.flood = mode[0] == 'c' && !plan.options_only && chance(20);
     if (plan.flood) {
         plan.clients = (int)rnd_between(3, 6);

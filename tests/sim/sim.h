@@ -46,7 +46,10 @@ typedef struct Plan {
     unsigned stall_rate;  /* ... and threads that Windows lets lie for a while */
     unsigned at_once;     /* operations in 100 that finish at once when they can */
     unsigned whole;       /* receives in 100 that bring all there is, and sends that take all */
-    bool short_sends;     /* a send may end with less than all bytes */
+    unsigned swallowed;   /* sends in 100 of which all is taken at once, however much it is */
+    bool short_sends;     /* a send may end with less than all bytes; Windows never does it, this is hardening */
+    bool reuse;           /* the number of a closed handle is given out again at once */
+    unsigned backlog;     /* clients that listen() lets wait, if it is asked for so many */
     uint64_t latency;     /* us, at most, of a completion */
     size_t window;        /* bytes on the way in each direction of a connection */
     unsigned tick;        /* us between two steps of GetTickCount64 */
@@ -56,6 +59,7 @@ typedef struct Plan {
     bool codepage;        /* the option of chat, 949; the machine's own is UTF-8 */
     bool crowd;           /* more than a window's, who talk for long, with pauses: sessions are handed over */
     bool flood;           /* chat: more than its log holds, and somebody who does not read */
+    unsigned console;     /* writes in 1,000 in which the console stalls for seconds */
     bool trace;           /* the options --trace and --trace-file */
     bool options_only;    /* the command line is the test */
 } Plan;
@@ -97,6 +101,7 @@ typedef enum Call {
 typedef struct Stats {
     uint64_t made[CALLS], failed[CALLS];
     uint64_t runs, threads, clients, bytes, refused, max_threads, max_clients;
+    uint64_t turned_away; /* no room in the backlog */
     uint64_t hand_overs, crowds, crowds_moved; /* runs with over 62 clients, and those in which sessions moved */
 } Stats;
 
@@ -138,6 +143,7 @@ typedef struct Thread {
     int last_error;
     bool writing;             /* in WriteFile on the console */
     int cs_held, output_held; /* critical sections, and those of them that guard output */
+    int slim_held;            /* of cs_held, slim locks */
     int idle_waits;           /* waits in a row that returned at once, with nothing done in between */
 } Thread;
 
@@ -180,6 +186,7 @@ typedef struct Handle {
 } Handle;
 
 uintptr_t handle_new(Kind kind, void *object);
+void handle_close(uintptr_t value);
 
 /* The handle's entry; ends the run when it is no open handle of that kind. */
 Handle *handle_get(uintptr_t value, Kind kind, const char *call);
@@ -219,6 +226,7 @@ int korean_decode(const char *korean, size_t count, char *text);
 typedef struct Pipe {
     char *bytes;
     size_t size, head, count;
+    size_t window; /* bytes that it holds before a sender has to wait */
     bool fin;
 } Pipe;
 
@@ -227,26 +235,29 @@ typedef struct Conn {
     struct Socket *socket;
     struct sockaddr_storage addr;
     int client;
+    int tries; /* to connect */
     bool accepted, server_closed, client_closed;
     bool reset_by_client, reset_by_server;
     bool excused;          /* a failure was made for it: it may be cut off */
     uint64_t taken, given; /* bytes that receives brought and the server saw; that sends took */
 } Conn;
 
-size_t pipe_put(Pipe *pipe, const char *bytes, size_t count);
+size_t pipe_room(const Pipe *pipe);
+size_t pipe_put(Pipe *pipe, const char *bytes, size_t count); /* what there is room for */
+void pipe_put_all(Pipe *pipe, const char *bytes, size_t count);
 size_t pipe_take(Pipe *pipe, char *bytes, size_t count);
 void pipe_clear(Pipe *pipe);
 
-void conn_open(Conn *conn, int client);                        /* the client connects */
+bool conn_open(Conn *conn, int client);                        /* the client connects; false: try again */
 size_t conn_send(Conn *conn, const char *bytes, size_t count); /* the client's */
 size_t conn_receive(Conn *conn, char *bytes, size_t count);
 void conn_fin(Conn *conn);
 void conn_close(Conn *conn);
 void conn_reset(Conn *conn);
 void conn_server_closed(Conn *conn); /* the server called closesocket */
-bool listener_refuses(void);
+void listener_open(int backlog);
 void listener_close(void);
-bool listener_ready(void *unused);
+void listener_wait(void);
 Conn *listener_take(void);
 Conn *listener_last(void);   /* whom accept gave last; NULL: nobody yet */
 void conn_break(Conn *conn); /* the connection is lost for both sides */
@@ -259,6 +270,7 @@ typedef struct Request {
     bool pending, scheduled;
     bool due; /* complete, and the server was not told the result yet */
     bool cancelled;
+    bool swallowed; /* all its bytes are on their way, only the completion is to come */
     const char *name; /* "WSARecv" or "WSASend" */
     struct Socket *socket;
     LPWSAOVERLAPPED over;

@@ -2,7 +2,7 @@
  * once and whole, each author's in its order, and all lines in the same order for everybody. */
 #include "sim_client.h"
 
-enum { MAX_SPEAKERS = 256, MAX_LINES = 400, MAX_MESSAGES = 20000, LINE_BYTES = 8192 };
+enum { MAX_SPEAKERS = 256, MAX_LINES = 400, MAX_MESSAGES = 20000, LINE_BYTES = 8192, TIME_TO_FINISH = 800000 };
 
 typedef struct Speaker {
     char *script; /* all it will send */
@@ -378,6 +378,8 @@ static void chat_ended(Client *client)
     const Speaker *me = speaker_of(client);
 
     if (!client->eof || client->conn.excused || !client_prompt(client) || me->keys || me->wild) return;
+    /* A thread that Windows lets lie has not the time that the server lets itself for it. */
+    if (!me->goodbye && plan.stall_rate && interrupt_time() != NEVER && now - interrupt_time() > TIME_TO_FINISH) return;
     if (!me->goodbye && faults_loose-- > 0) { /* there was no memory for it */
         client->conn.excused = true;
         return;

@@ -167,10 +167,13 @@ static void client_look(void *argument)
 
     if (client->over) return;
     if (!client->connected) {
-        client->connected = true;
         client->last = now;
         tell("client %d connects", client->id);
-        conn_open(&client->conn, client->id);
+        client->connected = conn_open(&client->conn, client->id);
+        if (!client->connected) {
+            happen_in(500000, client_look, client); /* as Windows tries again */
+            return;
+        }
     }
     if (client_live(client)) {
         client->last = now;

@@ -14,6 +14,7 @@ void AcquireSRWLockExclusive(PSRWLOCK lock)
     lock->owner = sched_self();
     order_acquire(lock);
     sched_self()->cs_held++;
+    sched_self()->slim_held++;
     sched_point();
 }
 
@@ -21,6 +22,7 @@ static void lock_release(PSRWLOCK lock, const char *call)
 {
     if (lock->owner != sched_self()) violation("%s: another thread holds it, or none", call);
     sched_self()->cs_held--;
+    sched_self()->slim_held--;
     order_release(lock);
     lock->owner = NULL;
 }
@@ -53,13 +55,15 @@ BOOL SleepConditionVariableSRW(PCONDITION_VARIABLE condition, PSRWLOCK lock, DWO
     if (milliseconds != INFINITE || flags) violation("SleepConditionVariableSRW: not simulated with these arguments");
     sleeper.wakes = condition->wakes;
     lock_release(lock, "SleepConditionVariableSRW");
-    rule_no_cs("SleepConditionVariableSRW");
-    console_writer(sched_self());
+    /* With --step others than the writer wait too, for Enter, and have the lock that says whose turn it is. */
+    if (sched_self()->cs_held > sched_self()->slim_held) rule_no_cs("SleepConditionVariableSRW");
+    if (!sched_self()->cs_held) console_writer(sched_self());
     sched_block(woken, &sleeper, NEVER);
     if (!lock_free(lock)) sched_block(lock_free, lock, NEVER);
     lock->owner = sched_self();
     order_acquire(lock);
     sched_self()->cs_held++;
+    sched_self()->slim_held++;
     return TRUE;
 }
 

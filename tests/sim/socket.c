@@ -2,8 +2,8 @@
 #include "sim.h"
 
 Socket *sockets;
+static Socket *gate; /* the listening socket */
 static int started;
-static bool listening;
 
 int fail_with(int error)
 {
@@ -29,8 +29,9 @@ static Socket *socket_get_listening(SOCKET sock, const char *call)
 {
     Handle *handle = handle_peek(sock);
 
-    if (!handle || !handle->closed) return socket_get(sock, call);
-    if (handle->kind != KIND_SOCKET || ((Socket *)handle->object)->conn) socket_get(sock, call);
+    if (interrupt_time() == NEVER || !gate || gate->open || gate->handle != sock) return socket_get(sock, call);
+    if (handle && !handle->closed && handle->kind == KIND_SOCKET)
+        violation("%s: the closed listening socket's number is another socket's by now", call);
     fail_with(WSAENOTSOCK);
     return NULL;
 }
@@ -71,7 +72,7 @@ int WSACleanup(void)
         if (socket->conn || interrupt_time() == NEVER || console_returned())
             violation("WSACleanup: socket %#lx is open", (unsigned long)socket->handle);
         socket->open = false; /* the console handler was just about to close it */
-        handle_peek(socket->handle)->closed = true;
+        handle_close(socket->handle);
     }
     started--;
     return call_fault(CALL_WSACleanup, NULL) ? SOCKET_ERROR : 0;
@@ -90,7 +91,7 @@ SOCKET WSASocketW(int family, int type, int protocol, void *info, unsigned group
     if (type != SOCK_STREAM || protocol != IPPROTO_TCP || info || group || flags != WSA_FLAG_OVERLAPPED)
         violation("WSASocketW: no overlapped TCP socket");
     if (call_fault(CALL_WSASocketW, NULL)) return INVALID_SOCKET;
-    socket = socket_new(family, NULL);
+    gate = socket = socket_new(family, NULL);
     tell("WSASocketW(%s) -> %#lx", family == AF_INET6 ? "AF_INET6" : "AF_INET", (unsigned long)socket->handle);
     return socket->handle;
 }
@@ -107,7 +108,7 @@ int closesocket(SOCKET sock)
     if (!started) violation("closesocket outside of WSAStartup and WSACleanup");
     tell("closesocket(%#lx)", (unsigned long)sock);
     socket = socket_get(sock, "closesocket");
-    handle_peek(sock)->closed = true;
+    handle_close(sock);
     socket->open = false;
     if (socket->conn) {
         conn_server_closed(socket->conn);
@@ -159,14 +160,14 @@ int sim_listen(SOCKET sock, int backlog)
 {
     Socket *socket;
 
-    (void)backlog;
     winsock_begin(CALL_listen, "listen");
     socket = socket_get_listening(sock, "listen");
     if (!socket) return SOCKET_ERROR;
     if (!socket->bound) return fail_with(WSAEINVAL);
     if (call_fault(CALL_listen, NULL)) return SOCKET_ERROR;
     tell("listen(%#lx)", (unsigned long)sock);
-    socket->listening = listening = true;
+    socket->listening = true;
+    listener_open(backlog);
     return 0;
 }
 
@@ -212,7 +213,7 @@ SOCKET sim_accept(SOCKET sock, struct sockaddr *addr, int *length)
     if (error) return accept_failed(error);
 
     tell("accept() ...");
-    sched_block(listener_ready, NULL, NEVER);
+    listener_wait();
     conn = listener_take();
     if (!conn) return accept_failed(closed[rnd(2)]);
     if (conn->reset_by_client && chance(500)) return accept_failed(WSAECONNRESET);

@@ -8,14 +8,25 @@ static uintptr_t handle_count;
 
 /* ---- handles ----
  *
- * Windows gives the value of a closed handle to the next object; here no value comes twice, so that
- * the use of a closed one is always seen. */
+ * Windows may give the value of a closed handle to the next object at once. In half of the runs it does; in the others
+ * no value comes twice, so that the use of a closed one is always seen. */
+
+static uintptr_t handles_closed[MAX_HANDLES];
+static size_t closed_count;
 
 uintptr_t handle_new(Kind kind, void *object)
 {
-    if (++handle_count == MAX_HANDLES) violation("more handles than the simulator has");
-    handles[handle_count] = (Handle){ kind, false, object };
-    return 4 * handle_count;
+    uintptr_t number = plan.reuse && closed_count ? handles_closed[--closed_count] : ++handle_count;
+
+    if (number == MAX_HANDLES) violation("more handles than the simulator has");
+    handles[number] = (Handle){ kind, false, object };
+    return 4 * number;
+}
+
+void handle_close(uintptr_t value)
+{
+    handle_peek(value)->closed = true;
+    handles_closed[closed_count++] = value / 4;
 }
 
 Handle *handle_peek(uintptr_t value)
@@ -82,7 +93,7 @@ BOOL WSACloseEvent(WSAEVENT event)
     object = event_get(event, "WSACloseEvent");
     if (object->waiters) violation("WSACloseEvent: a thread waits on the event");
     if (object->operations) violation("WSACloseEvent: a pending operation names the event");
-    handle_peek((uintptr_t)event)->closed = true;
+    handle_close((uintptr_t)event);
     return event_done(CALL_WSACloseEvent);
 }
 
@@ -165,9 +176,18 @@ static void wait_count(const Wait *wait, int step)
     for (DWORD i = 0; i < wait->count; i++) wait->events[i]->waiters += step;
 }
 
+/* Windows counts from the last tick of its clock, and looks at every tick who is due: a wait ends up to a tick early.
+ * One that ends even before, so that the clock has not come to its time, is a wait for a time that another processor
+ * read. */
 static uint64_t deadline_after(DWORD milliseconds)
 {
-    return milliseconds == INFINITE ? NEVER : now + (uint64_t)milliseconds * 1000;
+    uint64_t due;
+
+    if (milliseconds == INFINITE) return NEVER;
+    if (milliseconds == 0) return now;
+    due = (now / plan.tick * plan.tick + (uint64_t)milliseconds * 1000 + plan.tick - 1) / plan.tick * plan.tick;
+    if (due > now + 2 * plan.tick && chance(300)) due -= plan.tick;
+    return due;
 }
 
 DWORD WSAWaitForMultipleEvents(DWORD count, const WSAEVENT *events, BOOL all, DWORD timeout, BOOL alertable)
@@ -252,7 +272,8 @@ BOOL CloseHandle(HANDLE handle)
         file_close(handle);
         return event_done(CALL_CloseHandle);
     }
-    handle_get((uintptr_t)handle, KIND_THREAD, "CloseHandle")->closed = true;
+    handle_get((uintptr_t)handle, KIND_THREAD, "CloseHandle");
+    handle_close((uintptr_t)handle);
     return event_done(CALL_CloseHandle);
 }
 

@@ -1,20 +1,26 @@
 /* wire.c - connections, as Winsock and the client see them from their two ends. */
 #include "sim.h"
 
-enum { BACKLOG = 512, MAX_CONNS = 1024 };
+enum { MAX_CONNS = 1024, LEAST_BACKLOG = 200, TRIES = 3 };
 
-static Conn *waiting[BACKLOG]; /* connected, not accepted yet */
+static Conn *waiting[MAX_CONNS]; /* connected, not accepted yet */
+static size_t backlog;
 static size_t waiting_count;
-static bool listener_gone;
+static bool listener_gone = true, accepting;
 static Conn *last_accepted;
 static Conn *conns[MAX_CONNS]; /* all there were */
 static size_t conn_count;
 
 /* ---- pipes ---- */
 
+size_t pipe_room(const Pipe *pipe)
+{
+    return pipe->count < pipe->window ? pipe->window - pipe->count : 0;
+}
+
 size_t pipe_put(Pipe *pipe, const char *bytes, size_t count)
 {
-    size_t room = pipe->size - pipe->count, tail = (pipe->head + pipe->count) % pipe->size, first;
+    size_t room = pipe_room(pipe), tail = (pipe->head + pipe->count) % pipe->size, first;
 
     if (count > room) count = room;
     first = count < pipe->size - tail ? count : pipe->size - tail;
@@ -37,6 +43,23 @@ size_t pipe_take(Pipe *pipe, char *bytes, size_t count)
     return count;
 }
 
+void pipe_put_all(Pipe *pipe, const char *bytes, size_t count)
+{
+    size_t window = pipe->window, had = pipe->count;
+
+    if (had + count > pipe->size) {
+        Pipe bigger = { .size = 2 * (had + count) };
+        bigger.bytes = (char *)arena(bigger.size);
+        bigger.fin = pipe->fin;
+        pipe_take(pipe, bigger.bytes, had);
+        bigger.count = had;
+        *pipe = bigger;
+    }
+    pipe->window = pipe->size;
+    pipe_put(pipe, bytes, count);
+    pipe->window = window;
+}
+
 void pipe_clear(Pipe *pipe)
 {
     pipe->count = 0;
@@ -44,7 +67,7 @@ void pipe_clear(Pipe *pipe)
 
 static void pipe_open(Pipe *pipe)
 {
-    pipe->size = plan.window;
+    pipe->size = pipe->window = plan.window;
     pipe->bytes = (char *)arena(pipe->size);
 }
 
@@ -70,19 +93,28 @@ static void conn_address(Conn *conn)
     in4->sin_port = htons((uint16_t)(40000 + conn->client)); /* at the same place in both */
 }
 
-void conn_open(Conn *conn, int client)
+bool conn_open(Conn *conn, int client)
 {
-    conn->client = client;
-    pipe_open(&conn->up);
-    pipe_open(&conn->down);
-    conn_address(conn);
-    if (listener_refuses()) {
+    if (!conn->tries++) {
+        conn->client = client;
+        pipe_open(&conn->up);
+        pipe_open(&conn->down);
+        conn_address(conn);
+    }
+    if (!listener_gone && waiting_count == backlog) {
+        if (backlog < LEAST_BACKLOG) violation("client %d does not find room among %zu that wait", client, backlog);
+        tell("client %d finds no room", client);
+        if (conn->tries < TRIES) return false;
+        stats->turned_away++;
+    }
+    if (listener_gone || waiting_count == backlog) {
         conn->reset_by_server = conn->excused = true;
-        return;
+        return true;
     }
     if (conn_count == MAX_CONNS) violation("more connections than the simulator has");
     conns[conn_count++] = conn;
     waiting[waiting_count++] = conn;
+    return true;
 }
 
 /* Bytes for a socket that is closed are answered with a reset, which may overtake what the client
@@ -151,12 +183,14 @@ void conn_server_closed(Conn *conn)
         conn->down.fin = true;
 }
 
-bool listener_refuses(void)
+/* Windows takes SOMAXCONN for a number of its own, 200 or more ("listen function"). */
+void listener_open(int wanted)
 {
-    return listener_gone || waiting_count == BACKLOG;
+    listener_gone = false;
+    backlog = wanted < (int)plan.backlog ? (size_t)wanted : plan.backlog;
 }
 
-bool listener_ready(void *unused)
+static bool listener_ready(void *unused)
 {
     (void)unused;
     return listener_gone || waiting_count > 0;
@@ -178,11 +212,18 @@ Conn *listener_last(void)
     return last_accepted;
 }
 
-/* Who was not accepted yet is reset. */
+void listener_wait(void)
+{
+    accepting = true;
+    sched_block(listener_ready, NULL, NEVER);
+    accepting = false;
+}
+
+/* Who was not accepted yet is reset. The one that had come just before may still be what accept returns. */
 void listener_close(void)
 {
     listener_gone = true;
-    while (waiting_count) {
+    while (waiting_count > (accepting && chance(500))) {
         Conn *conn = waiting[--waiting_count];
         conn->excused = conn->reset_by_server = true;
     }

@@ -1,5 +1,6 @@
 #!/bin/sh
-# dist.sh FILE ...: packs build/overlapped-io-VERSION.zip for students without a compiler: the programs, README, lessons
+# dist.sh FILE ...: packs build/overlapped-io-VERSION.zip for students without a compiler: the programs, the exercises as
+# programs, README, lessons
 # and these sources. Then tries it as they use it: unpacked into C:\수업\ on a Korean Windows (a Wine prefix of that
 # language, code page 949), from cmd.
 set -eu
@@ -14,9 +15,11 @@ pack() {
     rm -rf "$out/$name" "build/$name.zip"
     mkdir -p "$out/$name"
     cp --parents -R README.md README.ko.md LICENSE docs "$@" "$out/$name"
-    for program in server.exe client.exe build/demo.exe build/tests.exe build/textbook.exe; do
+    for program in server.exe client.exe build/demo.exe build/tests.exe build/[12]-*.exe; do
         x86_64-w64-mingw32-strip "$program" -o "$out/$name/${program##*/}"
     done
+    cp -R build/exercises "$out/$name/exercises"
+    x86_64-w64-mingw32-strip "$out/$name"/exercises/*/server.exe
     (cd "$out" && zip -q -r -X "../../$name.zip" "$name")
 }
 

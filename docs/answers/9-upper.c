@@ -1,0 +1,12 @@
+/* ---- upper: an echo in capital letters ---- */
+
+static void upper_received(LPSession session, ULONG bytes)
+{
+    for (ULONG i = 0; i < bytes; i++) {
+        char *c = &session->rbuf[i];
+        if (*c >= 'a' && *c <= 'z') *c = (char)(*c - 'a' + 'A'); /* not toupper(): it would change other bytes too */
+    }
+    echo_received(session, bytes); /* 0 bytes as well: the end of what the client sends */
+}
+
+const Handler upper_handler = { "upper", echo_opened, upper_received, echo_sent, echo_woken, echo_closed };

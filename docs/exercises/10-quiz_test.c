@@ -1,0 +1,80 @@
+/* 10-quiz_test.c - the test of exercise 10: three questions for each client. */
+#include "../../tests/harness/test.h"
+
+#include <string.h>
+
+static bool hears(Client *client, const char *expected)
+{
+    char line[128];
+
+    return client_line(client, line, sizeof line) && strcmp(line, expected) == 0;
+}
+
+static bool says(Client *client, const char *text)
+{
+    return client_send(client, text, strlen(text));
+}
+
+TEST(quiz_all_right)
+{
+    Server *server = server_start("--quiet");
+    Client *client = client_connect(server);
+
+    CHECK(hears(client, "1 + 1 = ?"));
+    CHECK(says(client, "2\r\n"));
+    CHECK(hears(client, "right"));
+    CHECK(hears(client, "2 + 2 = ?"));
+    CHECK(says(client, "4\n"));
+    CHECK(hears(client, "right"));
+    CHECK(hears(client, "3 + 3 = ?"));
+    CHECK(says(client, "6\n"));
+    CHECK(hears(client, "right"));
+    CHECK(hears(client, "3 of 3 right"));
+    CHECK(client_at_eof(client)); /* the server ends it, in order */
+    CHECK_EQ(server_stop(server), 0);
+    CHECK_STR(server_errors(server), "");
+}
+
+/* TCP knows no lines: they come in pieces, or several at once. */
+TEST(quiz_lines_come_as_they_like)
+{
+    Server *server = server_start("--quiet");
+    Client *client = client_connect(server);
+
+    CHECK(hears(client, "1 + 1 = ?"));
+    CHECK(says(client, "1"));
+    Sleep(100);
+    CHECK(says(client, "7"));
+    Sleep(100);
+    CHECK(says(client, "\n4\n"));
+    CHECK(hears(client, "wrong"));
+    CHECK(hears(client, "2 + 2 = ?"));
+    CHECK(hears(client, "right"));
+    CHECK(hears(client, "3 + 3 = ?"));
+    CHECK(says(client, "\n"));
+    CHECK(hears(client, "wrong"));
+    CHECK(hears(client, "1 of 3 right"));
+    CHECK(client_at_eof(client));
+    CHECK_EQ(server_stop(server), 0);
+}
+
+/* Each client is asked from the start, whatever the others did; and one that leaves early harms nobody. */
+TEST(quiz_two_at_once)
+{
+    Server *server = server_start("--quiet");
+    Client *first = client_connect(server), *second = client_connect(server), *third = client_connect(server);
+
+    CHECK(hears(first, "1 + 1 = ?"));
+    CHECK(says(first, "2\n"));
+    CHECK(hears(first, "right"));
+    CHECK(hears(second, "1 + 1 = ?"));
+    CHECK(hears(first, "2 + 2 = ?"));
+    CHECK(says(second, "3\n"));
+    CHECK(hears(second, "wrong"));
+    client_reset(third);
+    CHECK(client_half_close(first));
+    CHECK(client_at_eof(first)); /* it has no more to say */
+    CHECK(hears(second, "2 + 2 = ?"));
+    CHECK_EQ(server_stop(server), 0);
+    CHECK_STR(server_errors(server), "");
+}
