@@ -165,6 +165,7 @@ TEST(console_reader_stops)
     CHECK_EQ(server_stop(server), 0);
 
     text = server_output(server);
+    CHECK(text != NULL);
     notice = strstr(text, "\n... ");
     CHECK(notice != NULL);
     CHECK_EQ(count_text(text, " not shown: "), 1);
