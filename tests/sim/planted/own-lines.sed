@@ -1,2 +1,2 @@
 # Main.cpp: a message is given to its author too
-s/record.author != reader/record.length/
+s/if (record.author != session->id && /if (/
