@@ -1436,6 +1436,7 @@ const char *text_preview(char text[PREVIEW_BYTES], const char *data, ULONG bytes
     ULONG used = 0, length;
     unsigned long c;
 
+    text[0] = '\0';
     for (int columns = 0; bytes > 0 && columns < PREVIEW_COLUMNS && used < PREVIEW_BYTES - 8; bytes -= length) {
         length = text_next(CP_UTF8, data, bytes, &c);
         if (length == 0 || c == TEXT_INVALID || (text_steers(c) && c != '\r' && c != '\n')) {

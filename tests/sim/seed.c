@@ -230,7 +230,6 @@ static void plan_draw_clients(void)
     if (chance(plan.crowd ? 50 : 200)) plan.max_clients = (int)rnd_between(1, (uint64_t)plan.clients);
 }
 
-/* A few clients, so many bytes that the room's log is lapped. */
 static void plan_draw_flood(void)
 {
     plan.clients = (int)rnd_between(3, 6);
