@@ -1225,7 +1225,7 @@ static ULONG utf8_put(char *text, unsigned long character)
 {
     ULONG bytes = character < 0x80 ? 1 : character < 0x800 ? 2 : character < 0x10000 ? 3 : 4;
 
-    for (ULONG i = bytes - 1; i > 0; i--, character >>= 6) text[i] = (char)(0x80 | (character & 0x3F));
+    for (ULONG i = bytes - 1; i > 0; i--, character >>= 6) text[i] = (char)((character & 0x3F) | 0x80);
     text[0] = (char)(bytes == 1 ? character : (0xF00u >> bytes & 0xFF) | character);
     return bytes;
 }
@@ -1436,6 +1436,7 @@ const char *text_preview(char text[PREVIEW_BYTES], const char *data, ULONG bytes
     ULONG used = 0, length;
     unsigned long c;
 
+    text[0] = '\0';
     for (int columns = 0; bytes > 0 && columns < PREVIEW_COLUMNS && used < PREVIEW_BYTES - 8; bytes -= length) {
         length = text_next(CP_UTF8, data, bytes, &c);
         if (length == 0 || c == TEXT_INVALID || (text_steers(c) && c != '\r' && c != '\n')) {

@@ -235,6 +235,17 @@ static void plan_draw_clients(void)
     if (chance(plan.crowd ? 50 : 200)) plan.max_clients = (int)rnd_between(1, (uint64_t)plan.clients);
 }
 
+static void plan_draw_flood(void)
+{
+    plan.clients = (int)rnd_between(3, 6);
+    plan.max_clients = plan.max_per_ip = 0;
+    plan.bulk = true;
+    plan.short_sends = false;
+    plan.whole = plan.at_once = 90;
+    plan.latency = rnd_between(1, 1000);
+    plan.window = (size_t)rnd_between(32768, 131072);
+}
+
 void plan_draw(uint64_t seed, const char *mode)
 {
     static const unsigned rates[] = { 5, 20, 100, 300, 600 };
@@ -267,14 +278,6 @@ void plan_draw(uint64_t seed, const char *mode)
     plan.trace = chance(50);
     plan.console = chance(150) ? (unsigned)rnd_between(1, 300) : 0;
     plan.flood = mode[0] == 'c' && !plan.options_only && chance(20);
-    if (plan.flood) {
-        plan.clients = (int)rnd_between(3, 6);
-        plan.max_clients = plan.max_per_ip = 0;
-        plan.bulk = true;
-        plan.short_sends = false;
-        plan.whole = plan.at_once = 90;
-        plan.latency = rnd_between(1, 1000);
-        plan.window = (size_t)rnd_between(32768, 131072);
-    }
+    if (plan.flood) plan_draw_flood();
     faults_draw();
 }

@@ -101,7 +101,7 @@ typedef enum Call {
 typedef struct Stats {
     uint64_t made[CALLS], failed[CALLS];
     uint64_t runs, threads, clients, bytes, refused, max_threads, max_clients;
-    uint64_t turned_away; /* no room in the backlog */
+    uint64_t turned_away;                      /* no room in the backlog */
     uint64_t hand_overs, crowds, crowds_moved; /* runs with over 62 clients, and those in which sessions moved */
 } Stats;
 
@@ -271,7 +271,7 @@ typedef struct Request {
     bool pending, scheduled;
     bool due; /* complete, and the server was not told the result yet */
     bool cancelled;
-    bool swallowed; /* all its bytes are on their way, only the completion is to come */
+    bool swallowed;   /* all its bytes are on their way, only the completion is to come */
     const char *name; /* "WSARecv" or "WSASend" */
     struct Socket *socket;
     LPWSAOVERLAPPED over;

@@ -153,7 +153,7 @@ static char flood_letter(long long index)
 
 static void flood_run(void *argument)
 {
-    char data[51 * 1000];
+    char data[51 * 1000] = "";
     size_t used = 0;
 
     (void)argument;

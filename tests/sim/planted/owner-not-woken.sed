@@ -1,2 +1,2 @@
 # Proactor.cpp: nobody wakes the new owner of a session that was handed over
-/^static bool proactor_hand_over/,/^}/s/^    proactor_wake(other.*);/    ;/
+/^static bool proactor_hand_over/,/^}/s/^    proactor_wake(other, proactor);/    ;/
