@@ -149,9 +149,11 @@ static void reply_add(LPSession session, const char *bytes, ULONG length);
 
 static void telnet_answer(LPSession session, int verb, unsigned char option)
 {
-    const char answer[] = { (char)IAC, (char)verb, (char)option };
+    unsigned char answer[] = { IAC, 0, 0 };
 
-    reply_add(session, answer, sizeof answer);
+    answer[1] = (unsigned char)verb;
+    answer[2] = option;
+    reply_add(session, (const char *)answer, sizeof answer);
 }
 
 /* The server echoes from now on, or does not any more. What is typed already may stand on the terminal: it is written
@@ -377,8 +379,7 @@ static void line_finish(LPSession session, ULONG length)
     }
 }
 
-/* The line ends, or is too long for one message: then what is there of it goes out, but for a character that is still
- * coming. */
+/* The line ends, or is too long for one message: then what is there goes out, but for an unfinished character. */
 static void line_end(LPSession session, bool split)
 {
     Member *member = member_of(session);
@@ -824,8 +825,7 @@ static void chat_stop(LPSession session)
     }
 }
 
-/* Does what there is to do: reads on, sends what there is to send unless a send is pending, and at the very end the
- * good-bye. */
+/* Does what there is to do: reads on, sends what is new unless a send is pending, and at the very end the good-bye. */
 static void chat_pump(LPSession session)
 {
     Member *member = member_of(session);

@@ -1225,7 +1225,7 @@ static ULONG utf8_put(char *text, unsigned long character)
 {
     ULONG bytes = character < 0x80 ? 1 : character < 0x800 ? 2 : character < 0x10000 ? 3 : 4;
 
-    for (ULONG i = bytes - 1; i > 0; i--, character >>= 6) text[i] = (char)(0x80 | (character & 0x3F));
+    for (ULONG i = bytes - 1; i > 0; i--, character >>= 6) text[i] = (char)((character & 0x3F) | 0x80);
     text[0] = (char)(bytes == 1 ? character : (0xF00u >> bytes & 0xFF) | character);
     return bytes;
 }

@@ -77,6 +77,12 @@ void proactor_wake_all(LPServer server, LPProactor self)
     for (int i = 0; i < SESSIONS; i++) players[i].woken = true;
 }
 
+int session_index(LPSession session)
+{
+    (void)session;
+    return SLOT_FIRST;
+}
+
 LPProactor proactor_open(LPServer server)
 {
     (void)server;

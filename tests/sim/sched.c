@@ -247,9 +247,10 @@ Thread *sched_spawn(const char *name, unsigned(__stdcall *start)(void *), void *
 bool sched_threads_done(void)
 {
     for (int i = 0; i < thread_count; i++) {
-        /* A thread that hangs in the console may be left behind. */
-        if (&threads[i] != self && !threads[i].done && !threads[i].writing && strcmp(threads[i].name, "console") != 0)
-            return false;
+        const Thread *thread = &threads[i];
+        /* Those that write to the console and read from it may hang there, and are left behind then. */
+        bool hangs = !thread->argument && (thread->writing || plan.console || plan.trace);
+        if (thread != self && !thread->done && !hangs && strcmp(thread->name, "console") != 0) return false;
     }
     return true;
 }

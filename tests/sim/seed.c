@@ -267,7 +267,7 @@ void plan_draw(uint64_t seed, const char *mode)
     plan.span = rnd_between(1000, 3000000);
     if (plan.crowd) plan.span = rnd_between(1000, 100000);
     plan.stop_at = chance(plan.crowd ? 100 : 400) ? (chance(100) ? 0 : rnd_between(1000, 2 * plan.span)) : NEVER;
-    if (plan.clients > 200) plan.span = rnd_between(1, 20000);
+    if (plan.clients > 200) plan.span = rnd_between(1, 200);
     if (mode[0] == 'c' && plan.window < 4000) plan.window += 4000;
     plan.codepage = mode[0] == 'c' && !plan.options_only && chance(400);
     plan.trace = chance(50);
