@@ -47,7 +47,6 @@ static void output_write(FILE *file, const char *text, size_t count)
     if (sched_self()->cs_held > sched_self()->output_held) rule_no_cs("console output");
     sched_self()->last_error = 4711;
     sched_point();
-    sched_self()->writing = true;
     if (chance(20)) sched_block(never, NULL, now + rnd_between(1, 5000));
     if (writer == sched_self() && chance(plan.console)) { /* somebody selects text, or the pager is full */
         size_t part = (size_t)rnd(count + 1);
@@ -60,7 +59,6 @@ static void output_write(FILE *file, const char *text, size_t count)
         count -= part;
     }
     output_append(output, text, count);
-    sched_self()->writing = false;
 }
 
 static bool is_console(const FILE *file)
@@ -167,7 +165,8 @@ BOOL WriteFile(HANDLE file, const void *bytes, DWORD count, DWORD *written, LPOV
 
 bool console_lines_lost(void)
 {
-    return lines_lost || strstr(console_out.bytes, " not shown: the console is too slow\n");
+    return lines_lost || (writer && writer->given_up)
+           || strstr(console_out.bytes, " not shown: the console is too slow\n");
 }
 
 bool console_announced(void)

@@ -248,8 +248,9 @@ bool sched_threads_done(void)
 {
     for (int i = 0; i < thread_count; i++) {
         const Thread *thread = &threads[i];
-        /* Those that write to the console and read from it may hang there, and are left behind then. */
-        bool hangs = !thread->argument && (thread->writing || plan.console || plan.trace);
+        /* Who writes to the console may hang there until nobody waits for it any more, and who reads from it, always.
+         */
+        bool hangs = thread->given_up || (!thread->argument && plan.trace);
         if (thread != self && !thread->done && !hangs && strcmp(thread->name, "console") != 0) return false;
     }
     return true;

@@ -142,7 +142,7 @@ typedef struct Thread {
 
     int last_error;
     struct Conn *told;        /* whose result it got last */
-    bool writing;             /* in WriteFile on the console */
+    bool given_up;            /* somebody waited for its end, in vain */
     int cs_held, output_held; /* critical sections, and those of them that guard output */
     int slim_held;            /* of cs_held, slim locks */
     int idle_waits;           /* waits in a row that returned at once, with nothing done in between */

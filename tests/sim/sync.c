@@ -1,7 +1,7 @@
 /* sync.c - handles, event objects, waits, critical sections, and the clock as Windows shows it. */
 #include "sim.h"
 
-enum { MAX_HANDLES = 1 << 16, CS_MAGIC = 0x0C5C5C5, MAX_IDLE_WAITS = 200 };
+enum { MAX_HANDLES = 1 << 16, CS_MAGIC = 0x0C5C5C5, MAX_IDLE_WAITS = 100 };
 
 static Handle handles[MAX_HANDLES];
 static uintptr_t handle_count;
@@ -259,6 +259,7 @@ DWORD WaitForSingleObject(HANDLE handle, DWORD milliseconds)
     tell("WaitForSingleObject(%s) ...", thread->name);
     ended = sched_block(thread_ended, thread, deadline_after(milliseconds));
     tell("WaitForSingleObject -> %s", ended ? "it ended" : "time-out");
+    if (!ended) thread->given_up = true;
     if (!ended) return WAIT_TIMEOUT;
     order_acquire(thread);
     return call_fault(CALL_WaitForSingleObject, NULL) ? WAIT_FAILED : WAIT_OBJECT_0;

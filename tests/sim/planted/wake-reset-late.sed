@@ -1,3 +1,3 @@
 # Proactor.cpp: the wake event is reset after looking, not before
-/^static void wait_returned/,/^}/s/^ *WSAResetEvent(events\[slot\]);/        ;/
-/^static unsigned __stdcall proactor_run/,/^}/s/^        while (proactor->look_again/        if (slot >= 0 \&\& slot < SLOT_FIRST) WSAResetEvent(proactor->server->e_arr[proactor->first + slot]);\n&/
+/^static int wait_returned/,/^}/s/^ *WSAResetEvent(proactor->server->e_arr\[.*\]);/    ;/
+/^static unsigned __stdcall proactor_run/,/^}/s/^        while (proactor->look_again/        WSAResetEvent(proactor->server->e_arr[proactor->first + SLOT_SEND]);\n        WSAResetEvent(proactor->server->e_arr[proactor->first + SLOT_WAKE]);\n&/
