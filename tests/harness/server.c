@@ -19,7 +19,7 @@ typedef struct Capture {
 } Capture;
 
 struct Server {
-    HANDLE process;
+    HANDLE process, closing; /* the thread that says that its window is being closed */
     DWORD pid;
     char name[64]; /* its argv[0] */
     long host_pid; /* Wine: what the host system calls it; 0: not known yet */
@@ -411,6 +411,29 @@ bool server_interrupt(Server *server)
     if (!server) return false;
     if (on_wine()) return host_interrupt(server);
     return GenerateConsoleCtrlEvent(CTRL_BREAK_EVENT, server->pid) != 0;
+}
+
+/* A thread that returned from the handler, or the process's own end? A little later it shows. */
+static void window_is_closing(void *argument)
+{
+    Server *server = (Server *)argument;
+    HANDLE either[2] = { server->process, server->closing };
+
+    WaitForMultipleObjects(2, either, FALSE, 5000);
+    if (WaitForSingleObject(server->process, 100) == WAIT_TIMEOUT)
+        TerminateProcess(server->process, (UINT)CONTROL_C_EXIT);
+    CloseHandle(server->closing);
+}
+
+bool server_close_window(Server *server)
+{
+    LPTHREAD_START_ROUTINE routine = (LPTHREAD_START_ROUTINE)(void (*)(void))GetProcAddress(
+        GetModuleHandleA("kernelbase.dll"), "CtrlRoutine"); /* at the same address in every process */
+
+    if (!server || !routine) return false;
+    server->closing =
+        CreateRemoteThread(server->process, NULL, 0, routine, (void *)(ULONG_PTR)CTRL_CLOSE_EVENT, 0, NULL);
+    return server->closing && worker_start(window_is_closing, server);
 }
 
 long server_cpu_ms(Server *server)

@@ -124,6 +124,11 @@ int server_port(Server *server);
 /* Ctrl+C (Ctrl+Break on Windows, where Ctrl+C cannot be sent to one process). */
 bool server_interrupt(Server *server);
 
+/* What Windows does to the server when its window is closed: a thread that it starts there calls the handler with
+ * CTRL_CLOSE_EVENT, and when the handler returns, or after 5 seconds, the process is ended with STATUS_CONTROL_C_EXIT.
+ * False where the system does not show the function that such a thread begins with. */
+bool server_close_window(Server *server);
+
 /* The exit code, or -1 if the server still runs after `ms`. */
 long long server_wait(Server *server, int ms);
 

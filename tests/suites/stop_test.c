@@ -189,3 +189,32 @@ TEST(stop_twice_is_at_once)
     spent = now_ms() - start;
     test_note("(after %lld ms)", spent);
 }
+
+/* Everything that was taken is answered though the window is closed, and the process ends by itself, in time. */
+TEST(stop_when_the_window_is_closed)
+{
+    Server *server = server_start("--echo");
+    long long start;
+
+    for (int i = 0; i < 20; i++) {
+        CHECK(reader_start(&readers[i], client_connect(server), (unsigned int)i));
+        CHECK(reader_send(&readers[i], (size_t)i * 1000));
+    }
+    Sleep(300);
+    start = now_ms();
+    if (!server_close_window(server)) {
+        test_skip("this system does not show its CtrlRoutine");
+        return;
+    }
+    Sleep(300);
+    for (int i = 0; i < 20; i++) reader_finish(&readers[i], false);
+    CHECK_EQ(server_wait(server, PATIENCE_MS), 0);
+    test_note("(after %lld ms)", now_ms() - start);
+    for (int i = 0; i < 20; i++) {
+        check_reader(server, &readers[i]);
+        CHECK_STILL_GOOD();
+        CHECK_EQ(readers[i].bytes_answered, readers[i].bytes_sent);
+    }
+    CHECK_HAS(server_output(server), "\nstopped: 20 clients served, 20 at once, ");
+    CHECK_STR(server_errors(server), "");
+}
