@@ -1,6 +1,6 @@
 #!/bin/sh
 # planted.sh [NAME...]: plants each bug of planted/ in a copy of the server's sources, and plays seeds until the simulator
-# catches it. The first line of a script names the file that it edits and says what the bug is.
+# catches it. The first line of a script names what it edits, a file or two, and says what the bug is.
 set -eu
 cd "$(dirname "$0")"
 OUT=${OUT:-../../build/sim}
@@ -36,6 +36,14 @@ sound() {
     "$OUT/sim-$kind-none" --mode "$mode" --from "${number%%:*}" --seeds 1 >/dev/null 2>&1
 }
 
+# Prints the first of the files that the script left as it was.
+left_alone() {
+    for file in $files; do
+        ! cmp -s "$clean/$file" "$copy/$file" || { echo "$file" && return 0; }
+    done
+    return 1
+}
+
 # One copy for all, whatever happens to the sources meanwhile.
 clean=$OUT/planted/none
 mkdir -p "$clean"
@@ -46,15 +54,15 @@ for script in "$@"; do
     script=planted/$(basename "$script" .sed).sed
     name=$(basename "$script" .sed)
     what=$(sed -n '1s/^# //p' "$script")
-    file=${what%%:*}
+    files=${what%%:*}
     copy=$OUT/planted/$name
     rm -rf "$copy"
     mkdir -p "$copy"
     cp "$clean"/*.cpp "$clean"/Overlapped.h "$copy"
-    sed -i -f "$script" "$copy/$file"
+    (cd "$copy" && sed -i -f - $files) <"$script"
     echo "$name: ${what#*: }"
-    if cmp -s "$clean/$file" "$copy/$file"; then
-        echo "    NOT PLANTED: the script changes nothing in $file"
+    if unchanged=$(left_alone); then
+        echo "    NOT PLANTED: the script changes nothing in $unchanged"
         failed=$((failed + 1))
     elif ! make -s asan OUT="$OUT" SERVER="$copy" NAME="-$name" >"$copy/make.log" 2>&1; then
         cat "$copy/make.log"

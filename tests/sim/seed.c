@@ -246,6 +246,18 @@ static void plan_draw_flood(void)
     plan.window = (size_t)rnd_between(32768, 131072);
 }
 
+/* What is said last, and comes when a receive is cancelled for its buffer, must be heard by that one too. */
+static void plan_draw_lulls(void)
+{
+    plan.clients = (int)rnd_between(2, 8);
+    plan.max_clients = plan.max_per_ip = 0;
+    plan.bulk = true;
+    plan.whole = plan.at_once = 90;
+    plan.window = (size_t)rnd_between(32768, 131072);
+    plan.span = rnd_between(1, 2000);
+    plan.stop_at = NEVER;
+}
+
 void plan_draw(uint64_t seed, const char *mode)
 {
     static const unsigned rates[] = { 5, 20, 100, 300, 600 };
@@ -279,5 +291,7 @@ void plan_draw(uint64_t seed, const char *mode)
     plan.console = chance(150) ? (unsigned)rnd_between(1, 300) : 0;
     plan.flood = mode[0] == 'c' && !plan.options_only && chance(20);
     if (plan.flood) plan_draw_flood();
+    plan.lulls = mode[0] == 'c' && !plan.options_only && !plan.flood && chance(60);
+    if (plan.lulls) plan_draw_lulls();
     faults_draw();
 }

@@ -58,6 +58,7 @@ typedef struct Plan {
     bool bulk;            /* few clients with many bytes */
     bool codepage;        /* the option of chat, 949; the machine's own is UTF-8 */
     bool crowd;           /* more than a window's, who talk for long, with pauses: sessions are handed over */
+    bool lulls;           /* chat: a long line each, and one more when large buffers are taken back */
     bool flood;           /* chat: more than its log holds, and somebody who does not read */
     unsigned console;     /* writes in 1,000 in which the console stalls for seconds */
     bool trace;           /* the options --trace and --trace-file */

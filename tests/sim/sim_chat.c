@@ -140,6 +140,7 @@ static void chat_prepare(Client *client)
     size_t used = 0;
     int lines = plan.flood && client->id < 3 ? MAX_LINES - 1 : (int)rnd((uint64_t)most + 1);
 
+    if (plan.lulls) lines = client->id == 1 ? 2 : 1; /* what is said last, no other news makes up for */
     client->state = me;
     me->previous = -1;
     me->script = (char *)arena((size_t)(lines + 1) * (size_t)(longest + 120) + 40000);
@@ -150,7 +151,7 @@ static void chat_prepare(Client *client)
         script_wild(me, &used);
     else
         for (int i = 0; i < lines; i++)
-            script_line(client, &used, plan.flood ? longest : (int)rnd_between(12, (uint64_t)longest));
+            script_line(client, &used, plan.flood || plan.lulls ? longest : (int)rnd_between(12, (uint64_t)longest));
     if (client->manner == POLITE && chance(300)) script_add(me->script, &used, "/quit bye\n", 10);
     client->total = used;
     if (!client_prompt(client)) return;

@@ -92,6 +92,12 @@ static bool client_read(Client *client)
     return true;
 }
 
+/* About half a second later: the server looks when the clock ticks. */
+static uint64_t at_review(uint64_t time)
+{
+    return ((time + 500000) / plan.tick + rnd(3) - 1) * plan.tick + rnd(100);
+}
+
 static bool client_send(Client *client)
 {
     char bytes[CHUNK];
@@ -99,10 +105,11 @@ static bool client_send(Client *client)
 
     if (client->said || now < client->silent) return false;
     if (plan.crowd && client->got < client->sent && chance(900)) return false; /* nearly always one at a time */
-    count = model->say(client, bytes, (size_t)rnd_between(1, most));
+    count = model->say(client, bytes, plan.lulls ? most : (size_t)rnd_between(1, most));
     if (count) count = conn_send(&client->conn, bytes, count);
     client->sent += count;
     if (count) model->spoke(client);
+    if (count && plan.lulls) client->silent = at_review(now);
     if (count && chance(client->rests)) client->silent = now + rnd_between(1000, 3000000);
     stats->bytes += count;
     return count > 0;
@@ -182,7 +189,11 @@ static void client_look(void *argument)
         client_check_patience(client);
         client->idle = client->idle < (client_prompt(client) ? 5000 : 100000) ? 2 * client->idle + 100 : client->idle;
     }
-    if (!client->over) happen_in(client->idle + rnd_between(1, client->pace), client_look, client);
+    if (client->over) return;
+    if (plan.lulls && now < client->silent)
+        happen_in(client->silent - now, client_look, client);
+    else
+        happen_in(client->idle + rnd_between(1, client->pace), client_look, client);
 }
 
 /* ---- all of them ---- */
@@ -200,6 +211,7 @@ static Client *client_new(void)
     client->cut = plan.bulk ? CHUNK : (size_t)rnd_between(1, CHUNK);
     client->doom = now + rnd_between(1, 2 * plan.span);
     if (plan.flood) client->manner = client_count == 3 ? DEAF : client->manner == DEAF ? STAYER : client->manner;
+    if (plan.lulls) client->manner = STAYER;
     if (plan.crowd) {
         client->pace = rnd_between(1, 3000);
         client->cut = (size_t)rnd_between(1, 300);
@@ -255,5 +267,5 @@ void clients_finish(void)
         if (client->conn.accepted && !client->conn.server_closed)
             violation("the socket of client %d was not closed", client->id);
     }
-    model->finish();
+    if (model) model->finish(); /* none was ever asked to come */
 }
