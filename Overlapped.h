@@ -83,8 +83,8 @@ enum {
     SLOT_FIRST = 2, /* the first session */
     WINDOW_SESSIONS = WINDOW_SLOTS - SLOT_FIRST,
 
-    RBUF_MIN = 2 * 1024,  /* bytes of rbuf in quiet times ... */
-    RBUF_MAX = 64 * 1024, /* ... and while receives fill it */
+    RBUF_MIN = 2 * 1024,   /* bytes of rbuf in quiet times ... */
+    RBUF_MAX = 128 * 1024, /* ... and while receives fill it */
 
     ACCEPT_PAUSE_MS = 100, /* before the next try when accept is out of handles or buffers */
     FINISH_MS = 800 /* for a session's last sends and its good-bye. When the server stops, handlers have as long before
