@@ -417,8 +417,10 @@ bool server_interrupt(Server *server)
 static void window_is_closing(void *argument)
 {
     Server *server = (Server *)argument;
-    HANDLE either[2] = { server->process, server->closing };
+    HANDLE either[2];
 
+    either[0] = server->process;
+    either[1] = server->closing;
     WaitForMultipleObjects(2, either, FALSE, 5000);
     if (WaitForSingleObject(server->process, 100) == WAIT_TIMEOUT)
         TerminateProcess(server->process, (UINT)CONTROL_C_EXIT);
