@@ -14,18 +14,25 @@ static char note[128];
 static volatile LONG turn;
 static int passed_count, failed_count, skipped_count;
 
+/* Said once more at the end: who sees only the last lines of a long run must see what failed. */
+static const char *running = "";
+static char failures[8192];
+
 /* ---- checks ---- */
 
 static void fail(const char *file, int line, const char *format, ...)
 {
+    size_t used = strlen(failures);
+    char text[2048];
     va_list arguments;
 
     va_start(arguments, format);
-    printf("%s    %s:%d: ", failed ? "" : "\n", file, line);
-    vprintf(format, arguments);
-    printf("\n");
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    printf("%s    %s:%d: %s\n", failed ? "" : "\n", file, line, text);
     fflush(stdout);
+    if (!failed)
+        snprintf(failures + used, sizeof failures - used, "FAILED %s, %s:%d: %.400s\n", running, file, line, text);
     failed = true;
 }
 
@@ -92,6 +99,7 @@ void test_note(const char *format, ...)
 
 static void print_counts(void)
 {
+    if (failures[0]) printf("\n%s", failures);
     if (skipped_count) {
         printf("\n%d passed, %d failed, %d skipped\n", passed_count, failed_count, skipped_count);
     } else {
@@ -140,6 +148,7 @@ static void run_test(const char *name, void (*test)(void))
     long long spent;
 
     failed = skipped = false;
+    running = name;
     note[0] = '\0';
     printf("%-28s ", name);
     fflush(stdout);

@@ -221,6 +221,7 @@ TEST(cli_bind_every_address)
 
     SKIP_IF(!have_ipv6(), "this machine has no IPv6");
     CHECK(answers_at(server, "::1"));
+    CHECK(server_line(server, "#1 [::1]:", " left (0 clients)") != NULL);
     CHECK(answers_at(server, "127.0.0.1"));
     snprintf(line, sizeof line, "echo server listening on [::]:%d (Ctrl+C stops it)\n", server_port(server));
     CHECK(strncmp(server_output(server), line, strlen(line)) == 0);

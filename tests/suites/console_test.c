@@ -191,8 +191,9 @@ TEST(console_reader_stops)
     after = log_lines(notice, NULL);
     CHECK_EQ(before + lost + after, 2 * (1 + 100 + VISITORS + visitors + 100));
     CHECK_LE(200, after);
-    /* It stands where they are missing: two lines a client, so this is the number of the first one behind it. */
-    CHECK_LE(labs((before + lost) / 2 - (long)number_after(notice, "#")), 10);
+    /* It stands where they are missing: two lines a client, so this is the number of the first one behind it. On a busy
+     * machine some dozens have come whose leaving is not told yet; a wrong place would be hundreds away. */
+    CHECK_LE(labs((before + lost) / 2 - (long)number_after(notice, "#")), 100);
 }
 
 /* ---- a slow console, and all that there is to tell ---- */

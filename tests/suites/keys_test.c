@@ -162,7 +162,7 @@ static const char *screen_and_options(const char *expected, const char *options)
     do {
         text = terminal_text(&ann);
         good = strcmp(text, expected) == 0 && (!options || strcmp(ann.options, options) == 0);
-        if (!client_readable(ann.client, good ? 20 : PATIENCE_MS / 10)) break;
+        if (!client_readable(ann.client, good ? 20 : PATIENCE_MS)) break;
         int got = client_recv_some(ann.client, data, sizeof data);
         for (int i = 0; i < got; i++) terminal_byte(&ann, data[i]);
         if (got <= 0) break;

@@ -86,6 +86,7 @@ TEST(names_comings_and_goings)
 {
     Server *server = server_start("--chat");
     Client *ann = member_join(server, "ann"), *other;
+    const char *line;
 
     other = member_join(server, "bob");
     CHECK(member_hears(ann, "*** guest2 joined (2 here)"));
@@ -104,7 +105,10 @@ TEST(names_comings_and_goings)
     CHECK(client_at_eof(other));
     client_close(other);
     CHECK(member_hears(ann, "*** guest4 left (1 here)"));
-    CHECK_HAS(server_line(server, "#3 ", " left "), "reset by the client");
+    line = server_line(server, "#3 ", " left ");
+    CHECK(line != NULL);
+    /* Wine sometimes takes the reset of an idle connection for its normal end. */
+    CHECK(strstr(line, "reset by the client") || (on_wine() && strstr(line, "closed by the client")));
     CHECK_HAS(server_line(server, "#4 ", " left "), "closed by the client");
     CHECK(!client_readable(ann, 100)); /* nothing is said twice */
     CHECK_EQ(server_stop(server), 0);
