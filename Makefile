@@ -209,12 +209,12 @@ check: check-warnings check-analyzers check-style check-hardening check-msvc
 
 COMPILERS := x86_64-w64-mingw32-gcc i686-w64-mingw32-gcc \
              'clang --target=x86_64-w64-mingw32' 'clang --target=i686-w64-mingw32'
+# Before a command: once for each file, on all processors; fails if one fails.
+EACH = printf '%s\n' $(CHECKED) | xargs -P "$$(nproc)" -n 1
 check-warnings: check-tools
 	@for compiler in $(COMPILERS); do for language in 'c -std=c11' 'c++ -std=c++17'; do \
 	    echo "$$compiler -x $$language: $(words $(CHECKED)) files"; \
-	    for file in $(CHECKED); do \
-	        $$compiler -x $$language $(CPPFLAGS) -O2 $(WARNINGS) -Werror -c $$file -o /dev/null || exit 1; \
-	    done; \
+	    $(EACH) $$compiler -x $$language $(CPPFLAGS) -O2 $(WARNINGS) -Werror -o /dev/null -c || exit 1; \
 	done; done
 
 # GCC from 13 on takes a SOCKET for a file descriptor: it finds that the listening socket leaks, and that INVALID_SOCKET,
@@ -223,8 +223,8 @@ NO_FD := -Wno-analyzer-fd-leak -Wno-analyzer-fd-use-without-check -Wno-analyzer-
          -Wno-analyzer-fd-double-close -Wno-analyzer-fd-phase-mismatch -Wno-analyzer-fd-type-mismatch
 
 check-analyzers: check-tools
-	@for file in $(CHECKED); do echo "gcc -fanalyzer: $$file"; \
-	    $(C11) -fanalyzer $(NO_FD) -Werror -c $$file -o /dev/null || exit 1; done
+	@echo "gcc -fanalyzer: $(words $(CHECKED)) files"
+	@$(EACH) $(C11) -fanalyzer $(NO_FD) -Werror -o /dev/null -c
 # Newer versions of cppcheck say by normalCheckLevelMaxBranches how deep they look, and count it as a finding.
 	cppcheck --quiet --language=c --std=c11 --platform=win64 --enable=warning,performance,portability \
 	    --inline-suppr --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches --error-exitcode=1 $(CHECKED)
