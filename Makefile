@@ -1,11 +1,13 @@
 # Builds and runs the server with MinGW-w64: on Debian and Ubuntu cross-compiled and under Wine, with apt fetching what
 # is missing; on Windows as it is (mingw32-make, from cmd or sh). `make help` lists what works where it is asked.
 
-SOURCES := Main.cpp Proactor.cpp util.cpp
+# Base names are unique over all folders, so that all objects fit into one.
+SOURCES := Main.cpp Proactor.cpp util.cpp $(wildcard chat/*.cpp support/*.cpp)
+HEADERS := Overlapped.h $(wildcard chat/*.h support/*.h)
 TESTS := $(wildcard tests/suites/*.c tests/harness/*.c)
 DEMO := tests/demo/demo.c tests/harness/server.c tests/harness/clients.c
 STEPS := $(patsubst docs/steps/%.c,build/%.exe,$(wildcard docs/steps/*.c))
-OBJECTS := $(SOURCES:%.cpp=build/%.o)
+OBJECTS := $(patsubst %.cpp,build/%.o,$(notdir $(SOURCES)))
 TEST_OBJECTS := $(patsubst %.c,build/%.o,$(notdir $(TESTS)))
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion
@@ -49,7 +51,8 @@ all: server.exe
 server.exe: $(OBJECTS)
 	$(CC) $(LDFLAGS) -o $@ $(OBJECTS) $(LDLIBS)
 
-build/%.o: %.cpp Overlapped.h Makefile | build
+vpath %.cpp chat support
+build/%.o: %.cpp $(HEADERS) Makefile | build
 	$(C11) -c $< -o $@
 
 client: client.exe
@@ -201,7 +204,7 @@ endif
 # ---- static checks ----
 
 CHECKED := $(SOURCES) $(wildcard docs/steps/*.c) $(filter-out tests/sim/%,$(wildcard tests/*/*.c))
-STYLED := $(CHECKED) Overlapped.h $(wildcard tests/*/*.h tests/sim/*.c)
+STYLED := $(CHECKED) $(HEADERS) $(wildcard tests/*/*.h tests/sim/*.c)
 
 # No warning from two compilers, as C11 and as C++17, 64 and 32 bit.
 ifndef WINDOWS
@@ -254,7 +257,7 @@ windows-check:
 # The package for students without a compiler, and that it runs under a Korean folder of a Korean Windows.
 dist: server.exe client.exe build/demo.exe build/tests.exe $(STEPS)
 	@sh tests/scripts/exercise.sh plant-all
-	@sh tests/windows/dist.sh Overlapped.h $(SOURCES) tests/client/client.c tests/demo/demo.c
+	@sh tests/windows/dist.sh $(HEADERS) $(SOURCES) tests/client/client.c tests/demo/demo.c
 else
 check-warnings: build
 	$(CC) -x c -std=c11 $(CPPFLAGS) -O2 $(WARNINGS) -Werror -fsyntax-only $(CHECKED)

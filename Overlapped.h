@@ -205,17 +205,7 @@ struct Proactor {
     int found;                /* completions since the sweep began; counted by the trace, for the trace */
 };
 
-typedef struct Options {
-    int port;
-    const char *bind; /* a numeric address; NULL: every address, IPv4 and IPv6 */
-    int max_clients;
-    int max_per_ip; /* 0: no limit */
-    int codepage;   /* of chat clients that do not send UTF-8 */
-    bool echo, chat, quiet, trace, step;
-    int slow;               /* ms after each line of the trace; 0: none */
-    const char *trace_file; /* UTF-8; NULL: none */
-    bool help, version;
-} Options;
+typedef struct Options Options;
 
 struct Server {
     SOCKET listen_sock;  /* the lecture's gate socket */
@@ -230,7 +220,7 @@ struct Server {
     int max_windows;
     LPProactor leaving; /* the window whose busy sessions the others can take; NULL: none; guarded by cs */
     const Handler *handler;
-    Options options;
+    const Options *options;
     char full[64], address_full[64]; /* the lines that refused clients get */
 
     /* Guarded by cs too. */
@@ -241,117 +231,9 @@ struct Server {
     unsigned long long in, out;
 };
 
-/* ---- Main.cpp: the chat's types ---- */
-
-enum {
-    LOG_BYTES = 1024 * 1024,
-    RECENT = 20, /* lines of talk that a newcomer is shown */
-    NICK_CHARS = 20,
-    NICK_BYTES = 3 * NICK_CHARS + 1,
-    SAY_BYTES = 4095,                             /* a longer line goes out in pieces of at most this size */
-    TEXT_BYTES = SAY_BYTES + 2 * NICK_BYTES + 64, /* a whole message: names, text, line end */
-    KEYS_BYTES = 256,                             /* a first input of so many without a line end is no typed key */
-    SUB_BYTES = 512,                              /* a sub-negotiation that has not ended by then never will */
-    TERMINAL_COLUMNS = 79,   /* a line that the server echoes goes on in the next row here: a terminal has 80 or more,
-                                and does not break it anywhere else, so that the server knows where the cursor is */
-    REPLY_KEPT = 256,        /* reply in quiet times */
-    REPLY_FULL = 2 * 1024,   /* with so many bytes for the client unsent, its next line waits */
-    SBUF_KEPT = 2 * 1024,    /* sbuf in quiet times ... */
-    SBUF_MAX = 16 * 1024,    /* ... and in a burst */
-    TICK_MS = 50,            /* the shortest tick */
-    TICK_BYTES = 16 * 1024,  /* what a tick brings for all together: for long 320 KB/s at the most ... */
-    BUCKET = LOG_BYTES / 4,  /* ... but so much at once after a quiet time */
-    RESERVE = LOG_BYTES / 8, /* how far a tick is overdrawn at the most */
-    ASK_BYTES = 1024,        /* who sent so much without a line asks too whether he may go on */
-    ASK_AGAIN_MS = 10        /* when the tick is late */
-};
-
-/* Of the telnet protocol (RFC 854). */
-enum {
-    SE = 240,
-    AYT = 246,
-    SB = 250,
-    WILL = 251,
-    WONT = 252,
-    DO = 253,
-    DONT = 254,
-    IAC = 255,
-    ECHO_OPTION = 1,
-    SUPPRESS_GO_AHEAD = 3
-};
-
-typedef enum TelnetState { DATA, COMMAND, OPTION, SUBNEGOTIATION, SUB_COMMAND } TelnetState;
-
-/* Of an option that the server may use: it does not; has offered it and not been answered; does. */
-typedef enum OptionState { OFF, OFFERED, ON } OptionState;
-
-/* What chat knows of a session. All but the fields marked so is the owner's alone. */
-typedef struct Member {
-    struct Member *next;               /* in the room's list; guarded by cs */
-    char nick[NICK_BYTES];             /* guarded by cs; the owner may read it without */
-    WCHAR wide_nick[NICK_CHARS + 1];   /* the same in UTF-16; guarded by cs */
-    unsigned long long joined, cursor; /* guarded by cs: its place in the log when it came; what is before this was
-                                          sent to it, or is being sent */
-    unsigned long long until;          /* guarded by cs: it is leaving, and gets the news up to here; 0: it stays */
-    unsigned long tick;                /* guarded by cs: in which it talked last */
-    long long allowance;               /* guarded by cs: bytes that it may still say in that tick; below 0: its debt */
-    bool inside;                       /* in the list */
-
-    ULONG next_byte, bytes_end; /* what of rbuf was received and not looked at yet */
-    TelnetState telnet;
-    ULONG sub_bytes;            /* of the sub-negotiation */
-    unsigned char verb;         /* of the telnet option that is coming: DO, DONT, WILL, WONT */
-    OptionState echo, suppress; /* the server shows what is typed; it suppresses "go ahead" */
-    bool they_suppress;         /* the client does that */
-    bool negotiates;            /* the client has asked for options, or answered */
-    bool known;                 /* whether it sends lines or keys */
-    bool cr;                    /* the last byte was CR: a LF or NUL belongs to it */
-    unsigned char escape;       /* the last byte of an escape sequence, of which nothing is kept; 0: there is none */
-    UINT page;                  /* the client's code page, CP_UTF8 for most */
-    bool told;                  /* that some of its bytes are no text */
-    ULONG spent, paid;          /* bytes that the room has not charged it for yet; has, since the line began */
-
-    ULONG line;        /* bytes of the unfinished line at the front of rbuf, as they were received */
-    bool continued;    /* the front of that line went out already */
-    ULONG drawn;       /* bytes of it that were echoed: whole characters */
-    ULONG row, column; /* where the cursor is then, counted from the line's beginning */
-
-    const char *why; /* it is leaving, or NULL */
-    char *reply;     /* what is said to this client alone, and the echo */
-    ULONG reply_len, reply_size;
-    ULONG reply_out; /* bytes of it that are being sent: until then it must stay as it is */
-} Member;
-
-typedef struct Record {
-    ULONG length;         /* of the text behind it */
-    ULONG talk;           /* 1: somebody said it; 0: a notice */
-    unsigned long author; /* a session's id; it is not shown its own messages */
-    unsigned long number; /* counts from 1; for the trace */
-} Record;
-
-/* All of it is guarded by cs. */
-typedef struct Room {
-    char log[LOG_BYTES + sizeof(Record) + TEXT_BYTES]; /* a ring of records: byte n of all that was ever said is
-                                        log[n % LOG_BYTES], and a record that begins before the end lies in one piece */
-    unsigned long long head;                           /* where the next record goes */
-    unsigned long long talk[RECENT];                   /* where the last lines of talk are */
-    unsigned long talks, messages;
-    bool closed; /* the server is stopping: nothing is said any more */
-    Member *members;
-    int here;
-
-    unsigned long tick; /* counts from 1 */
-    ULONGLONG tick_at;  /* when it began */
-    bool waiting;       /* somebody had to wait in it */
-    int talkers;        /* who talked in it, or wanted to */
-    long long tokens;   /* bytes that may still be said in it, by all together; below 0: overdrawn */
-    long long share;    /* and by each */
-} Room;
-
 /* ---- Main.cpp: what is done with bytes ---- */
 
 extern const Handler echo_handler;
-extern const Handler chat_handler;
 extern const Handler full_handler; /* says the session's `refusal`, then good-bye */
 
 /* ---- Proactor.cpp: the life of sessions and windows ---- */
@@ -409,11 +291,6 @@ void session_close(LPSession session, const char *why, int error);
 
 /* ---- util.cpp: start-up and tear-down ---- */
 
-/* Fills `options` from the process's command line; the console speaks UTF-8 from now on. On bad options prints one line
- * and the usage on stderr and ends the process with 2; after --help and --version ends it with 0; the console is then
- * as it was. Main only, first of all. */
-void options_read(Options *options);
-
 /* Starts the console's writer and Winsock, makes the arrays, the listening socket and the first Proactor, listens,
  * prints the first lines. Main only. Returns false, having said why on stderr, when any of it fails; the console is
  * then as it was. */
@@ -423,155 +300,5 @@ bool server_start(LPServer server);
  * the totals and gives the console back. Main only, once the accept loop has ended. Returns false when the trace file
  * is not whole. */
 bool server_stop(LPServer server);
-
-/* True once the user asked for the end (Ctrl+C and the like). Any thread. */
-bool console_interrupted(void);
-
-/* Prints one line on stdout, with the time of day in front. Any thread; never waits for whoever reads stdout: a thread
- * of its own writes, and lines for which there is no room are counted instead. Silent with --quiet. */
-void log_line(const char *format, ...);
-
-/* Prints "server: ..." and, for an error that is not 0, its name and number, as one line on stderr. Any thread;
- * never waits, as log_line(). */
-void log_error(int error, const char *format, ...);
-
-/* "WSAECONNRESET" for 10054, and so on; "error" for one it does not know. Never NULL. Any thread. */
-const char *error_name(int error);
-
-/* Gives `*buf` `size` bytes, keeping what is in it (`*buf` NULL: nothing yet). A large buffer comes from the system
- * page by page and goes back to it when it shrinks. False and unchanged when there is no memory. Any thread. */
-bool buffer_resize(char **buf, ULONG *bufsize, ULONG size);
-
-/* Frees a buffer of buffer_resize(), or NULL. Any thread. */
-void buffer_free(char *buf, ULONG bufsize);
-
-/* "" for 1, "s" for any other number. Any thread. */
-const char *text_plural(int n);
-
-enum { ADDRESS_BYTES = 64 }; /* of "[IPv6]:PORT" */
-
-/* Writes "ADDRESS:PORT", IPv6 in brackets, to `text`; an IPv4 client on the dual-stack socket is shown as IPv4. Any
- * thread. */
-void address_text(const SOCKADDR_STORAGE *addr, char *text, size_t size);
-
-/* True if both are the same client: the same address, or IPv6 addresses of the same 64 bits of network. Any thread. */
-bool address_same(const SOCKADDR_STORAGE *a, const SOCKADDR_STORAGE *b);
-
-/* ---- util.cpp: text in UTF-8 and in code pages of one or two bytes a character; any thread ---- */
-
-enum { TEXT_INVALID = 0x110000 }; /* no character */
-
-/* Returns the bytes of the first character of `text`, which has `length` > 0, in the code page, and what it is; with
- * TEXT_INVALID one byte that is none. 0: the character is well so far, but cut off. */
-ULONG text_next(UINT page, const char *text, ULONG length, unsigned long *character);
-
-/* The most bytes that one of its characters has, 1 for no text or ASCII; 0: it is not well-formed UTF-8. */
-int text_utf8(const char *text, ULONG length);
-
-/* How many bytes of the text in the code page are whole characters: those of one that is cut off do not count. */
-ULONG text_whole(UINT page, const char *text, ULONG length);
-
-/* Writes text in the code page as UTF-8, up to three times as long, without what text_steers(). False if there was
- * something in it that is no text: it has become U+FFFD. */
-bool text_decode(UINT page, const char *bytes, ULONG length, char *text);
-
-/* Writes a name as it is kept, in UTF-16 and UTF-8. False if it is none: it is to have 1 to NICK_CHARS letters and
- * digits of any script, and "-", "_" and ".". */
-bool text_name(const char *text, WCHAR wide[NICK_CHARS + 1], char nick[NICK_BYTES]);
-
-/* Makes text in the code page of well-formed UTF-8, in place: it never grows. Returns the bytes. What the page does
- * not have becomes "?". */
-ULONG text_encode(UINT page, char *text, ULONG length);
-
-/* True for controls, line separators and what turns text around: they would steer a terminal. */
-bool text_steers(unsigned long character);
-
-/* Columns that a character of so many bytes takes on a terminal: 0, 1, or 2 for Hangul, Chinese, kana, full-width and
- * emoji. */
-ULONG text_columns(UINT page, unsigned long character, ULONG bytes);
-
-/* Where the last character of the text begins that has a place on the screen: marks and what is not seen belong to the
- * one before them. And its columns; 0 for one that is cut off, and so not shown yet. */
-ULONG text_last(UINT page, const char *text, ULONG length, ULONG *columns);
-
-/* True if something of the UTF-8 text can be seen. */
-bool text_visible(const char *text);
-
-/* How many bytes of the UTF-8 text fit into so many columns. */
-ULONG text_fit(const char *text, ULONG length, int columns);
-
-enum { PREVIEW_COLUMNS = 24, PREVIEW_BYTES = 4 * PREVIEW_COLUMNS };
-
-/* Writes the first of `bytes` bytes of `data` to `text`: whole characters of UTF-8 without what text_steers(), CR and
- * LF as \\r and \\n, dots for other bytes. Returns `text`. */
-const char *text_preview(char text[PREVIEW_BYTES], const char *data, ULONG bytes);
-
-/* ---- util.cpp: the trace, which shows the model at work ---- */
-
-/* The steps, as docs/replay.html describes them: the step's name in the trace file; its phase there, 'B'egin, 'E'nd or
- * 'i'nstant; whose lane it is in; its colour on the console. Bars of one lane never overlap. */
-#define TRACE_STEPS(X)                                                                                                 \
-    X(STEP, "step", 'i', OF_THREAD, TRACE_PLAIN)                                                                       \
-    X(WINDOW_OPEN, "window_open", 'i', OF_THREAD, TRACE_PLAIN)                                                         \
-    X(WINDOW_END, "window_end", 'i', OF_THREAD, TRACE_PLAIN)                                                           \
-    X(SESSION_NEW, "session_new", 'i', OF_THREAD, TRACE_PLAIN)                                                         \
-    X(SESSION_IN, "session_in", 'i', OF_THREAD, TRACE_PLAIN)                                                           \
-    X(SESSION_MOVED, "session_moved", 'i', OF_THREAD, TRACE_PLAIN)                                                     \
-    X(SESSION_OUT, "session_out", 'i', OF_THREAD, TRACE_PLAIN)                                                         \
-    X(WAKE_SET, "wake_set", 'i', OF_THREAD, TRACE_PLAIN)                                                               \
-    X(EVENT_RESET, "event_reset", 'i', OF_THREAD, TRACE_PLAIN)                                                         \
-    X(WAIT_BEGIN, "wait_begin", 'B', OF_THREAD, TRACE_WAIT)                                                            \
-    X(WAIT_END, "wait_end", 'E', OF_THREAD, TRACE_WAIT)                                                                \
-    X(WINDOW_DRAWN, "", ' ', OF_THREAD, TRACE_WAIT)                                                                    \
-    X(SWEEP_BEGIN, "sweep_begin", 'B', OF_THREAD, TRACE_PLAIN)                                                         \
-    X(SWEEP_END, "sweep_end", 'E', OF_THREAD, TRACE_PLAIN)                                                             \
-    X(HANDLER_BEGIN, "handler_begin", 'B', OF_THREAD, TRACE_HANDLER)                                                   \
-    X(HANDLER_END, "handler_end", 'E', OF_THREAD, TRACE_PLAIN)                                                         \
-    X(RECV_PENDING, "recv_pending", 'B', OF_RECEIVE, TRACE_PENDING)                                                    \
-    X(RECV_AT_ONCE, "recv_at_once", 'B', OF_RECEIVE, TRACE_DONE)                                                       \
-    X(RECV_END, "recv_end", 'E', OF_RECEIVE, TRACE_DONE)                                                               \
-    X(SEND_PENDING, "send_pending", 'B', OF_SEND, TRACE_PENDING)                                                       \
-    X(SEND_AT_ONCE, "send_at_once", 'B', OF_SEND, TRACE_DONE)                                                          \
-    X(SEND_END, "send_end", 'E', OF_SEND, TRACE_DONE)                                                                  \
-    X(HALF_CLOSED, "half_closed", 'i', OF_THREAD, TRACE_PLAIN)                                                         \
-    X(SOCKET_CLOSED, "closed", 'i', OF_THREAD, TRACE_PLAIN)                                                            \
-    X(SAID, "said", 'i', OF_THREAD, TRACE_PLAIN)                                                                       \
-    X(TAKEN, "taken", 'i', OF_THREAD, TRACE_PLAIN)
-
-enum { OF_THREAD, OF_RECEIVE, OF_SEND };
-
-/* The bits of FOREGROUND_...: the low digit is for a dark background, the high one for a light background. */
-enum { TRACE_PLAIN, TRACE_WAIT = 0x1B, TRACE_PENDING = 0x4E, TRACE_DONE = 0x5A, TRACE_HANDLER = 0x0F };
-
-#define TRACE_STEP(step, name, phase, lane, color) step,
-typedef enum TraceStep { TRACE_STEPS(TRACE_STEP) TRACE_STEP_COUNT } TraceStep;
-#undef TRACE_STEP
-
-extern bool trace_on;
-
-/* With tracing off a step costs one branch. */
-#define TRACE(...)                                                                                                     \
-    do {                                                                                                               \
-        if (trace_on) trace(__VA_ARGS__);                                                                              \
-    } while (0)
-
-/* Tells one step: with --trace as a line on stdout, unless `format` is NULL; with --trace-file as an event of the file.
- * Behind the line the format may have fields for the file alone: "line\tslot=%d\tfrom:%s" ("=" a number, ":" text; a
- * preview comes last, and is shown behind the line). `proactor` is the calling thread, NULL for Main; `session` may be
- * NULL. Any thread. With --step or --slow it waits, except for SESSION_IN, _MOVED, _OUT, SAID and TAKEN: these are told
- * while cs is held, all others while it is not. */
-void trace(TraceStep step, LPProactor proactor, LPSession session, const char *format, ...);
-
-/* Waits as trace() does, for the line that was told while cs was held. Any thread, cs not held. */
-void trace_pause(void);
-
-/* The rest only with tracing on, owner thread only, cs not held. */
-
-/* Tells what became of the WSARecv or WSASend that was posted with `overlapped`; `error` is WSAGetLastError() if it
- * failed. */
-void trace_posted(LPSession session, LPWSAOVERLAPPED overlapped, int error);
-
-/* Tells that the wait returned `result`, which is this slot of the window, and draws the window as it is. */
-void trace_wait(LPProactor proactor, int slot, DWORD result);
 
 #endif

@@ -5,6 +5,10 @@
  * on them: Windows cancels a thread's pending operations when that thread ends, and with one owner a session needs no
  * lock. Nothing here knows what the bytes mean; that is the handler's. */
 #include "Overlapped.h"
+#include "support/buffer.h"
+#include "support/console.h"
+#include "support/text.h"
+#include "support/trace.h"
 
 #include <assert.h>
 #include <process.h>
@@ -26,132 +30,6 @@ enum {
         (session)->handler->function arguments;                                                                        \
         TRACE(HANDLER_END, (session)->proactor, (session), NULL);                                                      \
     } while (0)
-
-/* ---- a session is made and freed ---- */
-
-/* How many clients from the session's address are being served. cs is held. */
-static int sessions_from(LPSession session)
-{
-    LPServer server = session->server;
-    int same = 0;
-
-    for (int i = 0; i < server->windows; i++) {
-        const Proactor *proactor = &server->proactors[i];
-        for (int slot = SLOT_FIRST; slot < SLOT_FIRST + proactor->noc; slot++) {
-            LPSession other = server->s_arr[proactor->first + slot];
-            if (!other->refusal && address_same(&other->caddr, &session->caddr)) same++;
-        }
-    }
-    return same;
-}
-
-/* Why the session is refused, as the line that its client gets; NULL: it is not. cs is held. */
-static const char *session_refusal(LPSession session)
-{
-    LPServer server = session->server;
-    int max_per_ip = server->options.max_per_ip;
-
-    if (server->noc >= server->options.max_clients) return server->full;
-    return max_per_ip && sessions_from(session) >= max_per_ip ? server->address_full : NULL;
-}
-
-/* Counts the session in and says so. Returns false when it is to be refused and there is no place even for that:
- * refused clients have a window's worth of places, so that they cannot take those of the others. */
-static bool session_count_in(LPSession session)
-{
-    LPServer server = session->server;
-    char from[ADDRESS_BYTES];
-    int clients;
-
-    EnterCriticalSection(&server->cs);
-    session->refusal = session_refusal(session);
-    if (session->refusal && server->refused >= WINDOW_SESSIONS) {
-        LeaveCriticalSection(&server->cs);
-        return false;
-    }
-    session->id = ++server->ids;
-    if (session->refusal) {
-        server->refused++;
-        session->handler = &full_handler;
-    } else {
-        server->served++;
-        server->noc++;
-        if (server->noc > server->peak) server->peak = server->noc;
-    }
-    clients = server->noc;
-    LeaveCriticalSection(&server->cs);
-    address_text(&session->caddr, from, sizeof from);
-    TRACE(SESSION_NEW, NULL, session, "WSACreateEvent() -> its event; session for %s, %s\tfrom:%s\thandler:%s", from,
-          session->handler->name, from, session->handler->name);
-    log_line("#%lu %s %s (%d client%s)", session->id, from, session->refusal ? "refused" : "connected", clients,
-             text_plural(clients));
-    return true;
-}
-
-static void session_release(LPSession session)
-{
-    if (session->hevent != WSA_INVALID_EVENT) WSACloseEvent(session->hevent);
-    buffer_free(session->rbuf, session->rsize);
-    buffer_free(session->sbuf, session->ssize);
-    free(session);
-}
-
-static LPSession session_allocate(void)
-{
-    LPSession session = (LPSession)calloc(1, sizeof *session);
-
-    if (!session) return NULL;
-    session->hevent = WSACreateEvent();
-    if (session->hevent != WSA_INVALID_EVENT && buffer_resize(&session->rbuf, &session->rsize, RBUF_MIN))
-        return session;
-    session_release(session);
-    return NULL;
-}
-
-LPSession session_create(LPServer server, SOCKET sock, const SOCKADDR_STORAGE *caddr)
-{
-    LPSession session = session_allocate();
-
-    if (session) {
-        session->server = server;
-        session->handler = server->handler;
-        session->sock = sock;
-        session->caddr = *caddr;
-        if (session_count_in(session)) return session;
-        session_release(session);
-    }
-    log_error(0, "a client was turned away: no place, event or memory for it");
-    closesocket(sock);
-    return NULL;
-}
-
-void session_free(LPSession session)
-{
-    LPServer server = session->server;
-    char from[ADDRESS_BYTES], failed[64] = "";
-    int clients;
-
-    EnterCriticalSection(&server->cs);
-    if (session->refusal) {
-        server->refused--;
-    } else {
-        server->noc--;
-        server->in += session->in;
-        server->out += session->out;
-    }
-    clients = server->noc;
-    LeaveCriticalSection(&server->cs);
-    if (!session->refusal) {
-        address_text(&session->caddr, from, sizeof from);
-        if (session->error)
-            snprintf(failed, sizeof failed, " failed: %s (%d)", error_name(session->error), session->error);
-        log_line("#%lu %s left (%d client%s): in %llu bytes, out %llu bytes, %s%s", session->id, from, clients,
-                 text_plural(clients), session->in, session->out,
-                 session->error == WSAECONNRESET ? "reset by the client" : session->why,
-                 session->error == WSAECONNRESET ? "" : failed);
-    }
-    session_release(session);
-}
 
 int session_index(LPSession session)
 {

@@ -30,7 +30,7 @@ bug_of() {
 plant() {
     bug=$(bug_of "$1")
     mkdir -p "$2"
-    cp ./*.cpp Overlapped.h "$2"
+    cp -R ./*.cpp Overlapped.h chat support "$2"
     [ -n "$bug" ] || return 0
     script=tests/sim/planted/$bug.sed
     file=$(sed -n '1s/^# \([^:]*\): .*/\1/p' "$script")
@@ -39,7 +39,7 @@ plant() {
 }
 
 build() {
-    "$cc" -x c -std=c11 -D__USE_MINGW_ANSI_STDIO=1 -O2 -g -Wall -Wextra "$1"/*.cpp -o "$1/server.exe" -x none \
+    "$cc" -x c -std=c11 -D__USE_MINGW_ANSI_STDIO=1 -O2 -g -Wall -Wextra "$1"/*.cpp "$1"/*/*.cpp -o "$1/server.exe" -x none \
         -static -lws2_32
 }
 

@@ -47,7 +47,7 @@ left_alone() {
 # One copy for all, whatever happens to the sources meanwhile.
 clean=$OUT/planted/none
 mkdir -p "$clean"
-cp "$SERVER"/*.cpp "$SERVER"/Overlapped.h "$clean"
+cp -R "$SERVER"/*.cpp "$SERVER"/Overlapped.h "$SERVER"/chat "$SERVER"/support "$clean"
 make -s asan tsan OUT="$OUT" SERVER="$clean" NAME=-none
 [ $# -gt 0 ] || set -- planted/*.sed
 for script in "$@"; do
@@ -58,7 +58,7 @@ for script in "$@"; do
     copy=$OUT/planted/$name
     rm -rf "$copy"
     mkdir -p "$copy"
-    cp "$clean"/*.cpp "$clean"/Overlapped.h "$copy"
+    cp -R "$clean"/* "$copy"
     (cd "$copy" && sed -i -f - $files) <"$script"
     echo "$name: ${what#*: }"
     if unchanged=$(left_alone); then

@@ -120,9 +120,9 @@ coverage() {
     for mode in echo chat; do
         "$OUT/sim-cov" --mode $mode --from "$FROM" --seeds "${SEEDS:-3000}" --jobs "$JOBS" | tail -n 1
     done
-    for name in Main Proactor util; do
-        gcov -o "$OUT/cov/server" "$OUT/cov/server/$name.o" -t 2>/dev/null |
-            awk -v file=$name.cpp '
+    for object in "$OUT"/cov/server/*.o "$OUT"/cov/server/*/*.o; do
+        gcov -o "$(dirname "$object")" "$object" -t 2>/dev/null |
+            awk -v file="$(basename "$object" .o).cpp" '
                 /^ *-:    0:Source:/ { here = index($0, file) > 0 }
                 !here || /^ *-:/ { next }
                 { lines++ }

@@ -6,7 +6,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 sh tests/scripts/need.sh zip=zip unzip=unzip localedef=locales iconv=libc-bin
-version=$(sed -n 's/^#define VERSION "\(.*\)"/\1/p' Overlapped.h ./*.cpp)
+version=$(sed -n 's/^#define VERSION "\(.*\)"/\1/p' support/options.cpp)
 name=overlapped-io-$version
 out=build/windows/dist
 mkdir -p "$out"

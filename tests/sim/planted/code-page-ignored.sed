@@ -1,2 +1,2 @@
-# util.cpp: every line is taken for UTF-8
+# support/text.cpp: every line is taken for UTF-8
 /^int text_utf8/,/^}/s/return 0;/return 1;/

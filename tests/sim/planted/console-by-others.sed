@@ -1,2 +1,2 @@
-# util.cpp: an error is written by the thread that has it, which may wait for the console
-/^static void console_put/,/^}/s/if (!writer) {/if (!writer || handle == STD_ERROR_HANDLE) {/
+# support/console.cpp: an error is written by the thread that has it, which may wait for the console
+/^void console_put/,/^}/s/if (!writer) {/if (!writer || handle == STD_ERROR_HANDLE) {/

@@ -1,2 +1,2 @@
-# Main.cpp: a message is given to its author too
+# chat/room.cpp: a message is given to its author too
 s/if (record.author != session->id && /if (/

@@ -1,0 +1,357 @@
+/* chat.cpp - the chat handler: lines, commands, what is sent. */
+#include "chat.h"
+#include "../support/buffer.h"
+#include "../support/console.h"
+#include "../support/options.h"
+#include "../support/trace.h"
+#include "room.h"
+#include "terminal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void command_run(LPSession session, char *line);
+static void chat_leave(LPSession session, const char *why, bool close_room);
+static void line_end(LPSession session, bool split);
+static void line_put(LPSession session, unsigned char c);
+
+/* A byte of what the client's user typed. */
+static void text_byte(LPSession session, unsigned char c)
+{
+    Member *member = member_of(session);
+    bool after_cr = member->cr, letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '~';
+
+    member->cr = c == '\r';
+    if (after_cr && (c == '\n' || c == '\0')) return;
+    if (member->escape && c >= 0x20 && c < 0x7F) {
+        /* From ESC to the next letter or ~ nothing is kept; behind ESC O stands one more, for a function key. */
+        member->escape = letter && !(member->escape == 0x1B && c == 'O') ? 0 : c;
+        return;
+    }
+    member->escape = c == 0x1B ? c : 0;
+    if (c == '\r' || c == '\n') {
+        line_end(session, false);
+    } else if (c == 0x08 || c == 0x7F) {
+        line_erase(session);
+    } else if (c == '\t' || (c >= 0x20 && c != 0xFF)) {
+        line_put(session, c == '\t' ? ' ' : c);
+    }
+}
+
+/* Lines of which nothing can be seen are not said. */
+static void line_said(LPSession session, char *text, bool whole)
+{
+    if (whole && text[0] == '/' && text[1] != '/') {
+        command_run(session, text);
+    } else if (text_visible(text)) {
+        room_broadcast(session, true, "%s: %s", member_of(session)->nick, whole && text[0] == '/' ? text + 1 : text);
+    }
+}
+
+/* The first `length` bytes of the line are one. What is not UTF-8 is taken for the code page, and from then on the
+ * client is sent that too; a line of UTF-8 turns it back. A character of three bytes must be in it for that, as Hangul
+ * are: those of two are syllables of code page 949 as well. Too much for one message goes out in pieces. */
+static void line_finish(LPSession session, ULONG length)
+{
+    Member *member = member_of(session);
+    int longest = text_utf8(session->rbuf, length);
+    char text[3 * SAY_BYTES + 1], *piece = text, next;
+    bool whole = !member->continued;
+
+    if (longest == 0) member->page = (UINT)session->server->options->codepage;
+    if (longest >= 3) member->page = CP_UTF8;
+    if (!text_decode(member->page, session->rbuf, length, text) && !member->told) {
+        member->told = true;
+        reply(session, "! some of that was neither UTF-8 nor code page %u, and is lost", member->page);
+    }
+    while (*piece && !member->why) {
+        ULONG bytes = (ULONG)strlen(piece);
+        if (bytes > SAY_BYTES) bytes = text_whole(CP_UTF8, piece, SAY_BYTES);
+        next = piece[bytes];
+        piece[bytes] = '\0';
+        line_said(session, piece, whole);
+        piece += bytes;
+        *piece = next;
+        whole = false;
+    }
+}
+
+/* The line ends, or is too long for one message: then what is there goes out, but for an unfinished character. */
+static void line_end(LPSession session, bool split)
+{
+    Member *member = member_of(session);
+    ULONG length = split ? text_whole(member->page, session->rbuf, member->line) : member->line;
+
+    if (length > 0) member->known = true;
+    if (member->echo != OFF) reply_add(session, "\r\n", 2);
+    member->line -= length;
+    member->drawn = member->row = member->column = 0;
+    line_finish(session, length);
+    memmove(session->rbuf, session->rbuf + length, member->line);
+    member->continued = split;
+    member->paid = 0;
+}
+
+static void line_put(LPSession session, unsigned char c)
+{
+    Member *member = member_of(session);
+
+    if (member->line == SAY_BYTES) line_end(session, true);
+    session->rbuf[member->line++] = (char)c;
+    line_show(session);
+}
+
+/* ---- command or message ---- */
+
+/* Nobody else may have the name, in whatever case. "guest" and a number are for the server to give. */
+static void command_nick(LPSession session, const char *text)
+{
+    WCHAR wide[NICK_CHARS + 1] = { 0 };
+    char nick[NICK_BYTES], old[NICK_BYTES];
+    bool taken;
+    int here;
+
+    if (!text_name(text, wide, nick)) {
+        reply(session, "! /nick NAME: a name has 1 to %d letters or digits, and - _ . if you like", NICK_CHARS);
+        return;
+    }
+    taken = _strnicmp(nick, "guest", 5) == 0 && nick[5] && nick[5 + strspn(nick + 5, "0123456789")] == '\0';
+    if (!room_rename(session, nick, wide, taken, old, &here)) {
+        reply(session, "! /nick %s: that name is taken, please choose another", nick);
+        return;
+    }
+    room_broadcast(session, false, "*** %s is now %s (%d here)", old, nick, here);
+    reply(session, "*** you are now %s", nick);
+}
+
+static void command_who(LPSession session, const char *nothing)
+{
+    char names[SAY_BYTES - 64];
+    int here = room_names(session, names, sizeof names);
+
+    (void)nothing;
+    reply(session, "*** %d here: %s", here, names);
+}
+
+static void command_me(LPSession session, const char *action)
+{
+    if (text_visible(action)) {
+        room_broadcast(session, true, "* %s %s", member_of(session)->nick, action);
+    } else {
+        reply(session, "! /me ACTION: an action is missing, as in /me waves");
+    }
+}
+
+static void command_quit(LPSession session, const char *message)
+{
+    room_leave(session, message);
+    chat_leave(session, "said /quit", false);
+}
+
+static void command_help(LPSession session, const char *nothing)
+{
+    (void)nothing;
+    reply(session, "*** /nick NAME   be called NAME         /who             who is here\r\n"
+                   "*** /me ACTION   say what you do        /quit [MESSAGE]  leave\r\n"
+                   "*** /help        show this              //text           say /text, which is no command");
+}
+
+static void command_run(LPSession session, char *line)
+{
+    static const struct {
+        const char *name;
+        void (*run)(LPSession session, const char *argument);
+    } commands[] = { { "/nick", command_nick },
+                     { "/who", command_who },
+                     { "/me", command_me },
+                     { "/quit", command_quit },
+                     { "/help", command_help } };
+    char *argument = line + strcspn(line, " "), *end = line + strlen(line);
+
+    while (end > argument && end[-1] == ' ') *--end = '\0';
+    if (*argument) *argument++ = '\0';
+    argument += strspn(argument, " ");
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        if (strcmp(line, commands[i].name) == 0) {
+            commands[i].run(session, argument);
+            return;
+        }
+    }
+    reply(session, "! %s: no such command, /help lists them", line);
+}
+
+/* Copies what is new into sbuf, in the client's code page; without news, makes that small again. Returns the bytes. */
+static ULONG news_take(LPSession session, unsigned long long behind)
+{
+    Member *member = member_of(session);
+    ULONG wanted = behind < (ULONG)SBUF_MAX ? (ULONG)behind : (ULONG)SBUF_MAX, used = 0;
+
+    if (wanted == 0 && session->ssize > SBUF_KEPT) buffer_resize(&session->sbuf, &session->ssize, SBUF_KEPT);
+    if (wanted == 0 || !buffer_fit(session, &session->sbuf, &session->ssize, SBUF_KEPT, wanted)) return 0;
+    used = news_copy(session, session->sbuf, session->ssize);
+    if (trace_on && used) trace_pause();
+    return text_encode(member->page, session->sbuf, used);
+}
+
+/* Sends the replies and `news` bytes of sbuf. A message that comes while a line is being typed gets a line of its own:
+ * the unfinished one is taken away, and shown again below. False if there is nothing to send. */
+static bool chat_send(LPSession session, ULONG news)
+{
+    Member *member = member_of(session);
+
+    if (news > 0 && member->drawn > 0) {
+        line_hide(session);
+        reply_add(session, session->sbuf, news);
+        line_show(session);
+        news = 0;
+    }
+    if (member->reply_len + news == 0) return false;
+    session->swsa[0].buf = member->reply;
+    session->swsa[0].len = member->reply_out = member->reply_len;
+    session->swsa[1].buf = session->sbuf;
+    session->swsa[1].len = news;
+    session_send(session);
+    return true;
+}
+
+/* The log has lapped the member's cursor: it is told, if anything can still be sent to it. */
+static void chat_cut_off(LPSession session, unsigned long long behind)
+{
+    log_line("#%lu %s is cut off: %llu bytes behind the room", session->id, member_of(session)->nick, behind);
+    if (session->sending) {
+        session_close(session, "too slow", 0);
+    } else {
+        line_hide(session);
+        reply(session, "! you are too slow: %llu bytes behind the room. Good-bye.", behind);
+        chat_send(session, 0);
+        session_finish(session, "too slow");
+    }
+}
+
+/* ---- the handler ---- */
+
+/* From now on nothing is heard from the client. It gets the news up to now, and no more, and the good-bye. */
+static void chat_leave(LPSession session, const char *why, bool close_room)
+{
+    member_of(session)->why = why;
+    room_last_news(session, close_room);
+}
+
+/* Goes through what was received. A client that does not read its replies, or talks too much, waits: sent() or
+ * woken() goes on here, and meanwhile its own TCP connection holds it back. */
+static void chat_parse(LPSession session)
+{
+    Member *member = member_of(session);
+    ULONG replied;
+
+    while (member->next_byte < member->bytes_end && !member->why && session->phase == OPEN) {
+        char c = session->rbuf[member->next_byte];
+        if (member->reply_len >= REPLY_FULL || (session->sending && member->reply_out)) return;
+        if ((c == '\r' || c == '\n' || member->line == SAY_BYTES || member->spent >= ASK_BYTES)
+            && !pace_allows(session)) {
+            return;
+        }
+        replied = member->reply_len;
+        member->next_byte++;
+        if (telnet_byte(session, (unsigned char)c)) text_byte(session, (unsigned char)c);
+        member->spent += 1 + member->reply_len - replied;
+    }
+    if (member->why || session->phase != OPEN) return;
+    if (!member->known && member->line > 0) {
+        member->known = true;
+        if (member->line < KEYS_BYTES) telnet_offer(session);
+    }
+    if (session->eof) {
+        chat_leave(session, "closed by the client", false);
+    } else {
+        session_recv(session, member->line);
+    }
+}
+
+/* For half of the time that a stop takes all are heard out. Then the room closes: nobody says anything any more, and
+ * all get the same last line before the good-bye. */
+static void chat_stop(LPSession session)
+{
+    ULONGLONG close_at = session->proactor->finish_at - FINISH_MS / 2;
+
+    if (GetTickCount64() >= close_at) {
+        chat_leave(session, "the server is stopping", true);
+    } else if (!session->wake_at || session->wake_at > close_at) {
+        session->wake_at = close_at;
+    }
+}
+
+/* Does what there is to do: reads on, sends what is new unless a send is pending, and at the very end the good-bye. */
+static void chat_pump(LPSession session)
+{
+    Member *member = member_of(session);
+    unsigned long long behind;
+
+    if (!member || session->phase != OPEN) return;
+    if (session->proactor->stopping && !member->why) chat_stop(session);
+    chat_parse(session);
+    if (session->phase != OPEN) return;
+    behind = news_behind(session);
+    if (behind > LOG_BYTES) {
+        chat_cut_off(session, behind);
+    } else if (!session->sending && !chat_send(session, news_take(session, behind)) && member->why) {
+        reply(session, "*** good-bye");
+        chat_send(session, 0);
+        session_finish(session, member->why);
+    }
+}
+
+static void chat_opened(LPSession session)
+{
+    Member *member = (Member *)calloc(1, sizeof *member);
+    int here;
+
+    if (!member) {
+        session_close(session, "out of memory", 0);
+        return;
+    }
+    session->state = member;
+    member->page = CP_UTF8;
+    here = room_enter(session);
+    reply(session, "*** welcome, you are %s (%d here)", member->nick, here);
+    reply(session, "*** /nick NAME, /who, /me ACTION, /quit, /help; all else is said to the room");
+    room_broadcast(session, false, "*** %s joined (%d here)", member->nick, here);
+    chat_pump(session);
+}
+
+static void chat_received(LPSession session, ULONG bytes)
+{
+    Member *member = member_of(session);
+
+    member->next_byte = member->line;
+    member->bytes_end = member->line + bytes;
+    if (bytes == 0) { /* the end of all ends the last line too */
+        member->telnet = DATA;
+        if (member->line) session->rbuf[member->bytes_end++] = '\n';
+    }
+    chat_pump(session);
+}
+
+/* A quiet session is to cost what it cost before its burst. */
+static void chat_sent(LPSession session)
+{
+    Member *member = member_of(session);
+
+    if (member->reply_out) member->reply_len = member->reply_out = 0;
+    if (!member->reply_len && member->reply_size > REPLY_KEPT)
+        buffer_resize(&member->reply, &member->reply_size, REPLY_KEPT);
+    chat_pump(session);
+}
+
+static void chat_closed(LPSession session)
+{
+    Member *member = member_of(session);
+
+    if (!member) return;
+    if (member->inside) room_leave(session, "");
+    buffer_free(member->reply, member->reply_size);
+    free(member);
+}
+
+const Handler chat_handler = { "chat", chat_opened, chat_received, chat_sent, chat_pump, chat_closed };
