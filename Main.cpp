@@ -20,7 +20,7 @@ static int sessions_from(LPSession session)
     LPServer server = session->server;
     int same = 0;
 
-    for (int i = 0; i < server->windows; i++) {
+    for (int i = 0; i < server->groups; i++) {
         const Proactor *proactor = &server->proactors[i];
         for (int slot = SLOT_FIRST; slot < SLOT_FIRST + proactor->noc; slot++) {
             LPSession other = server->s_arr[proactor->first + slot];
@@ -41,7 +41,7 @@ static const char *session_refusal(LPSession session)
 }
 
 /* Counts the session in and says so. Returns false when it is to be refused and there is no place even for that:
- * refused clients have a window's worth of places, so that they cannot take those of the others. */
+ * refused clients have a group's worth of places, so that they cannot take those of the others. */
 static bool session_count_in(LPSession session)
 {
     LPServer server = session->server;
@@ -50,14 +50,14 @@ static bool session_count_in(LPSession session)
 
     EnterCriticalSection(&server->cs);
     session->refusal = session_refusal(session);
-    if (session->refusal && server->refused >= WINDOW_SESSIONS) {
+    if (session->refusal && server->refused >= GROUP_SESSIONS) {
         LeaveCriticalSection(&server->cs);
         return false;
     }
     session->id = ++server->ids;
     if (session->refusal) {
         server->refused++;
-        session->handler = &full_handler;
+        session->handler = &refuse_handler;
     } else {
         server->served++;
         server->noc++;
@@ -221,7 +221,7 @@ static void echo_sent(LPSession session)
     session_recv(session, 0);
 }
 
-static void echo_woken(LPSession session)
+static void echo_notified(LPSession session)
 {
     if (session->proactor->stopping && !session->sending) session_finish(session, "the server is stopping");
 }
@@ -231,11 +231,11 @@ static void nothing_to_do(LPSession session)
     (void)session;
 }
 
-const Handler echo_handler = { "echo", echo_opened, echo_received, echo_sent, echo_woken, nothing_to_do };
+const Handler echo_handler = { "echo", echo_opened, echo_received, echo_sent, echo_notified, nothing_to_do };
 
 /* ---- full: one line, and good-bye ---- */
 
-static void full_opened(LPSession session)
+static void refuse_opened(LPSession session)
 {
     session->swsa[0].buf = (char *)session->refusal; /* sent, never written to */
     session->swsa[0].len = (ULONG)strlen(session->refusal);
@@ -243,9 +243,9 @@ static void full_opened(LPSession session)
     session_finish(session, "refused");
 }
 
-static void full_received(LPSession session, ULONG bytes)
+static void refuse_received(LPSession session, ULONG bytes)
 {
     (void)session, (void)bytes;
 }
 
-const Handler full_handler = { "full", full_opened, full_received, nothing_to_do, nothing_to_do, nothing_to_do };
+const Handler refuse_handler = { "full", refuse_opened, refuse_received, nothing_to_do, nothing_to_do, nothing_to_do };

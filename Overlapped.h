@@ -25,21 +25,21 @@
  * What always holds
  * -----------------
  * Who owns what. Main owns the listening socket and a session that it has just made. From proactor_add() on a session
- * is its owner's, the Proactor of the window in whose slots it stands: only that thread posts operations on it, takes
+ * is its owner's, the Proactor of the group in whose slots it stands: only that thread posts operations on it, takes
  * their results, calls its handler and frees it. A session changes its owner by hand-over only, at a moment when
  * nothing is pending on it. s_arr, e_arr and all counts are changed under cs; an owner reads its own slots without,
  * because nobody else changes a slot that the owner knows.
  *
- * How a wake travels. Whoever has news for a window puts them where the owner will look, and then calls
- * proactor_wake(): it sets `wake_state` to WOKEN and, if the owner was ASLEEP, the window's wake event. The owner
+ * How a wake travels. Whoever has news for a group puts them where the owner will look, and then calls
+ * proactor_wake(): it sets `wake_state` to WOKEN and, if the owner was ASLEEP, the group's wake event. The owner
  * resets the event first and looks then, and never falls asleep with WOKEN in `wake_state`. So no news is lost, and an
  * owner that is awake anyway costs no call into the kernel.
  *
  * How a stop proceeds. Ctrl+C closes the listening socket; accept fails, Main leaves its loop and calls server_stop().
  * That sets `stopping` under cs and wakes all Proactors. From then on nothing is handed over; each Proactor calls
- * woken() of its sessions until they say session_finish(), for FINISH_MS at the most; then what is still to be sent
+ * notified() of its sessions until they say session_finish(), for FINISH_MS at the most; then what is still to be sent
  * goes out, within FINISH_MS again, and the session is closed, removed and freed. When the server is stopping, a
- * Proactor's thread ends as soon as its window is empty. Main joins all threads, and frees the arrays.
+ * Proactor's thread ends as soon as its group is empty. Main joins all threads, and frees the arrays.
  *
  * The rules:
  * 1. Only the owner posts operations on a session and touches its buffers. Others leave word and wake the owner.
@@ -75,13 +75,13 @@ enum {
     DEFAULT_CLIENTS = 1000,
     MAX_CLIENTS = 10000,
 
-    /* WSAWaitForMultipleEvents takes at most 64 events, so s_arr and e_arr are cut into windows of 64 slots with a
-     * Proactor thread each. Two slots of a window are no session's. */
-    WINDOW_SLOTS = WSA_MAXIMUM_WAIT_EVENTS,
-    SLOT_SEND = 0,  /* the event of all sends of the window */
-    SLOT_WAKE = 1,  /* the window's wake event */
+    /* WSAWaitForMultipleEvents takes at most 64 events, so s_arr and e_arr are cut into groups of 64 slots with a
+     * Proactor thread each. Two slots of a group are no session's. */
+    GROUP_SLOTS = WSA_MAXIMUM_WAIT_EVENTS,
+    SLOT_SEND = 0,  /* the event of all sends of the group */
+    SLOT_WAKE = 1,  /* the group's wake event */
     SLOT_FIRST = 2, /* the first session */
-    WINDOW_SESSIONS = WINDOW_SLOTS - SLOT_FIRST,
+    GROUP_SESSIONS = GROUP_SLOTS - SLOT_FIRST,
 
     RBUF_MIN = 2 * 1024,   /* bytes of rbuf in quiet times ... */
     RBUF_MAX = 128 * 1024, /* ... and while receives fill it */
@@ -99,9 +99,9 @@ typedef struct Server Server, *LPServer;
  * each. All run on the session's Proactor thread, without cs, and never block. `echo` and `chat` are two such
  * tables; a third needs no change in Proactor.cpp.
  *
- * One thing to know when you write a third: woken() is skipped for a session of which an operation was just finished.
- * So let opened(), received(), sent() and woken() all end with one and the same function that looks at what there is
- * to do, as chat_pump() does; then nothing waits for a call that does not come. */
+ * One thing to know when you write a third: notified() is skipped for a session of which an operation was just
+ * finished. So let opened(), received(), sent() and notified() all end with one and the same function that looks at
+ * what there is to do, as chat_pump() does; then nothing waits for a call that does not come. */
 typedef struct Handler {
     const char *name;
 
@@ -115,10 +115,10 @@ typedef struct Handler {
     /* A send is complete, to its last byte: swsa and what it points to are free again. */
     void (*sent)(LPSession session);
 
-    /* `wake_at` has come. Or the window was woken, by proactor_wake_all(), a new session or a stop, and in this round
+    /* `wake_at` has come. Or the group was woken, by proactor_wake_all(), a new session or a stop, and in this round
      * no operation of the session was finished. While the server is stopping it is called in every round, until the
      * handler calls session_finish(). */
-    void (*woken)(LPSession session);
+    void (*notified)(LPSession session);
 
     /* The last call: nothing is pending, and the session is freed after it. */
     void (*closed)(LPSession session);
@@ -163,7 +163,7 @@ struct Session {
     bool served;                  /* it received something since the last review */
     bool busy;                    /* it did so lately, and is counted in proactor->busy */
     unsigned long long round;     /* the Proactor's, in which this session was served last */
-    ULONGLONG wake_at;            /* GetTickCount64 time to call woken(), set by the handler; 0: none */
+    ULONGLONG wake_at;            /* GetTickCount64 time to call notified(), set by the handler; 0: none */
     ULONGLONG finish_at;          /* the time to close it if it is still FINISHING or LINGERING; 0: none */
 
     unsigned long id;           /* counts from 1 */
@@ -176,32 +176,33 @@ struct Session {
 /* What proactor_wake() and the owner tell each other, in one word. */
 enum { AWAKE, ASLEEP, WOKEN };
 
-/* One window of 64 slots and its thread. */
+/* One group of 64 slots and its thread. */
 struct Proactor {
     LPServer server;
     HANDLE thread;
-    int number; /* of the window, and of its Proactor; counts from 1 */
-    int first;  /* index in s_arr and e_arr of the window's slot 0 */
+    int number; /* of the group, and of its Proactor; counts from 1 */
+    int first;  /* index in s_arr and e_arr of the group's slot 0 */
 
-    int noc;                /* sessions in the window; guarded by cs */
-    int busy;               /* of them, those that received something lately; guarded by cs */
-    volatile LONG overfull; /* 1: it has busy sessions to hand over; written under cs, only by Interlocked functions */
+    int noc;  /* sessions in the group; guarded by cs */
+    int busy; /* of them, those that received something lately; guarded by cs */
+    volatile LONG
+        overloaded; /* 1: it has busy sessions to hand over; written under cs, only by Interlocked functions */
     volatile LONG wake_state; /* AWAKE, ASLEEP or WOKEN; only by Interlocked functions */
-    volatile LONG rested;     /* 1: had nothing left to do, since somebody set it to 0; only by Interlocked functions */
+    volatile LONG went_idle;  /* 1: had nothing left to do, since somebody set it to 0; only by Interlocked functions */
 
     /* The owner's alone. */
-    int known;                /* sessions that the owner has seen: the wait covers these */
+    int seen;                 /* sessions that the owner has seen: the wait covers these */
     unsigned long long round; /* of serving everybody once; counts from 1 */
-    ULONGLONG now;            /* GetTickCount64 time of the round; 0 when nothing in the window waits for a time */
-    bool look_again;          /* something was done in this round: there may be more to do */
+    ULONGLONG now;            /* GetTickCount64 time of the round; 0 when nothing in the group waits for a time */
+    bool more_work;           /* something was done in this round: there may be more to do */
     bool sending;             /* some send is pending */
-    bool news;                /* call the handlers' woken() in the next round ... */
-    bool calling_woken;       /* ... and in this one */
+    bool notify_next;         /* call the handlers' notified() in the next round ... */
+    bool notify;              /* ... and in this one */
     bool reviewing;           /* in this round it is reviewed who is still busy */
     bool stopping;            /* server->stopping when the owner last looked */
     ULONGLONG finish_at;      /* then: when sessions that are still OPEN are finished; 0: none */
     ULONGLONG review_at;      /* when it is reviewed who is still busy; 0: nobody is */
-    ULONGLONG wait_until;     /* the earliest time that anything in the window waits for; 0: none */
+    ULONGLONG wait_until;     /* the earliest time that anything in the group waits for; 0: none */
     int found;                /* completions since the sweep began; counted by the trace, for the trace */
 };
 
@@ -209,16 +210,16 @@ typedef struct Options Options;
 
 struct Server {
     SOCKET listen_sock;  /* the lecture's gate socket */
-    LPSession *s_arr;    /* windows of WINDOW_SLOTS: the session ... */
+    LPSession *s_arr;    /* groups of GROUP_SLOTS: the session ... */
     WSAEVENT *e_arr;     /* ... and its event, at the same index */
     CRITICAL_SECTION cs; /* guards arrays, counts and the chat room; not held across calls that block */
     int noc;             /* clients being served; each has an event object */
     bool stopping;       /* no more clients come, the rest is finished; guarded by cs */
 
-    Proactor *proactors; /* room for max_windows */
-    int windows;         /* windows opened; written by Main alone, under cs */
-    int max_windows;
-    LPProactor leaving; /* the window whose busy sessions the others can take; NULL: none; guarded by cs */
+    Proactor *proactors; /* room for max_groups */
+    int groups;          /* groups opened; written by Main alone, under cs */
+    int max_groups;
+    LPProactor draining; /* the group whose busy sessions the others can take; NULL: none; guarded by cs */
     const Handler *handler;
     const Options *options;
     char full[64], address_full[64]; /* the lines that refused clients get */
@@ -234,17 +235,17 @@ struct Server {
 /* ---- Main.cpp: what is done with bytes ---- */
 
 extern const Handler echo_handler;
-extern const Handler full_handler; /* says the session's `refusal`, then good-bye */
+extern const Handler refuse_handler; /* says the session's `refusal`, then good-bye */
 
-/* ---- Proactor.cpp: the life of sessions and windows ---- */
+/* ---- Proactor.cpp: the life of sessions and groups ---- */
 
 /* Makes a session for an accepted socket, which is the session's from now on, and counts it in; above the limits it
- * gets a `refusal` and full_handler. Main only, cs not held. Returns NULL, having said why and closed the socket,
+ * gets a `refusal` and refuse_handler. Main only, cs not held. Returns NULL, having said why and closed the socket,
  * when there is no event or memory for it. */
 LPSession session_create(LPServer server, SOCKET sock, const SOCKADDR_STORAGE *caddr);
 
-/* Puts the session and its event into the arrays, opening a window if it takes one, and wakes the owner, whose the
- * session is from then on. Main only, cs not held. Returns false, having said why, when no window can be had. */
+/* Puts the session and its event into the arrays, opening a group if it takes one, and wakes the owner, whose the
+ * session is from then on. Main only, cs not held. Returns false, having said why, when no group can be had. */
 bool proactor_add(LPServer server, LPSession session);
 
 /* Counts the session out, prints why it ended, and frees it. Its socket is closed, nothing is
@@ -254,25 +255,25 @@ void session_free(LPSession session);
 /* The index at which the session and its event stand in s_arr and e_arr, for the trace. Owner thread only. */
 int session_index(LPSession session);
 
-/* Opens the next window: its two events and its thread, which sleeps until woken. Main only, cs not held. Returns
+/* Opens the next group: its two events and its thread, which sleeps until woken. Main only, cs not held. Returns
  * NULL, having said why, when there is no memory, event or thread. */
 LPProactor proactor_open(LPServer server);
 
-/* Waits for the window's thread to end. Main only, once the threads were told that the server is stopping. */
+/* Waits for the group's thread to end. Main only, once the threads were told that the server is stopping. */
 void proactor_join(LPProactor proactor);
 
-/* Closes the window's events. Main only, when every window's thread has ended: until then they wake each other. */
+/* Closes the group's events. Main only, when every group's thread has ended: until then they wake each other. */
 void proactor_close(LPProactor proactor);
 
-/* Wakes every window: woken() of every session that has nothing else to do is called. Any thread, cs not held. `self`
- * is the caller's own window, which is awake and needs no event; NULL on another thread. */
+/* Wakes every group: notified() of every session that has nothing else to do is called. Any thread, cs not held. `self`
+ * is the caller's own group, which is awake and needs no event; NULL on another thread. */
 void proactor_wake_all(LPServer server, LPProactor self);
 
 /* The rest is for handlers: owner thread only, cs not held. Failures end the session, not the caller: the handler
  * goes on as if nothing was and is told by closed(). */
 
 /* Wants a WSARecv for up to rsize - 1 - `kept` bytes, behind the `kept` bytes at the front of rbuf (fewer than rsize -
- * 1). It is posted now, or when the handler has returned: in an overfull window the session may be handed over first.
+ * 1). It is posted now, or when the handler has returned: in an overloaded group the session may be handed over first.
  * Does nothing if a receive is pending or the session is not OPEN. From now to received() rbuf may move: keep no
  * pointer into it, and do not let swsa point to it. */
 void session_recv(LPSession session, ULONG kept);

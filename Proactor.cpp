@@ -1,7 +1,7 @@
-/* Proactor.cpp - the heart of Overlapped I/O Model-I, and all of a session's and a window's life: operations are posted
+/* Proactor.cpp - the heart of Overlapped I/O Model-I, and all of a session's and a group's life: operations are posted
  * and return at once, a thread waits for their events, asks for the results and hands them to the session's handler.
  *
- * A Proactor owns one window of 64 slots of s_arr and e_arr and all sessions in it. Only its thread posts operations
+ * A Proactor owns one group of 64 slots of s_arr and e_arr and all sessions in it. Only its thread posts operations
  * on them: Windows cancels a thread's pending operations when that thread ends, and with one owner a session needs no
  * lock. Nothing here knows what the bytes mean; that is the handler's. */
 #include "Overlapped.h"
@@ -19,7 +19,7 @@ enum {
     PROACTOR_STACK = 256 * 1024, /* bytes reserved; the default of 1 MiB would cost 10,000 clients 160 MiB */
     FAILED_PAUSE_MS = 10,        /* after a wait that failed */
     REVIEW_MS = 500,             /* a session that receives nothing for so long is not busy any more */
-    LEAVE_ROOM = 8,              /* places that must stay free elsewhere before a window's busy sessions leave it */
+    LEAVE_ROOM = 8,              /* places that must stay free elsewhere before a group's busy sessions leave it */
     NO_INDEX = -1
 };
 
@@ -88,12 +88,12 @@ static void recv_post(LPSession session)
     /* The byte count is asked for later, of WSAGetOverlappedResult; "WSARecv function" advises NULL here. */
     session->receiving =
         operation_posted(WSARecv(session->sock, &session->rwsa, 1, NULL, &flags, &session->over, NULL), &error);
-    session->proactor->look_again = true;
+    session->proactor->more_work = true;
     if (trace_on) trace_posted(session, &session->over, error);
     if (session->receiving == IDLE) session_close(session, "WSARecv", error);
 }
 
-/* Posts what is left of swsa. All sends of a window share one event, though "WSASend function" wants an event for each
+/* Posts what is left of swsa. All sends of a group share one event, though "WSASend function" wants an event for each
  * operation: the next post resets it, and so may hide that another send is complete. It is right here only because
  * every post, even one that fails, is followed by another sweep, and a sweep looks at every OVERLAPPED. */
 static void send_post(LPSession session)
@@ -106,7 +106,7 @@ static void send_post(LPSession session)
     session->sover.hEvent = session->server->e_arr[session->proactor->first + SLOT_SEND];
     session->sending =
         operation_posted(WSASend(session->sock, &session->swsa[first], count, NULL, 0, &session->sover, NULL), &error);
-    session->proactor->look_again = true;
+    session->proactor->more_work = true;
     if (trace_on) trace_posted(session, &session->sover, error);
     if (session->sending == IDLE) session_close(session, "WSASend", error);
 }
@@ -115,7 +115,7 @@ void session_recv(LPSession session, ULONG kept)
 {
     if (session->phase != OPEN || session->receiving) return;
     session->kept = kept;
-    session->recv_put_off = session->busy && InterlockedCompareExchange(&session->proactor->overfull, 0, 0);
+    session->recv_put_off = session->busy && InterlockedCompareExchange(&session->proactor->overloaded, 0, 0);
     if (!session->recv_put_off) recv_post(session);
 }
 
@@ -163,12 +163,12 @@ void session_finish(LPSession session, const char *why)
     session->kept = 0;
     session->wake_at = 0;
     session->finish_at = GetTickCount64() + FINISH_MS;
-    session->proactor->look_again = true;
+    session->proactor->more_work = true;
 }
 
 /* Closing while received bytes lie unread would make Windows reset the connection, and the reset can destroy what
  * the client has not read yet. So: half-close, read until the client has closed too, then close. */
-static bool session_wind_down(LPSession session)
+static bool session_shutdown(LPSession session)
 {
     if ((session->phase != FINISHING && session->phase != LINGERING) || session->sending) return false;
     if (session->eof) {
@@ -301,7 +301,7 @@ static bool session_expire(LPSession session, ULONGLONG now)
     }
     if (session->wake_at && now >= session->wake_at) {
         session->wake_at = 0;
-        CALL_HANDLER(session, woken, (session), "%s_woken(): its time has come", session->handler->name);
+        CALL_HANDLER(session, notified, (session), "%s_notified(): its time has come", session->handler->name);
         return true;
     }
     return false;
@@ -334,17 +334,17 @@ static void session_serve(LPSession session)
         CALL_HANDLER(session, opened, (session), "%s_opened()", session->handler->name);
         done = true;
     }
-    if (session->recv_put_off) { /* it was handed over; that alone must not keep it from woken() */
+    if (session->recv_put_off) { /* it was handed over; that alone must not keep it from notified() */
         recv_post(session);
         proactor_review_later(proactor);
     }
     if (session_complete(session)) done = true;
     if (session_expire(session, proactor->now)) done = true;
-    if (proactor->calling_woken && !done && session->phase == OPEN) {
-        CALL_HANDLER(session, woken, (session), "%s_woken(): something is new", session->handler->name);
+    if (proactor->notify && !done && session->phase == OPEN) {
+        CALL_HANDLER(session, notified, (session), "%s_notified(): something is new", session->handler->name);
     }
-    if (session_wind_down(session)) done = true;
-    if (done) proactor->look_again = true;
+    if (session_shutdown(session)) done = true;
+    if (done) proactor->more_work = true;
 
     /* An operation that stays pending has reset its event ("Overlapped Operations"), so a session that keeps
      * receiving needs no WSAResetEvent. One that took a receive and posted no other does, or the wait would spin. */
@@ -356,71 +356,71 @@ static void session_serve(LPSession session)
     }
 }
 
-/* ---- fair among windows: busy sessions are handed over ----
+/* ---- fair among groups: busy sessions are handed over ----
  *
- * Threads get equal shares of the processors, however many clients each serves: alone in its window, a 63rd client
+ * Threads get equal shares of the processors, however many clients each serves: alone in its group, a 63rd client
  * would be served as often as 62 others together. So busy sessions go where fewer are busy, at the one moment when
  * nothing is pending on them: instead of posting the next receive. Idle sessions weigh nothing and never move; neither
  * does one whose send is not taken yet, so in a chat where everybody talks few do. */
 
-/* The window with the fewest busy sessions, among those that have some, and a place for one more. cs is held. */
-static LPProactor proactor_least_busy(LPServer server)
+/* The group with the fewest busy sessions, among those that have some, and a place for one more. cs is held. */
+static LPProactor balance_target(LPServer server)
 {
     LPProactor least_busy = NULL;
 
-    for (int i = 0; i < server->windows; i++) {
+    for (int i = 0; i < server->groups; i++) {
         LPProactor proactor = &server->proactors[i];
-        if (proactor->busy == 0 || proactor->noc == WINDOW_SESSIONS || proactor == server->leaving) continue;
+        if (proactor->busy == 0 || proactor->noc == GROUP_SESSIONS || proactor == server->draining) continue;
         if (!least_busy || proactor->busy < least_busy->busy) least_busy = proactor;
     }
     return least_busy;
 }
 
-/* True if one of the window's busy sessions should be handed over to the other. cs is held. */
-static bool proactor_outweighs(const Proactor *proactor, const Proactor *other)
+/* True if one of the group's busy sessions should be handed over to the other. cs is held. */
+static bool balance_should_migrate(const Proactor *proactor, const Proactor *other)
 {
-    return proactor->busy > 0 && (proactor == proactor->server->leaving || proactor->busy >= other->busy + 2);
+    return proactor->busy > 0 && (proactor == proactor->server->draining || proactor->busy >= other->busy + 2);
 }
 
-/* Decides anew which windows are overfull, whenever counts have changed. All busy sessions are to be in as few windows
+/* Decides anew which groups are overloaded, whenever counts have changed. All busy sessions are to be in as few groups
  * as hold them, the same number in each; the one with the fewest is left as soon as the others can take all of its
  * own. cs is held. */
-static void proactor_level(LPServer server)
+static void balance_update(LPServer server)
 {
     int room = 0;
     LPProactor least_busy, least = NULL;
 
-    for (int i = 0; i < server->windows; i++) {
+    for (int i = 0; i < server->groups; i++) {
         LPProactor proactor = &server->proactors[i];
         if (proactor->busy == 0) continue;
-        room += WINDOW_SESSIONS - proactor->noc;
+        room += GROUP_SESSIONS - proactor->noc;
         if (!least || proactor->busy <= least->busy) least = proactor;
     }
-    if (least) room -= WINDOW_SESSIONS - least->noc; /* what is left is the room of the others */
-    server->leaving = least && room >= least->busy + LEAVE_ROOM ? least : NULL;
-    least_busy = proactor_least_busy(server);
-    for (int i = 0; i < server->windows; i++) {
+    if (least) room -= GROUP_SESSIONS - least->noc; /* what is left is the room of the others */
+    server->draining = least && room >= least->busy + LEAVE_ROOM ? least : NULL;
+    least_busy = balance_target(server);
+    for (int i = 0; i < server->groups; i++) {
         LPProactor proactor = &server->proactors[i];
-        InterlockedExchange(&proactor->overfull, least_busy && proactor_outweighs(proactor, least_busy));
+        InterlockedExchange(&proactor->overloaded, least_busy && balance_should_migrate(proactor, least_busy));
     }
 }
 
-/* Puts the session and its event into the window's next slot. cs is held. */
+/* Puts the session and its event into the group's next slot. cs is held. */
 static void proactor_put_in(LPProactor proactor, LPSession session)
 {
     LPServer server = proactor->server;
     int index = proactor->first + SLOT_FIRST + proactor->noc++;
 
-    assert(proactor->noc <= WINDOW_SESSIONS);
+    assert(proactor->noc <= GROUP_SESSIONS);
     session->proactor = proactor;
     session->round = 0;
     server->s_arr[index] = session;
     server->e_arr[index] = session->hevent;
     if (session->busy) proactor->busy++;
-    proactor_level(server);
+    balance_update(server);
 }
 
-/* Takes the session at `index` out of the arrays; the window's last takes its place. Owner only, cs is held. */
+/* Takes the session at `index` out of the arrays; the group's last takes its place. Owner only, cs is held. */
 static void proactor_take_out(LPProactor proactor, int index)
 {
     LPServer server = proactor->server;
@@ -429,8 +429,8 @@ static void proactor_take_out(LPProactor proactor, int index)
     if (server->s_arr[index]->busy) proactor->busy--;
     server->s_arr[index] = server->s_arr[last];
     server->e_arr[index] = server->e_arr[last];
-    proactor->known = proactor->noc;
-    proactor_level(server);
+    proactor->seen = proactor->noc;
+    balance_update(server);
 }
 
 /* Sets wake, if the owner sleeps: one that is awake looks before it sleeps. `self` is the caller's, NULL for Main. */
@@ -439,7 +439,7 @@ static void proactor_wake(LPProactor proactor, LPProactor self)
     int index = proactor->first + SLOT_WAKE;
 
     if (InterlockedExchange(&proactor->wake_state, WOKEN) == ASLEEP) {
-        TRACE(WAKE_SET, self, NULL, "WSASetEvent(e_arr[%d]): it wakes proactor %d\twindow=%d", index, proactor->number,
+        TRACE(WAKE_SET, self, NULL, "WSASetEvent(e_arr[%d]): it wakes proactor %d\tgroup=%d", index, proactor->number,
               proactor->number);
         WSASetEvent(proactor->server->e_arr[index]);
     }
@@ -447,7 +447,7 @@ static void proactor_wake(LPProactor proactor, LPProactor self)
 
 /* The session's receive was put off and nothing is pending on it. Hands it over if that still makes sense; false: it
  * stays. */
-static bool proactor_hand_over(LPProactor proactor, int index)
+static bool balance_migrate(LPProactor proactor, int index)
 {
     LPServer server = proactor->server;
     LPSession session = server->s_arr[index];
@@ -455,13 +455,13 @@ static bool proactor_hand_over(LPProactor proactor, int index)
 
     assert(!session->receiving && !session->sending);
     EnterCriticalSection(&server->cs);
-    other = server->stopping ? NULL : proactor_least_busy(server);
-    if (other && !proactor_outweighs(proactor, other)) other = NULL;
+    other = server->stopping ? NULL : balance_target(server);
+    if (other && !balance_should_migrate(proactor, other)) other = NULL;
     if (other) {
         proactor_take_out(proactor, index);
         proactor_put_in(other, session);
         TRACE(SESSION_MOVED, proactor, session,
-              "handed over to window %d, which has fewer busy sessions\twindow=%d\tslot=%d\tto_window=%d\tto_slot=%d",
+              "migrates to group %d, which has fewer busy sessions\tgroup=%d\tslot=%d\tto_window=%d\tto_slot=%d",
               other->number, proactor->number, index - proactor->first, other->number, SLOT_FIRST + other->noc - 1);
     }
     LeaveCriticalSection(&server->cs);
@@ -488,7 +488,7 @@ static void session_set_busy(LPSession session, bool busy)
     session->busy = busy;
     EnterCriticalSection(&session->server->cs);
     session->proactor->busy += busy ? 1 : -1;
-    proactor_level(session->server);
+    balance_update(session->server);
     LeaveCriticalSection(&session->server->cs);
 }
 
@@ -511,7 +511,7 @@ static void session_review(LPSession session)
     session->served = session->rbuf_needed = false;
 }
 
-/* ---- the window's loop ---- */
+/* ---- the group's loop ---- */
 
 /* Takes a session that is over out of the arrays and frees it. */
 static void proactor_remove(LPProactor proactor, int index)
@@ -522,7 +522,7 @@ static void proactor_remove(LPProactor proactor, int index)
     CALL_HANDLER(session, closed, (session), "%s_closed()", session->handler->name);
     EnterCriticalSection(&server->cs);
     proactor_take_out(proactor, index);
-    TRACE(SESSION_OUT, proactor, session, "the session is freed; s_arr[%d], e_arr[%d]: %s\twindow=%d\tslot=%d", index,
+    TRACE(SESSION_OUT, proactor, session, "the session is freed; s_arr[%d], e_arr[%d]: %s\tgroup=%d\tslot=%d", index,
           index, index < proactor->first + SLOT_FIRST + proactor->noc ? "the last moves here" : "empty",
           proactor->number, index - proactor->first);
     LeaveCriticalSection(&server->cs);
@@ -538,7 +538,7 @@ static bool proactor_serve(LPProactor proactor, LPSession session, int index)
     session_serve(session);
     if (proactor->finish_at && proactor->now >= proactor->finish_at) session_finish(session, "the server is stopping");
     if (proactor->reviewing) session_review(session);
-    if (session->recv_put_off && !session->sending && proactor_hand_over(proactor, index)) return false;
+    if (session->recv_put_off && !session->sending && balance_migrate(proactor, index)) return false;
     if (session->recv_put_off) recv_post(session);
     proactor_wait_until(proactor, session->wake_at);
     proactor_wait_until(proactor, session->finish_at);
@@ -550,31 +550,31 @@ static bool proactor_serve(LPProactor proactor, LPSession session, int index)
     return false;
 }
 
-/* Serves all sessions of the window that were not served in this round. */
+/* Serves all sessions of the group that were not served in this round. */
 static void proactor_sweep(LPProactor proactor)
 {
-    int first = proactor->first + SLOT_FIRST, index = first, sessions = proactor->known;
+    int first = proactor->first + SLOT_FIRST, index = first, sessions = proactor->seen;
 
     TRACE(SWEEP_BEGIN, proactor, NULL, NULL);
-    while (index < first + proactor->known) {
+    while (index < first + proactor->seen) {
         if (proactor_serve(proactor, proactor->server->s_arr[index], index)) index++; /* else the last stands there */
     }
     TRACE(SWEEP_END, proactor, NULL, proactor->found ? "sweep: %d session%s, %d completion%s" : NULL, sessions,
           text_plural(sessions), proactor->found, text_plural(proactor->found));
 }
 
-/* Somebody woke the window: there are new sessions, or there is news, or it is the end. */
+/* Somebody woke the group: there are new sessions, or there is news, or it is the end. */
 static void proactor_read_news(LPProactor proactor)
 {
     LPServer server = proactor->server;
     bool stopping;
 
     EnterCriticalSection(&server->cs);
-    proactor->known = proactor->noc;
+    proactor->seen = proactor->noc;
     stopping = server->stopping;
     LeaveCriticalSection(&server->cs);
 
-    proactor->news = true;
+    proactor->notify_next = true;
     if (stopping && !proactor->stopping) {
         proactor->stopping = true;
         proactor->finish_at = GetTickCount64() + FINISH_MS;
@@ -588,8 +588,8 @@ static void proactor_begin_round(LPProactor proactor)
     if (InterlockedCompareExchange(&proactor->wake_state, AWAKE, WOKEN) == WOKEN) proactor_read_news(proactor);
     proactor->round++;
     proactor->now = proactor->wait_until || proactor->stopping ? GetTickCount64() : 0;
-    proactor->calling_woken = proactor->news || proactor->stopping;
-    proactor->news = proactor->look_again = proactor->sending = false;
+    proactor->notify = proactor->notify_next || proactor->stopping;
+    proactor->notify_next = proactor->more_work = proactor->sending = false;
     proactor->reviewing = proactor->review_at && proactor->now >= proactor->review_at;
     if (proactor->reviewing) proactor->review_at = 0;
     proactor->wait_until = proactor->now < proactor->finish_at ? proactor->finish_at : 0;
@@ -606,7 +606,7 @@ static DWORD wait_timeout(LPProactor proactor)
     return now < proactor->wait_until ? (DWORD)(proactor->wait_until - now) : 0;
 }
 
-/* The wait returned the lowest index of a signalled event. The window's own events are reset here, before anybody
+/* The wait returned the lowest index of a signalled event. The group's own events are reset here, before anybody
  * looks, so that what comes after the look sets them again. Returns the session's index, or NO_INDEX. */
 static int wait_returned(LPProactor proactor, int slot, DWORD result)
 {
@@ -626,9 +626,9 @@ static int proactor_wait(LPProactor proactor)
 {
     int start = proactor->sending ? SLOT_SEND : SLOT_WAKE;
     WSAEVENT *events = &proactor->server->e_arr[proactor->first + start];
-    DWORD count = (DWORD)(SLOT_FIRST + proactor->known - start), result;
+    DWORD count = (DWORD)(SLOT_FIRST + proactor->seen - start), result;
 
-    InterlockedExchange(&proactor->rested, 1);
+    InterlockedExchange(&proactor->went_idle, 1);
     if (InterlockedCompareExchange(&proactor->wake_state, ASLEEP, AWAKE) == WOKEN) return NO_INDEX;
     TRACE(WAIT_BEGIN, proactor, NULL,
           "WSAWaitForMultipleEvents(%lu event%s: e_arr[%d] to e_arr[%d]) ...\tfirst=%d\tcount=%lu", count,
@@ -640,15 +640,15 @@ static int proactor_wait(LPProactor proactor)
     } else if (result == WSA_WAIT_FAILED) {
         int error = WSAGetLastError();
         TRACE(WAIT_END, proactor, NULL, "-> WSA_WAIT_FAILED, %s (%d)", error_name(error), error);
-        log_error(error, "WSAWaitForMultipleEvents failed in window %d", proactor->number);
-        Sleep(FAILED_PAUSE_MS); /* the sweep looks at every OVERLAPPED, so the window is served all the same */
+        log_error(error, "WSAWaitForMultipleEvents failed in group %d", proactor->number);
+        Sleep(FAILED_PAUSE_MS); /* the sweep looks at every OVERLAPPED, so the group is served all the same */
     } else {
         return wait_returned(proactor, start + (int)(result - WSA_WAIT_EVENT_0), result);
     }
     return NO_INDEX;
 }
 
-/* The thread of a window. The lecture's step stands first: the wait returns an index, the index names the session, and
+/* The thread of a group. The lecture's step stands first: the wait returns an index, the index names the session, and
  * the session is served. What follows is added to it: all others are looked at too, and again as long as there was
  * anything to do, before the thread sleeps. So nobody is served twice before all others were served once, and one wait
  * serves many. */
@@ -657,14 +657,14 @@ static unsigned __stdcall proactor_run(void *argument)
     LPProactor proactor = (LPProactor)argument;
     LPSession *s_arr = proactor->server->s_arr;
 
-    while (!proactor->stopping || proactor->known > 0) {
+    while (!proactor->stopping || proactor->seen > 0) {
         int index = proactor_wait(proactor);
 
         proactor_begin_round(proactor);
         if (index != NO_INDEX) proactor_serve(proactor, s_arr[index], index);
 
         proactor_sweep(proactor);
-        while (proactor->look_again || proactor->news) {
+        while (proactor->more_work || proactor->notify_next) {
             proactor_begin_round(proactor);
             proactor_sweep(proactor);
         }
@@ -672,24 +672,23 @@ static unsigned __stdcall proactor_run(void *argument)
     return 0;
 }
 
-/* ---- windows are opened and closed ---- */
+/* ---- groups are opened and closed ---- */
 
 LPProactor proactor_open(LPServer server)
 {
-    LPProactor proactor = &server->proactors[server->windows]; /* zeroed, and there is always one more */
-    int first = server->windows * WINDOW_SLOTS;
+    LPProactor proactor = &server->proactors[server->groups]; /* zeroed, and there is always one more */
+    int first = server->groups * GROUP_SLOTS;
     WSAEVENT *events = &server->e_arr[first];
 
-    assert(server->windows < server->max_windows);
+    assert(server->groups < server->max_groups);
     proactor->server = server;
-    proactor->number = server->windows + 1;
+    proactor->number = server->groups + 1;
     proactor->first = first;
     events[SLOT_SEND] = WSACreateEvent();
     if (events[SLOT_SEND] != WSA_INVALID_EVENT) events[SLOT_WAKE] = WSACreateEvent();
     if (events[SLOT_WAKE] != WSA_INVALID_EVENT) {
-        TRACE(WINDOW_OPEN, NULL, NULL,
-              "_beginthreadex(): proactor %d, to wait for the 64 slots of window %d\twindow=%d", proactor->number,
-              proactor->number, proactor->number);
+        TRACE(GROUP_OPEN, NULL, NULL, "_beginthreadex(): proactor %d, to wait for the 64 slots of group %d\tgroup=%d",
+              proactor->number, proactor->number, proactor->number);
         /* Not CreateThread: the thread uses the C library ("_beginthread, _beginthreadex"). */
         proactor->thread = (HANDLE)_beginthreadex(NULL, PROACTOR_STACK, proactor_run, proactor,
                                                   STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
@@ -701,7 +700,7 @@ LPProactor proactor_open(LPServer server)
         return NULL;
     }
     EnterCriticalSection(&server->cs);
-    server->windows++;
+    server->groups++;
     LeaveCriticalSection(&server->cs);
     return proactor;
 }
@@ -710,7 +709,7 @@ void proactor_join(LPProactor proactor)
 {
     WaitForSingleObject(proactor->thread, INFINITE);
     CloseHandle(proactor->thread);
-    TRACE(WINDOW_END, NULL, NULL, "WaitForSingleObject() -> proactor %d has ended\twindow=%d", proactor->number,
+    TRACE(GROUP_END, NULL, NULL, "WaitForSingleObject() -> proactor %d has ended\tgroup=%d", proactor->number,
           proactor->number);
 }
 
@@ -729,15 +728,15 @@ bool proactor_add(LPServer server, LPSession session)
     int index;
 
     while (!proactor) {
-        /* Choosing a window and adding to it are one step, because others hand over sessions at the same time. */
+        /* Choosing a group and adding to it are one step, because others hand over sessions at the same time. */
         EnterCriticalSection(&server->cs);
-        for (int i = 0; i < server->windows && !proactor; i++) {
-            if (server->proactors[i].noc < WINDOW_SESSIONS) proactor = &server->proactors[i];
+        for (int i = 0; i < server->groups && !proactor; i++) {
+            if (server->proactors[i].noc < GROUP_SESSIONS) proactor = &server->proactors[i];
         }
         if (proactor) {
             proactor_put_in(proactor, session);
             index = proactor->first + SLOT_FIRST + proactor->noc - 1;
-            TRACE(SESSION_IN, NULL, session, "s_arr[%d] = #%lu, e_arr[%d] = its event: window %d\twindow=%d\tslot=%d",
+            TRACE(SESSION_IN, NULL, session, "s_arr[%d] = #%lu, e_arr[%d] = its event: group %d\tgroup=%d\tslot=%d",
                   index, session->id, index, proactor->number, proactor->number, index - proactor->first);
         }
         LeaveCriticalSection(&server->cs);
@@ -751,13 +750,13 @@ bool proactor_add(LPServer server, LPSession session)
 
 void proactor_wake_all(LPServer server, LPProactor self)
 {
-    int windows;
+    int groups;
 
     EnterCriticalSection(&server->cs);
-    windows = server->windows;
+    groups = server->groups;
     LeaveCriticalSection(&server->cs);
-    for (int i = 0; i < windows; i++) {
+    for (int i = 0; i < groups; i++) {
         if (&server->proactors[i] != self) proactor_wake(&server->proactors[i], self);
     }
-    if (self) self->news = true;
+    if (self) self->notify_next = true;
 }

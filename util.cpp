@@ -163,15 +163,15 @@ static bool server_arrays(LPServer server)
 {
     size_t slots;
 
-    server->max_windows = (server->options->max_clients + 2 * WINDOW_SESSIONS - 1) / WINDOW_SESSIONS;
-    slots = (size_t)server->max_windows * WINDOW_SLOTS;
+    server->max_groups = (server->options->max_clients + 2 * GROUP_SESSIONS - 1) / GROUP_SESSIONS;
+    slots = (size_t)server->max_groups * GROUP_SLOTS;
     snprintf(server->full, sizeof server->full, "server full: %d client%s at most\r\n", server->options->max_clients,
              text_plural(server->options->max_clients));
     snprintf(server->address_full, sizeof server->address_full, "your address is full: %d client%s at most\r\n",
              server->options->max_per_ip, text_plural(server->options->max_per_ip));
     server->s_arr = (LPSession *)calloc(slots, sizeof *server->s_arr);
     server->e_arr = (WSAEVENT *)calloc(slots, sizeof *server->e_arr);
-    server->proactors = (Proactor *)calloc((size_t)server->max_windows, sizeof *server->proactors);
+    server->proactors = (Proactor *)calloc((size_t)server->max_groups, sizeof *server->proactors);
     if (server->s_arr && server->e_arr && server->proactors) return true;
     log_error(0, "no memory for %d clients", server->options->max_clients);
     return false;
@@ -189,8 +189,8 @@ static bool server_end(LPServer server)
     TRACE(STEP, NULL, NULL, "the server is stopping: no more clients, and all sessions are finished");
     proactor_wake_all(server, NULL);
     listen_close();
-    for (int i = 0; i < server->windows; i++) proactor_join(&server->proactors[i]);
-    for (int i = 0; i < server->windows; i++) proactor_close(&server->proactors[i]);
+    for (int i = 0; i < server->groups; i++) proactor_join(&server->proactors[i]);
+    for (int i = 0; i < server->groups; i++) proactor_close(&server->proactors[i]);
     free(server->proactors);
     free(server->e_arr);
     free(server->s_arr);
@@ -249,8 +249,8 @@ bool server_stop(LPServer server)
 
     snprintf(line, sizeof line,
              "stopped: %lu client%s served, %d at once, %llu bytes in, %llu bytes out, %d Proactor thread%s\n",
-             server->served, text_plural((int)server->served), server->peak, server->in, server->out, server->windows,
-             text_plural(server->windows));
+             server->served, text_plural((int)server->served), server->peak, server->in, server->out, server->groups,
+             text_plural(server->groups));
     console_put(STD_OUTPUT_HANDLE, 0, line);
     console_close();
     return whole;

@@ -55,19 +55,19 @@ static void line_said(LPSession session, char *text, bool whole)
 static void line_finish(LPSession session, ULONG length)
 {
     Member *member = member_of(session);
-    int longest = text_utf8(session->rbuf, length);
+    int longest = utf8_longest(session->rbuf, length);
     char text[3 * SAY_BYTES + 1], *piece = text, next;
     bool whole = !member->continued;
 
     if (longest == 0) member->page = (UINT)session->server->options->codepage;
     if (longest >= 3) member->page = CP_UTF8;
-    if (!text_decode(member->page, session->rbuf, length, text) && !member->told) {
-        member->told = true;
+    if (!text_decode(member->page, session->rbuf, length, text) && !member->warned) {
+        member->warned = true;
         reply(session, "! some of that was neither UTF-8 nor code page %u, and is lost", member->page);
     }
     while (*piece && !member->why) {
         ULONG bytes = (ULONG)strlen(piece);
-        if (bytes > SAY_BYTES) bytes = text_whole(CP_UTF8, piece, SAY_BYTES);
+        if (bytes > SAY_BYTES) bytes = text_complete(CP_UTF8, piece, SAY_BYTES);
         next = piece[bytes];
         piece[bytes] = '\0';
         line_said(session, piece, whole);
@@ -81,16 +81,16 @@ static void line_finish(LPSession session, ULONG length)
 static void line_end(LPSession session, bool split)
 {
     Member *member = member_of(session);
-    ULONG length = split ? text_whole(member->page, session->rbuf, member->line) : member->line;
+    ULONG length = split ? text_complete(member->page, session->rbuf, member->line) : member->line;
 
     if (length > 0) member->known = true;
-    if (member->echo != OFF) reply_add(session, "\r\n", 2);
+    if (member->echo != NO) reply_add(session, "\r\n", 2);
     member->line -= length;
     member->drawn = member->row = member->column = 0;
     line_finish(session, length);
     memmove(session->rbuf, session->rbuf + length, member->line);
     member->continued = split;
-    member->paid = 0;
+    member->charged = 0;
 }
 
 static void line_put(LPSession session, unsigned char c)
@@ -182,14 +182,14 @@ static void command_run(LPSession session, char *line)
 }
 
 /* Copies what is new into sbuf, in the client's code page; without news, makes that small again. Returns the bytes. */
-static ULONG news_take(LPSession session, unsigned long long behind)
+static ULONG chat_fill(LPSession session, unsigned long long behind)
 {
     Member *member = member_of(session);
     ULONG wanted = behind < (ULONG)SBUF_MAX ? (ULONG)behind : (ULONG)SBUF_MAX, used = 0;
 
     if (wanted == 0 && session->ssize > SBUF_KEPT) buffer_resize(&session->sbuf, &session->ssize, SBUF_KEPT);
-    if (wanted == 0 || !buffer_fit(session, &session->sbuf, &session->ssize, SBUF_KEPT, wanted)) return 0;
-    used = news_copy(session, session->sbuf, session->ssize);
+    if (wanted == 0 || !buffer_reserve(session, &session->sbuf, &session->ssize, SBUF_KEPT, wanted)) return 0;
+    used = room_read(session, session->sbuf, session->ssize);
     if (trace_on && used) trace_pause();
     return text_encode(member->page, session->sbuf, used);
 }
@@ -239,7 +239,7 @@ static void chat_leave(LPSession session, const char *why, bool close_room)
 }
 
 /* Goes through what was received. A client that does not read its replies, or talks too much, waits: sent() or
- * woken() goes on here, and meanwhile its own TCP connection holds it back. */
+ * notified() goes on here, and meanwhile its own TCP connection holds it back. */
 static void chat_parse(LPSession session)
 {
     Member *member = member_of(session);
@@ -248,14 +248,14 @@ static void chat_parse(LPSession session)
     while (member->next_byte < member->bytes_end && !member->why && session->phase == OPEN) {
         char c = session->rbuf[member->next_byte];
         if (member->reply_len >= REPLY_FULL || (session->sending && member->reply_out)) return;
-        if ((c == '\r' || c == '\n' || member->line == SAY_BYTES || member->spent >= ASK_BYTES)
-            && !pace_allows(session)) {
+        if ((c == '\r' || c == '\n' || member->line == SAY_BYTES || member->uncharged >= CHARGE_BYTES)
+            && !rate_allows(session)) {
             return;
         }
         replied = member->reply_len;
         member->next_byte++;
         if (telnet_byte(session, (unsigned char)c)) text_byte(session, (unsigned char)c);
-        member->spent += 1 + member->reply_len - replied;
+        member->uncharged += 1 + member->reply_len - replied;
     }
     if (member->why || session->phase != OPEN) return;
     if (!member->known && member->line > 0) {
@@ -292,10 +292,10 @@ static void chat_pump(LPSession session)
     if (session->proactor->stopping && !member->why) chat_stop(session);
     chat_parse(session);
     if (session->phase != OPEN) return;
-    behind = news_behind(session);
+    behind = room_backlog(session);
     if (behind > LOG_BYTES) {
         chat_cut_off(session, behind);
-    } else if (!session->sending && !chat_send(session, news_take(session, behind)) && member->why) {
+    } else if (!session->sending && !chat_send(session, chat_fill(session, behind)) && member->why) {
         reply(session, "*** good-bye");
         chat_send(session, 0);
         session_finish(session, member->why);

@@ -11,18 +11,18 @@ enum {
     TEXT_BYTES = SAY_BYTES + 2 * NICK_BYTES + 64, /* a whole message: names, text, line end */
     KEYS_BYTES = 256,                             /* a first input of so many without a line end is no typed key */
     SUB_BYTES = 512,                              /* a sub-negotiation that has not ended by then never will */
-    TERMINAL_COLUMNS = 79,   /* a line that the server echoes goes on in the next row here: a terminal has 80 or more,
-                                and does not break it anywhere else, so that the server knows where the cursor is */
-    REPLY_KEPT = 256,        /* reply in quiet times */
-    REPLY_FULL = 2 * 1024,   /* with so many bytes for the client unsent, its next line waits */
-    SBUF_KEPT = 2 * 1024,    /* sbuf in quiet times ... */
-    SBUF_MAX = 16 * 1024,    /* ... and in a burst */
-    TICK_MS = 50,            /* the shortest tick */
-    TICK_BYTES = 16 * 1024,  /* what a tick brings for all together: for long 320 KB/s at the most ... */
-    BUCKET = LOG_BYTES / 4,  /* ... but so much at once after a quiet time */
-    RESERVE = LOG_BYTES / 8, /* how far a tick is overdrawn at the most */
-    ASK_BYTES = 1024,        /* who sent so much without a line asks too whether he may go on */
-    ASK_AGAIN_MS = 10        /* when the tick is late */
+    TERMINAL_COLUMNS = 79,  /* a line that the server echoes goes on in the next row here: a terminal has 80 or more,
+                               and does not break it anywhere else, so that the server knows where the cursor is */
+    REPLY_KEPT = 256,       /* reply in quiet times */
+    REPLY_FULL = 2 * 1024,  /* with so many bytes for the client unsent, its next line waits */
+    SBUF_KEPT = 2 * 1024,   /* sbuf in quiet times ... */
+    SBUF_MAX = 16 * 1024,   /* ... and in a burst */
+    TICK_MS = 50,           /* the shortest tick */
+    TICK_BYTES = 16 * 1024, /* what a tick brings for all together: for long 320 KB/s at the most ... */
+    BUCKET_BYTES = LOG_BYTES / 4, /* ... but so much at once after a quiet time */
+    MAX_DEFICIT = LOG_BYTES / 8,  /* how far a tick is overdrawn at the most */
+    CHARGE_BYTES = 1024,          /* who sent so much without a line asks too whether he may go on */
+    RETRY_MS = 10                 /* when the tick is late */
 };
 
 /* Of the telnet protocol (RFC 854). */
@@ -42,7 +42,7 @@ enum {
 typedef enum TelnetState { DATA, COMMAND, OPTION, SUBNEGOTIATION, SUB_COMMAND } TelnetState;
 
 /* Of an option that the server may use: it does not; has offered it and not been answered; does. */
-typedef enum OptionState { OFF, OFFERED, ON } OptionState;
+typedef enum OptionState { NO, WANTYES, YES } OptionState;
 
 /* What chat knows of a session. All but the fields marked so is the owner's alone. */
 typedef struct Member {
@@ -51,24 +51,24 @@ typedef struct Member {
     WCHAR wide_nick[NICK_CHARS + 1];   /* the same in UTF-16; guarded by cs */
     unsigned long long joined, cursor; /* guarded by cs: its place in the log when it came; what is before this was
                                           sent to it, or is being sent */
-    unsigned long long until;          /* guarded by cs: it is leaving, and gets the news up to here; 0: it stays */
+    unsigned long long end_mark;       /* guarded by cs: it is leaving, and gets the news up to here; 0: it stays */
     unsigned long tick;                /* guarded by cs: in which it talked last */
-    long long allowance;               /* guarded by cs: bytes that it may still say in that tick; below 0: its debt */
+    long long credit;                  /* guarded by cs: bytes that it may still say in that tick; below 0: its debt */
     bool inside;                       /* in the list */
 
     ULONG next_byte, bytes_end; /* what of rbuf was received and not looked at yet */
     TelnetState telnet;
-    ULONG sub_bytes;            /* of the sub-negotiation */
-    unsigned char verb;         /* of the telnet option that is coming: DO, DONT, WILL, WONT */
-    OptionState echo, suppress; /* the server shows what is typed; it suppresses "go ahead" */
-    bool they_suppress;         /* the client does that */
-    bool negotiates;            /* the client has asked for options, or answered */
-    bool known;                 /* whether it sends lines or keys */
-    bool cr;                    /* the last byte was CR: a LF or NUL belongs to it */
-    unsigned char escape;       /* the last byte of an escape sequence, of which nothing is kept; 0: there is none */
-    UINT page;                  /* the client's code page, CP_UTF8 for most */
-    bool told;                  /* that some of its bytes are no text */
-    ULONG spent, paid;          /* bytes that the room has not charged it for yet; has, since the line began */
+    ULONG sub_bytes;           /* of the sub-negotiation */
+    unsigned char verb;        /* of the telnet option that is coming: DO, DONT, WILL, WONT */
+    OptionState echo, our_sga; /* the server shows what is typed; it suppresses "go ahead" */
+    bool peer_sga;             /* the client does that */
+    bool negotiates;           /* the client has asked for options, or answered */
+    bool known;                /* whether it sends lines or keys */
+    bool cr;                   /* the last byte was CR: a LF or NUL belongs to it */
+    unsigned char escape;      /* the last byte of an escape sequence, of which nothing is kept; 0: there is none */
+    UINT page;                 /* the client's code page, CP_UTF8 for most */
+    bool warned;               /* that some of its bytes are no text */
+    ULONG uncharged, charged;  /* bytes that the room has not charged it for yet; has, since the line began */
 
     ULONG line;        /* bytes of the unfinished line at the front of rbuf, as they were received */
     bool continued;    /* the front of that line went out already */

@@ -30,7 +30,7 @@ typedef struct Room {
     bool waiting;       /* somebody had to wait in it */
     int talkers;        /* who talked in it, or wanted to */
     long long tokens;   /* bytes that may still be said in it, by all together; below 0: overdrawn */
-    long long share;    /* and by each */
+    long long quantum;  /* and by each */
 } Room;
 
 static Room room;
@@ -38,11 +38,11 @@ static Room room;
 /* ---- pace: who may talk ---- */
 
 /* True when every Proactor has had nothing left to do since the tick began, or has nothing now. cs is held. */
-static bool pace_rested(LPServer server)
+static bool rate_all_idled(LPServer server)
 {
-    for (int i = 0; i < server->windows && !server->stopping; i++) {
+    for (int i = 0; i < server->groups && !server->stopping; i++) {
         LPProactor proactor = &server->proactors[i];
-        if (!InterlockedCompareExchange(&proactor->rested, 0, 0)
+        if (!InterlockedCompareExchange(&proactor->went_idle, 0, 0)
             && InterlockedCompareExchange(&proactor->wake_state, 0, 0) != ASLEEP) {
             return false;
         }
@@ -52,49 +52,50 @@ static bool pace_rested(LPServer server)
 
 /* Begins the next tick, if it is time. While somebody waits, a tick brings the same however long it takes: a server
  * with too much to do would get more to do otherwise. cs is held. */
-static void pace_tick(LPServer server, ULONGLONG now)
+static void rate_tick(LPServer server, ULONGLONG now)
 {
     ULONGLONG ticks = (now - room.tick_at) / TICK_MS;
 
-    if (ticks == 0 || !pace_rested(server)) return;
+    if (ticks == 0 || !rate_all_idled(server)) return;
     if (room.waiting) ticks = 1;
-    room.tokens = ticks < BUCKET / TICK_BYTES ? room.tokens + (long long)ticks * TICK_BYTES : (long long)BUCKET;
-    if (room.tokens > BUCKET) room.tokens = BUCKET;
-    room.share = room.tokens / (room.talkers ? room.talkers : 1);
-    if (room.share < 1) room.share = 1; /* one without a debt can talk in every tick */
+    room.tokens =
+        ticks < BUCKET_BYTES / TICK_BYTES ? room.tokens + (long long)ticks * TICK_BYTES : (long long)BUCKET_BYTES;
+    if (room.tokens > BUCKET_BYTES) room.tokens = BUCKET_BYTES;
+    room.quantum = room.tokens / (room.talkers ? room.talkers : 1);
+    if (room.quantum < 1) room.quantum = 1; /* one without a debt can talk in every tick */
     room.talkers = 0;
     room.waiting = false;
     room.tick_at = now;
     room.tick++;
-    for (int i = 0; i < server->windows; i++) InterlockedExchange(&server->proactors[i].rested, 0);
+    for (int i = 0; i < server->groups; i++) InterlockedExchange(&server->proactors[i].went_idle, 0);
 }
 
 /* True if the member may say something. It gets its share of each tick, but cannot save more than one. A line is never
  * cut for this: who overdraws the share has a debt, which the next ones pay. So does the room as a whole. If the member
- * has to wait, woken() comes. */
-bool pace_allows(LPSession session)
+ * has to wait, notified() comes. */
+bool rate_allows(LPSession session)
 {
     Member *member = member_of(session);
     ULONGLONG now = GetTickCount64();
     bool allowed;
 
     EnterCriticalSection(&session->server->cs);
-    pace_tick(session->server, now);
+    rate_tick(session->server, now);
     if (member->tick != room.tick) {
-        member->allowance += (long long)(room.tick - member->tick) * room.share;
-        if (member->allowance > room.share) member->allowance = room.share;
+        member->credit += (long long)(room.tick - member->tick) * room.quantum;
+        if (member->credit > room.quantum) member->credit = room.quantum;
         member->tick = room.tick;
         room.talkers++;
     }
-    member->allowance -= member->spent;
-    room.tokens -= member->spent;
-    member->paid += member->spent;
-    member->spent = 0;
-    allowed = member->allowance > 0 && room.tokens > -RESERVE;
+    member->credit -= member->uncharged;
+    room.tokens -= member->uncharged;
+    member->charged += member->uncharged;
+    member->uncharged = 0;
+    allowed = member->credit > 0 && room.tokens > -MAX_DEFICIT;
     if (!allowed) {
         room.waiting = true;
         session->wake_at = room.tick_at + TICK_MS;
-        if (session->wake_at < now + ASK_AGAIN_MS) session->wake_at = now + ASK_AGAIN_MS;
+        if (session->wake_at < now + RETRY_MS) session->wake_at = now + RETRY_MS;
     }
     LeaveCriticalSection(&session->server->cs);
     return allowed;
@@ -130,9 +131,9 @@ void room_broadcast(LPSession author, bool talk, const char *format, ...)
         room.head += sizeof record + record.length;
         TRACE(SAID, author->proactor, author, "message %lu is in the log\tmessage=%lu", record.number, record.number);
     }
-    cost = (long long)sizeof record + record.length - member->paid;
+    cost = (long long)sizeof record + record.length - member->charged;
     if (cost < 0) cost = 0;
-    member->allowance -= cost;
+    member->credit -= cost;
     room.tokens -= cost;
     LeaveCriticalSection(&author->server->cs);
     if (trace_on) trace_pause();
@@ -181,27 +182,27 @@ void room_leave(LPSession session, const char *message)
 /* ---- news ---- */
 
 /* Bytes of the log that the member has not been sent; 0 when it is leaving and has got all that is still for it. */
-unsigned long long news_behind(LPSession session)
+unsigned long long room_backlog(LPSession session)
 {
     const Member *member = member_of(session);
     unsigned long long behind;
 
     EnterCriticalSection(&session->server->cs);
-    behind = member->until && member->cursor >= member->until ? 0 : room.head - member->cursor;
+    behind = member->end_mark && member->cursor >= member->end_mark ? 0 : room.head - member->cursor;
     LeaveCriticalSection(&session->server->cs);
     return behind;
 }
 
 /* Copies the messages behind the member's cursor to `buf` as far as they fit, and moves the cursor: without its own,
  * and of what was before it came, only the talk. cs is held. */
-ULONG news_copy(LPSession session, char *buf, ULONG size)
+ULONG room_read(LPSession session, char *buf, ULONG size)
 {
     Member *member = member_of(session);
     unsigned long long end;
     ULONG used = 0;
 
     EnterCriticalSection(&session->server->cs);
-    end = room.head - member->cursor > LOG_BYTES ? member->cursor : member->until ? member->until : room.head;
+    end = room.head - member->cursor > LOG_BYTES ? member->cursor : member->end_mark ? member->end_mark : room.head;
     while (member->cursor < end) {
         const char *at = room.log + member->cursor % LOG_BYTES;
         Record record;
@@ -254,6 +255,6 @@ void room_last_news(LPSession session, bool close_room)
 {
     EnterCriticalSection(&session->server->cs);
     if (close_room) room.closed = true;
-    member_of(session)->until = room.head;
+    member_of(session)->end_mark = room.head;
     LeaveCriticalSection(&session->server->cs);
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* Makes `*buf` hold `wanted` bytes, doubling from `least`. False when there is no memory: the session is closed. */
-bool buffer_fit(LPSession session, char **buf, ULONG *bufsize, ULONG least, ULONG wanted)
+bool buffer_reserve(LPSession session, char **buf, ULONG *bufsize, ULONG least, ULONG wanted)
 {
     ULONG size = *bufsize ? *bufsize : least;
 
@@ -23,7 +23,7 @@ void reply_add(LPSession session, const char *bytes, ULONG length)
 {
     Member *member = member_of(session);
 
-    if (!buffer_fit(session, &member->reply, &member->reply_size, REPLY_KEPT, member->reply_len + length)) return;
+    if (!buffer_reserve(session, &member->reply, &member->reply_size, REPLY_KEPT, member->reply_len + length)) return;
     memcpy(member->reply + member->reply_len, bytes, length);
     member->reply_len += length;
 }
@@ -58,7 +58,7 @@ static void telnet_echo(LPSession session)
     Member *member = member_of(session);
 
     member->drawn = member->row = member->column = 0;
-    if (member->line > 0 && member->echo != OFF) reply_add(session, "\r", 1);
+    if (member->line > 0 && member->echo != NO) reply_add(session, "\r", 1);
     line_show(session);
 }
 
@@ -69,15 +69,15 @@ void telnet_offer(LPSession session)
 {
     Member *member = member_of(session);
 
-    if (!member->negotiates && text_utf8(session->rbuf, member->line) < 3) {
+    if (!member->negotiates && utf8_longest(session->rbuf, member->line) < 3) {
         member->page = (UINT)session->server->options->codepage;
     }
-    if (member->echo != OFF) return;
+    if (member->echo != NO) return;
     telnet_answer(session, WILL, ECHO_OPTION);
-    member->echo = OFFERED;
-    if (member->suppress == OFF) {
+    member->echo = WANTYES;
+    if (member->our_sga == NO) {
         telnet_answer(session, WILL, SUPPRESS_GO_AHEAD);
-        member->suppress = OFFERED;
+        member->our_sga = WANTYES;
     }
     telnet_echo(session);
 }
@@ -88,10 +88,10 @@ static void telnet_asked(LPSession session, bool wanted, unsigned char option, O
 {
     OptionState before = *ours;
 
-    *ours = wanted ? ON : OFF;
-    if (wanted && before == OFF) telnet_answer(session, WILL, option);
-    if (!wanted && before == ON) telnet_answer(session, WONT, option);
-    if (option == ECHO_OPTION && (!wanted || before == OFF)) telnet_echo(session);
+    *ours = wanted ? YES : NO;
+    if (wanted && before == NO) telnet_answer(session, WILL, option);
+    if (!wanted && before == YES) telnet_answer(session, WONT, option);
+    if (option == ECHO_OPTION && (!wanted || before == NO)) telnet_echo(session);
 }
 
 static void telnet_option(LPSession session, unsigned char verb, unsigned char option)
@@ -102,14 +102,14 @@ static void telnet_option(LPSession session, unsigned char verb, unsigned char o
     member->negotiates = true;
     if (verb == DO || verb == DONT) {
         if (suppress || option == ECHO_OPTION) {
-            telnet_asked(session, verb == DO, option, suppress ? &member->suppress : &member->echo);
+            telnet_asked(session, verb == DO, option, suppress ? &member->our_sga : &member->echo);
         } else if (verb == DO) {
             telnet_answer(session, WONT, option);
         }
     } else if (!suppress) { /* WILL and WONT tell of an option of the client's */
         if (verb == WILL) telnet_answer(session, DONT, option);
-    } else if (member->they_suppress != (verb == WILL)) {
-        member->they_suppress = verb == WILL;
+    } else if (member->peer_sga != (verb == WILL)) {
+        member->peer_sga = verb == WILL;
         telnet_answer(session, verb == WILL ? DO : DONT, option);
     }
 }
@@ -162,7 +162,7 @@ void line_show(LPSession session)
     Member *member = member_of(session);
     ULONG bytes, columns;
 
-    while (member->echo != OFF && member->drawn < member->line) {
+    while (member->echo != NO && member->drawn < member->line) {
         const char *at = session->rbuf + member->drawn;
         unsigned long character;
 
@@ -174,7 +174,7 @@ void line_show(LPSession session)
             member->row++;
             member->column = 0;
         }
-        if (!text_steers(character)) reply_add(session, character == TEXT_INVALID ? "?" : at, bytes);
+        if (!text_is_unsafe(character)) reply_add(session, character == TEXT_INVALID ? "?" : at, bytes);
         member->column += columns;
         member->drawn += bytes;
     }
@@ -196,9 +196,9 @@ void line_hide(LPSession session)
 void line_erase(LPSession session)
 {
     Member *member = member_of(session);
-    ULONG columns, last = text_last(member->page, session->rbuf, member->line, &columns);
+    ULONG columns, last = text_last_glyph(member->page, session->rbuf, member->line, &columns);
 
-    member->spent += member->line; /* long lines are paid for, or this would be a cheap way to keep a window busy */
+    member->uncharged += member->line; /* long lines are paid for, or this would be a cheap way to keep a group busy */
     member->line = last;
     if (member->drawn <= last) return;
     if (columns <= member->column) {

@@ -9,7 +9,7 @@ void telnet_offer(LPSession session);
 void line_show(LPSession session);
 void line_hide(LPSession session);
 void line_erase(LPSession session);
-bool buffer_fit(LPSession session, char **buf, ULONG *bufsize, ULONG least, ULONG wanted);
+bool buffer_reserve(LPSession session, char **buf, ULONG *bufsize, ULONG least, ULONG wanted);
 void reply(LPSession session, const char *format, ...);
 void reply_add(LPSession session, const char *bytes, ULONG length);
 

@@ -17,11 +17,11 @@ enum {
 /* ---- the console: one thread writes; all others leave lines for it and go on ----
  *
  * Whoever calls WriteFile on a console or a pipe waits until the reader takes the bytes: a paused pager, a selection in
- * the window, Ctrl+S. So only the writer does. The queue is two halves: threads fill one while the writer writes the
+ * the window, Ctrl+S. So only the writer does. The queue is two buffers: threads fill one while the writer writes the
  * other. Lines that find their half full are counted instead, until the writer comes for it and puts their number
  * behind it, which is just where they are missing. */
 
-typedef struct HalfQueue {
+typedef struct LineBuffer {
     char text[HALF_BYTES];
     struct {
         ULONG length;
@@ -31,10 +31,10 @@ typedef struct HalfQueue {
     ULONG used;
     int count;
     unsigned long lost;
-} HalfQueue;
+} LineBuffer;
 
-static HalfQueue halves[2], *filling = &halves[0];
-static SRWLOCK queue_lock = SRWLOCK_INIT; /* guards `filling`, what it points to, and `closing`: to copy a line */
+static LineBuffer buffers[2], *front = &buffers[0];
+static SRWLOCK queue_lock = SRWLOCK_INIT; /* guards `front`, what it points to, and `closing`: to copy a line */
 static CONDITION_VARIABLE queue_filled = CONDITION_VARIABLE_INIT;
 static HANDLE writer; /* NULL: not started, and lines are written at once */
 static bool closing, console_quiet;
@@ -59,7 +59,7 @@ static void console_write(DWORD handle, const char *text, ULONG length)
 }
 
 /* False when there is no room. The lock is held. */
-static bool queue_add(HalfQueue *half, DWORD handle, WORD color, const char *line, ULONG length)
+static bool queue_add(LineBuffer *half, DWORD handle, WORD color, const char *line, ULONG length)
 {
     if (half->lost || half->count == HALF_LINES || half->used + length > HALF_BYTES) return false;
     memcpy(half->text + half->used, line, length);
@@ -80,20 +80,20 @@ void console_put(DWORD handle, WORD color, const char *line)
         return;
     }
     AcquireSRWLockExclusive(&queue_lock);
-    if (!queue_add(filling, handle, color, line, length)) filling->lost++;
+    if (!queue_add(front, handle, color, line, length)) front->lost++;
     ReleaseSRWLockExclusive(&queue_lock);
     WakeConditionVariable(&queue_filled); /* no call into the kernel unless the writer sleeps */
 }
 
 /* Waits for lines. NULL: there are none, and there will be none. */
-static HalfQueue *queue_take(void)
+static LineBuffer *queue_take(void)
 {
-    HalfQueue *half;
+    LineBuffer *half;
 
     AcquireSRWLockExclusive(&queue_lock);
-    while (filling->count == 0 && !closing) SleepConditionVariableSRW(&queue_filled, &queue_lock, INFINITE, 0);
-    half = filling;
-    filling = &halves[half == &halves[0]];
+    while (front->count == 0 && !closing) SleepConditionVariableSRW(&queue_filled, &queue_lock, INFINITE, 0);
+    half = front;
+    front = &buffers[half == &buffers[0]];
     ReleaseSRWLockExclusive(&queue_lock);
     return half->count ? half : NULL;
 }
@@ -121,7 +121,7 @@ static bool screen_begin(WORD color)
     return ours;
 }
 
-static bool queue_write(HalfQueue *half)
+static bool queue_write(LineBuffer *half)
 {
     const char *text = half->text;
     char line[80];
@@ -143,7 +143,7 @@ static bool queue_write(HalfQueue *half)
 
 static unsigned __stdcall writer_run(void *nothing)
 {
-    HalfQueue *half;
+    LineBuffer *half;
 
     (void)nothing;
     do {

@@ -62,7 +62,7 @@ static ULONG utf8_put(char *text, unsigned long character)
     return bytes;
 }
 
-int text_utf8(const char *text, ULONG length)
+int utf8_longest(const char *text, ULONG length)
 {
     unsigned long character;
     ULONG longest = 1, bytes;
@@ -75,7 +75,7 @@ int text_utf8(const char *text, ULONG length)
     return (int)longest;
 }
 
-ULONG text_whole(UINT page, const char *text, ULONG length)
+ULONG text_complete(UINT page, const char *text, ULONG length)
 {
     unsigned long character;
     ULONG whole = 0, bytes = 1;
@@ -98,7 +98,7 @@ bool text_decode(UINT page, const char *bytes, ULONG length, char *text)
             character = 0xFFFD;
             valid = false;
         }
-        if (!text_steers(character)) text += utf8_put(text, character);
+        if (!text_is_unsafe(character)) text += utf8_put(text, character);
     }
     *text = '\0';
     return valid;
@@ -136,7 +136,7 @@ ULONG text_encode(UINT page, char *text, ULONG length)
     return to;
 }
 
-bool text_steers(unsigned long c)
+bool text_is_unsafe(unsigned long c)
 {
     return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x061C || (c >= 0x200E && c <= 0x200F)
            || (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x206F);
@@ -146,7 +146,7 @@ typedef struct Range {
     unsigned long first, last;
 } Range;
 
-static bool text_among(unsigned long c, const Range *ranges, size_t count)
+static bool in_ranges(unsigned long c, const Range *ranges, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if (c >= ranges[i].first && c <= ranges[i].last) return true;
@@ -155,17 +155,17 @@ static bool text_among(unsigned long c, const Range *ranges, size_t count)
 }
 
 /* Marks that stand on another character, and what is not shown at all. */
-static const Range narrow[] = { { 0xAD, 0xAD },      { 0x300, 0x36F },   { 0x483, 0x489 },     { 0x591, 0x5BD },
-                                { 0x610, 0x61A },    { 0x64B, 0x65F },   { 0x93C, 0x93C },     { 0x941, 0x948 },
-                                { 0x94D, 0x94D },    { 0xE31, 0xE31 },   { 0xE34, 0xE3A },     { 0xE47, 0xE4E },
-                                { 0x1160, 0x11FF },  { 0x17B4, 0x17B5 }, { 0x180B, 0x180F },   { 0x1AB0, 0x1AFF },
-                                { 0x1DC0, 0x1DFF },  { 0x200B, 0x200F }, { 0x202A, 0x202E },   { 0x2060, 0x206F },
-                                { 0x20D0, 0x20FF },  { 0x3099, 0x309A }, { 0xFE00, 0xFE0F },   { 0xFE20, 0xFE2F },
-                                { 0xFEFF, 0xFEFF },  { 0xFFF0, 0xFFFB }, { 0x1BCA0, 0x1BCA3 }, { 0x1D173, 0x1D17A },
-                                { 0xE0000, 0xE0FFF } };
+static const Range zero_width[] = { { 0xAD, 0xAD },      { 0x300, 0x36F },   { 0x483, 0x489 },     { 0x591, 0x5BD },
+                                    { 0x610, 0x61A },    { 0x64B, 0x65F },   { 0x93C, 0x93C },     { 0x941, 0x948 },
+                                    { 0x94D, 0x94D },    { 0xE31, 0xE31 },   { 0xE34, 0xE3A },     { 0xE47, 0xE4E },
+                                    { 0x1160, 0x11FF },  { 0x17B4, 0x17B5 }, { 0x180B, 0x180F },   { 0x1AB0, 0x1AFF },
+                                    { 0x1DC0, 0x1DFF },  { 0x200B, 0x200F }, { 0x202A, 0x202E },   { 0x2060, 0x206F },
+                                    { 0x20D0, 0x20FF },  { 0x3099, 0x309A }, { 0xFE00, 0xFE0F },   { 0xFE20, 0xFE2F },
+                                    { 0xFEFF, 0xFEFF },  { 0xFFF0, 0xFFFB }, { 0x1BCA0, 0x1BCA3 }, { 0x1D173, 0x1D17A },
+                                    { 0xE0000, 0xE0FFF } };
 
 /* Hangul, Chinese, kana, full-width, emoji (Unicode's East Asian Width: W and F). */
-static const Range wide_ones[] = {
+static const Range double_width[] = {
     { 0x1100, 0x115F },   { 0x231A, 0x231B },   { 0x23E9, 0x23EC },   { 0x2614, 0x2615 },   { 0x2648, 0x2653 },
     { 0x26AA, 0x26AB },   { 0x26BD, 0x26BE },   { 0x2705, 0x2705 },   { 0x270A, 0x270B },   { 0x2728, 0x2728 },
     { 0x274C, 0x274E },   { 0x2753, 0x2757 },   { 0x2795, 0x2797 },   { 0x2B1B, 0x2B1C },   { 0x2B50, 0x2B55 },
@@ -183,14 +183,14 @@ static const Range blank[] = { { 0x20, 0x20 },     { 0xA0, 0xA0 },     { 0x115F,
 /* A code page of East Asia is shown with as many columns as it has bytes. */
 ULONG text_columns(UINT page, unsigned long character, ULONG bytes)
 {
-    if (text_steers(character)) return 0;
+    if (text_is_unsafe(character)) return 0;
     if (page != CP_UTF8) return bytes;
-    if (text_among(character, narrow, sizeof narrow / sizeof *narrow)) return 0;
-    return text_among(character, wide_ones, sizeof wide_ones / sizeof *wide_ones) ? 2 : 1;
+    if (in_ranges(character, zero_width, sizeof zero_width / sizeof *zero_width)) return 0;
+    return in_ranges(character, double_width, sizeof double_width / sizeof *double_width) ? 2 : 1;
 }
 
 /* Looked for from the beginning: the second byte of a character may look like the first of one. */
-ULONG text_last(UINT page, const char *text, ULONG length, ULONG *columns)
+ULONG text_last_glyph(UINT page, const char *text, ULONG length, ULONG *columns)
 {
     ULONG last = 0, bytes, width;
     unsigned long character;
@@ -214,7 +214,7 @@ bool text_visible(const char *text)
     for (ULONG length = (ULONG)strlen(text), bytes; length > 0; text += bytes, length -= bytes) {
         bytes = utf8_next(text, length, &c);
         if (bytes == 0) return false;
-        if (text_columns(CP_UTF8, c, bytes) > 0 && !text_among(c, blank, sizeof blank / sizeof *blank)) return true;
+        if (text_columns(CP_UTF8, c, bytes) > 0 && !in_ranges(c, blank, sizeof blank / sizeof *blank)) return true;
     }
     return false;
 }
@@ -229,7 +229,7 @@ static bool name_character(const WCHAR *at, bool first)
     if (*at == '-' || *at == '_' || *at == '.') return true;
     if (!GetStringTypeW(CT_CTYPE1, at, 1, &type1) || !GetStringTypeW(CT_CTYPE3, at, 1, &type3)) return false;
     if ((type1 & (C1_ALPHA | C1_DIGIT)) && text_columns(CP_UTF8, *at, 0) > 0
-        && !text_among(*at, blank, sizeof blank / sizeof *blank)) {
+        && !in_ranges(*at, blank, sizeof blank / sizeof *blank)) {
         return true;
     }
     return !first && ((type1 & C1_ALPHA) || (type3 & (C3_NONSPACING | C3_VOWELMARK)))
@@ -249,7 +249,7 @@ bool text_name(const char *text, WCHAR wide[NICK_CHARS + 1], char nick[NICK_BYTE
     return units > 1 && WideCharToMultiByte(CP_UTF8, 0, wide, -1, nick, NICK_BYTES, NULL, NULL) > 0;
 }
 
-ULONG text_fit(const char *text, ULONG length, int columns)
+ULONG text_truncate(const char *text, ULONG length, int columns)
 {
     ULONG fits = 0, bytes;
     unsigned long c;
@@ -271,7 +271,7 @@ const char *text_preview(char text[PREVIEW_BYTES], const char *data, ULONG bytes
     text[0] = '\0';
     for (int columns = 0; bytes > 0 && columns < PREVIEW_COLUMNS && used < PREVIEW_BYTES - 8; bytes -= length) {
         length = text_next(CP_UTF8, data, bytes, &c);
-        if (length == 0 || c == TEXT_INVALID || (text_steers(c) && c != '\r' && c != '\n')) {
+        if (length == 0 || c == TEXT_INVALID || (text_is_unsafe(c) && c != '\r' && c != '\n')) {
             text[used++] = '.';
             if (length == 0) length = 1;
         } else if (c == '\r' || c == '\n') {

@@ -16,12 +16,12 @@ enum { TEXT_INVALID = 0x110000 }; /* no character */
 ULONG text_next(UINT page, const char *text, ULONG length, unsigned long *character);
 
 /* The most bytes that one of its characters has, 1 for no text or ASCII; 0: it is not well-formed UTF-8. */
-int text_utf8(const char *text, ULONG length);
+int utf8_longest(const char *text, ULONG length);
 
 /* How many bytes of the text in the code page are whole characters: those of one that is cut off do not count. */
-ULONG text_whole(UINT page, const char *text, ULONG length);
+ULONG text_complete(UINT page, const char *text, ULONG length);
 
-/* Writes text in the code page as UTF-8, up to three times as long, without what text_steers(). False if there was
+/* Writes text in the code page as UTF-8, up to three times as long, without what text_is_unsafe(). False if there was
  * something in it that is no text: it has become U+FFFD. */
 bool text_decode(UINT page, const char *bytes, ULONG length, char *text);
 
@@ -34,7 +34,7 @@ bool text_name(const char *text, WCHAR wide[NICK_CHARS + 1], char nick[NICK_BYTE
 ULONG text_encode(UINT page, char *text, ULONG length);
 
 /* True for controls, line separators and what turns text around: they would steer a terminal. */
-bool text_steers(unsigned long character);
+bool text_is_unsafe(unsigned long character);
 
 /* Columns that a character of so many bytes takes on a terminal: 0, 1, or 2 for Hangul, Chinese, kana, full-width and
  * emoji. */
@@ -42,18 +42,18 @@ ULONG text_columns(UINT page, unsigned long character, ULONG bytes);
 
 /* Where the last character of the text begins that has a place on the screen: marks and what is not seen belong to the
  * one before them. And its columns; 0 for one that is cut off, and so not shown yet. */
-ULONG text_last(UINT page, const char *text, ULONG length, ULONG *columns);
+ULONG text_last_glyph(UINT page, const char *text, ULONG length, ULONG *columns);
 
 /* True if something of the UTF-8 text can be seen. */
 bool text_visible(const char *text);
 
 /* How many bytes of the UTF-8 text fit into so many columns. */
-ULONG text_fit(const char *text, ULONG length, int columns);
+ULONG text_truncate(const char *text, ULONG length, int columns);
 
 enum { PREVIEW_COLUMNS = 24, PREVIEW_BYTES = 4 * PREVIEW_COLUMNS };
 
-/* Writes the first of `bytes` bytes of `data` to `text`: whole characters of UTF-8 without what text_steers(), CR and
- * LF as \\r and \\n, dots for other bytes. Returns `text`. */
+/* Writes the first of `bytes` bytes of `data` to `text`: whole characters of UTF-8 without what text_is_unsafe(), CR
+ * and LF as \\r and \\n, dots for other bytes. Returns `text`. */
 const char *text_preview(char text[PREVIEW_BYTES], const char *data, ULONG bytes);
 
 #endif

@@ -19,46 +19,46 @@ enum {
 
 /* ---- Enter, for --step and --slow: all threads tell one line after the other ---- */
 
-static SRWLOCK enter_turn = SRWLOCK_INIT; /* whose line it is has it, until Enter came or the time is over */
-static SRWLOCK enter_lock = SRWLOCK_INIT; /* guards the two below */
-static CONDITION_VARIABLE enter_pressed = CONDITION_VARIABLE_INIT;
-static int enters;       /* how often Enter was pressed ahead */
-static bool enter_never; /* q, Ctrl+C or the end of input: on without a stop */
-static DWORD enter_ms;   /* how long to wait for it; INFINITE with --step; 0: not at all */
+static SRWLOCK step_owner = SRWLOCK_INIT; /* whose line it is has it, until Enter came or the time is over */
+static SRWLOCK step_lock = SRWLOCK_INIT;  /* guards the two below */
+static CONDITION_VARIABLE step_pressed = CONDITION_VARIABLE_INIT;
+static int step_presses; /* how often Enter was pressed ahead */
+static bool step_off;    /* q, Ctrl+C or the end of input: on without a stop */
+static DWORD step_ms;    /* how long to wait for it; INFINITE with --step; 0: not at all */
 
-static void enter_press(bool never)
+static void step_press(bool never)
 {
-    AcquireSRWLockExclusive(&enter_lock);
-    enters++;
-    if (never) enter_never = true;
-    ReleaseSRWLockExclusive(&enter_lock);
-    WakeConditionVariable(&enter_pressed); /* only the one whose turn it is waits */
+    AcquireSRWLockExclusive(&step_lock);
+    step_presses++;
+    if (never) step_off = true;
+    ReleaseSRWLockExclusive(&step_lock);
+    WakeConditionVariable(&step_pressed); /* only the one whose turn it is waits */
 }
 
-static void enter_wait(void)
+static void step_wait(void)
 {
-    AcquireSRWLockExclusive(&enter_lock);
-    while (!enter_never && !enters && SleepConditionVariableSRW(&enter_pressed, &enter_lock, enter_ms, 0)) {
+    AcquireSRWLockExclusive(&step_lock);
+    while (!step_off && !step_presses && SleepConditionVariableSRW(&step_pressed, &step_lock, step_ms, 0)) {
     }
-    if (enters) enters--;
-    ReleaseSRWLockExclusive(&enter_lock);
+    if (step_presses) step_presses--;
+    ReleaseSRWLockExclusive(&step_lock);
 }
 
 void trace_pause(void)
 {
-    if (!enter_ms) return;
-    AcquireSRWLockExclusive(&enter_turn);
-    enter_wait();
-    ReleaseSRWLockExclusive(&enter_turn);
+    if (!step_ms) return;
+    AcquireSRWLockExclusive(&step_owner);
+    step_wait();
+    ReleaseSRWLockExclusive(&step_owner);
 }
 
 void trace_skip(void)
 {
-    enter_press(true);
+    step_press(true);
 }
 
 /* A thread of its own reads the keyboard: Ctrl+C need not interrupt the read, and the process ends without it. */
-static unsigned __stdcall enter_read(void *nothing)
+static unsigned __stdcall step_read(void *nothing)
 {
     HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
     bool q = false;
@@ -67,10 +67,10 @@ static unsigned __stdcall enter_read(void *nothing)
 
     (void)nothing;
     while (ReadFile(input, &c, 1, &got, NULL) && got == 1 && !(q && c == '\n')) {
-        if (c == '\n') enter_press(false);
+        if (c == '\n') step_press(false);
         q = c == 'q' || (q && c == '\r');
     }
-    enter_press(true);
+    step_press(true);
     return 0;
 }
 
@@ -187,9 +187,9 @@ static void trace_event(TraceStep step, unsigned long long now, int thread, unsi
 {
     char phase = trace_looks[step].phase;
     int lane = trace_looks[step].lane;
-    unsigned long window = step == WINDOW_OPEN ? strtoul(fields + strlen("window="), NULL, 10) : 0;
+    unsigned long group = step == GROUP_OPEN ? strtoul(fields + strlen("group="), NULL, 10) : 0;
 
-    if (window) trace_name(1, window, "proactor %lu", window);
+    if (group) trace_name(1, group, "proactor %lu", group);
     if (step == SESSION_NEW) trace_name(2, 2 * id, "#%lu receive", id);
     if (step == SESSION_NEW) trace_name(2, 2 * id + 1, "#%lu send", id);
     trace_put(",\n{\"ph\":\"%c\",\"ts\":%llu,\"pid\":%d,\"tid\":%lu", phase, now, lane ? 2 : 1,
@@ -218,12 +218,12 @@ static void trace_line(TraceStep step, unsigned long long now, int thread, unsig
 
     if (thread) snprintf(who, sizeof who, "proactor %d", thread);
     if (id) snprintf(client, sizeof client, "#%lu", id);
-    if (step == WINDOW_DRAWN) strcpy(client, "e_arr");
+    if (step == GROUP_DRAWN) strcpy(client, "e_arr");
     preview = preview && preview[8] ? preview + 8 : NULL;
     length = snprintf(line, sizeof line, "%9llu %-11s %-5s %s%s%s%s%s", now, who, client,
                       step == HANDLER_BEGIN ? "handler: " : "", text, preview ? " \"" : "", preview ? preview : "",
                       preview ? "\"" : "");
-    strcpy(line + text_fit(line, (ULONG)length, TRACE_COLUMNS), "\n");
+    strcpy(line + text_truncate(line, (ULONG)length, TRACE_COLUMNS), "\n");
     console_put(STD_OUTPUT_HANDLE, (WORD)trace_looks[step].color, line);
 }
 
@@ -231,7 +231,7 @@ static void trace_line(TraceStep step, unsigned long long now, int thread, unsig
 void trace(TraceStep step, LPProactor proactor, LPSession session, const char *format, ...)
 {
     bool in_cs = step == SESSION_IN || step == SESSION_MOVED || step == SESSION_OUT || step == SAID || step == TAKEN;
-    bool waits = format && enter_ms && !in_cs;
+    bool waits = format && step_ms && !in_cs;
     unsigned long id = session ? session->id : 0;
     int thread = proactor ? proactor->number : 0;
     char text[TRACE_LINE] = "", *fields;
@@ -246,16 +246,16 @@ void trace(TraceStep step, LPProactor proactor, LPSession session, const char *f
     if (*fields) *fields++ = '\0';
     if (step == SWEEP_BEGIN) proactor->found = 0;
     if (step == RECV_END || step == SEND_END) proactor->found++;
-    if (waits) AcquireSRWLockExclusive(&enter_turn);
+    if (waits) AcquireSRWLockExclusive(&step_owner);
     EnterCriticalSection(&trace_cs);
     QueryPerformanceCounter(&counter);
     now = (unsigned long long)((counter.QuadPart - trace_start.QuadPart) * 1000000 / trace_frequency.QuadPart);
     if (trace_lines && *text) trace_line(step, now, thread, id, text, fields);
-    if (trace_file && step != WINDOW_DRAWN) trace_event(step, now, thread, id, text, fields);
+    if (trace_file && step != GROUP_DRAWN) trace_event(step, now, thread, id, text, fields);
     if (trace_file && !in_cs && trace_used > TRACE_BYTES - TRACE_ROOM) trace_flush();
     LeaveCriticalSection(&trace_cs);
-    if (waits) enter_wait();
-    if (waits) ReleaseSRWLockExclusive(&enter_turn);
+    if (waits) step_wait();
+    if (waits) ReleaseSRWLockExclusive(&step_owner);
 }
 
 void trace_posted(LPSession session, LPWSAOVERLAPPED overlapped, int error)
@@ -289,8 +289,8 @@ void trace_wait(LPProactor proactor, int returned, DWORD result)
     LPSession *s_arr = &proactor->server->s_arr[proactor->first],
               session = returned < SLOT_FIRST ? NULL : s_arr[returned];
     const WSAEVENT *e_arr = &proactor->server->e_arr[proactor->first];
-    int used = 0, slots = SLOT_FIRST + proactor->known, left_out = 0, index = proactor->first + returned;
-    char states[WINDOW_SLOTS + 1] = "", line[TRACE_LINE], name[48] = "send";
+    int used = 0, slots = SLOT_FIRST + proactor->seen, left_out = 0, index = proactor->first + returned;
+    char states[GROUP_SLOTS + 1] = "", line[TRACE_LINE], name[48] = "send";
 
     for (int slot = 0; slot < slots; slot++) {
         bool signalled = WSAWaitForMultipleEvents(1, &e_arr[slot], FALSE, 0, FALSE) == WSA_WAIT_EVENT_0;
@@ -308,7 +308,7 @@ void trace_wait(LPProactor proactor, int returned, DWORD result)
     trace(WAIT_END, proactor, session, "-> WSA_WAIT_EVENT_0 + %lu: e_arr[%d], %s\tslot=%d\tevents:%s",
           result - WSA_WAIT_EVENT_0, index, name, returned, states);
     if (left_out) snprintf(line + used, sizeof line - (size_t)used, "and %d more", left_out);
-    trace(WINDOW_DRAWN, proactor, NULL, "%s%s", line, slots < FEW ? "  * signalled, > returned" : "");
+    trace(GROUP_DRAWN, proactor, NULL, "%s%s", line, slots < FEW ? "  * signalled, > returned" : "");
 }
 
 /* Returns false, having said why, when the file cannot be written. */
@@ -332,8 +332,8 @@ bool trace_open(const Options *options)
     if (options->trace_file && !trace_file_open(options->trace_file)) return false;
     if (trace_lines) console_put(STD_OUTPUT_HANDLE, 0, "       us thread      client what happens\n");
     if (options->step) console_put(STD_OUTPUT_HANDLE, 0, "Enter: the next line; q and Enter: on without a stop\n");
-    if (options->step) CloseHandle((HANDLE)_beginthreadex(NULL, 0, enter_read, NULL, 0, NULL));
-    enter_ms = options->step ? INFINITE : (DWORD)options->slow;
+    if (options->step) CloseHandle((HANDLE)_beginthreadex(NULL, 0, step_read, NULL, 0, NULL));
+    step_ms = options->step ? INFINITE : (DWORD)options->slow;
     trace_on = trace_lines || trace_file;
     return true;
 }

@@ -8,8 +8,8 @@
  * 'i'nstant; whose lane it is in; its colour on the console. Bars of one lane never overlap. */
 #define TRACE_STEPS(X)                                                                                                 \
     X(STEP, "step", 'i', OF_THREAD, TRACE_PLAIN)                                                                       \
-    X(WINDOW_OPEN, "window_open", 'i', OF_THREAD, TRACE_PLAIN)                                                         \
-    X(WINDOW_END, "window_end", 'i', OF_THREAD, TRACE_PLAIN)                                                           \
+    X(GROUP_OPEN, "group_open", 'i', OF_THREAD, TRACE_PLAIN)                                                           \
+    X(GROUP_END, "group_end", 'i', OF_THREAD, TRACE_PLAIN)                                                             \
     X(SESSION_NEW, "session_new", 'i', OF_THREAD, TRACE_PLAIN)                                                         \
     X(SESSION_IN, "session_in", 'i', OF_THREAD, TRACE_PLAIN)                                                           \
     X(SESSION_MOVED, "session_moved", 'i', OF_THREAD, TRACE_PLAIN)                                                     \
@@ -18,7 +18,7 @@
     X(EVENT_RESET, "event_reset", 'i', OF_THREAD, TRACE_PLAIN)                                                         \
     X(WAIT_BEGIN, "wait_begin", 'B', OF_THREAD, TRACE_WAIT)                                                            \
     X(WAIT_END, "wait_end", 'E', OF_THREAD, TRACE_WAIT)                                                                \
-    X(WINDOW_DRAWN, "", ' ', OF_THREAD, TRACE_WAIT)                                                                    \
+    X(GROUP_DRAWN, "", ' ', OF_THREAD, TRACE_WAIT)                                                                     \
     X(SWEEP_BEGIN, "sweep_begin", 'B', OF_THREAD, TRACE_PLAIN)                                                         \
     X(SWEEP_END, "sweep_end", 'E', OF_THREAD, TRACE_PLAIN)                                                             \
     X(HANDLER_BEGIN, "handler_begin", 'B', OF_THREAD, TRACE_HANDLER)                                                   \
@@ -67,7 +67,7 @@ void trace_pause(void);
  * failed. */
 void trace_posted(LPSession session, LPWSAOVERLAPPED overlapped, int error);
 
-/* Tells that the wait returned `result`, which is this slot of the window, and draws the window as it is. */
+/* Tells that the wait returned `result`, which is this slot of the group, and draws the group as it is. */
 void trace_wait(LPProactor proactor, int slot, DWORD result);
 
 bool trace_open(const Options *options);

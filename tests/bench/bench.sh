@@ -261,7 +261,7 @@ echo_rows() {
         kernel_to 1
     fi
     in_turn ping-500 "$large_servers" pingpong --clients 500 --seconds $long
-    # Just over one window, two windows and nine: the sizes at which fairness among windows is hardest.
+    # Just over one group, two groups and nine: the sizes at which fairness among groups is hardest.
     for clients in 63 126 559; do
         in_turn ping-$clients "$large_servers" pingpong --clients $clients --seconds $long
     done

@@ -292,7 +292,7 @@ SEEN = {
     4: lambda said: "WSAWaitForMultipleEvents failed in window 1: WSA_INVALID_HANDLE (6)" in said,
     5: lambda said: "Assertion failed: !session->sending" in said,
     6: lambda said: "WSA_OPERATION_ABORTED (995)" in said and "closesocket()" not in said.split("ABORTED")[0],
-    7: lambda said: "handed over to window 2" in said,
+    7: lambda said: "migrates to group 2" in said,
     8: lambda said: "CancelIoEx() -> TRUE" in said and "complete at last" not in said,
     9: lambda said: "echo server" in said,
     10: lambda said: "echo server" in said,

@@ -1,6 +1,6 @@
 /* arrays.c - the server's own arrays and counts: the one file of the simulator that knows Overlapped.h.
  *
- * They are looked at when a thread leaves the critical section that guards them, and again when a window's thread has
+ * They are looked at when a thread leaves the critical section that guards them, and again when a group's thread has
  * ended. The server is found through the first session that receives. */
 #include "Overlapped.h"
 
@@ -25,10 +25,9 @@ bool arrays_calm(const void *over)
 {
     const Session *session = session_of_send(over);
     const Proactor *proactor = session->proactor;
-    int last = proactor->first + SLOT_FIRST + proactor->known - 1;
+    int last = proactor->first + SLOT_FIRST + proactor->seen - 1;
 
-    return proactor->calling_woken && !proactor->look_again && server->s_arr[last] == session
-           && session->receiving == PENDING;
+    return proactor->notify && !proactor->more_work && server->s_arr[last] == session && session->receiving == PENDING;
 }
 
 /* The session with this pending send was served in this round already. */
@@ -42,9 +41,9 @@ bool arrays_served(const void *over)
 /* One number that is another one when any count is. */
 static uint64_t counts_now(void)
 {
-    uint64_t counts = (uint64_t)server->windows;
+    uint64_t counts = (uint64_t)server->groups;
 
-    for (int i = 0; i < server->windows; i++) {
+    for (int i = 0; i < server->groups; i++) {
         const Proactor *proactor = &server->proactors[i];
         counts = (counts * 64 + (uint64_t)proactor->noc) * 64 + (uint64_t)proactor->busy;
         counts = counts * 0x9E3779B97F4A7C15u + 1;
@@ -57,50 +56,50 @@ static void check_slot(const Proactor *proactor, int slot, uint64_t mark)
 {
     LPSession session = server->s_arr[proactor->first + slot];
 
-    if (!session) violation("window %d: no session in slot %d of %d", proactor->number, slot, proactor->noc);
+    if (!session) violation("group %d: no session in slot %d of %d", proactor->number, slot, proactor->noc);
     if (session->proactor != proactor)
-        violation("window %d: session #%lu in slot %d has another owner", proactor->number, session->id, slot);
+        violation("group %d: session #%lu in slot %d has another owner", proactor->number, session->id, slot);
     if (server->e_arr[proactor->first + slot] != session->hevent)
-        violation("window %d: session #%lu and its event stand in different slots", proactor->number, session->id);
+        violation("group %d: session #%lu and its event stand in different slots", proactor->number, session->id);
     if (!slot_mark(session->hevent, mark)) violation("session #%lu stands in two slots", session->id);
 }
 
 /* The owner says `busy` of one session before it counts it, and so may be one ahead of the count. */
-static void check_window(const Proactor *proactor, uint64_t mark)
+static void check_group(const Proactor *proactor, uint64_t mark)
 {
     int busy = 0;
 
-    if (proactor->noc < 0 || proactor->noc > WINDOW_SESSIONS || proactor->known > proactor->noc)
-        violation("window %d: %d sessions, of which %d are known", proactor->number, proactor->noc, proactor->known);
+    if (proactor->noc < 0 || proactor->noc > GROUP_SESSIONS || proactor->seen > proactor->noc)
+        violation("group %d: %d sessions, of which %d are known", proactor->number, proactor->noc, proactor->seen);
     for (int slot = SLOT_FIRST; slot < SLOT_FIRST + proactor->noc; slot++) {
         check_slot(proactor, slot, mark);
         busy += server->s_arr[proactor->first + slot]->busy;
     }
     if (busy > proactor->busy + 1 || busy < proactor->busy - 1)
-        violation("window %d: %d sessions are busy, but it counts %d", proactor->number, busy, proactor->busy);
+        violation("group %d: %d sessions are busy, but it counts %d", proactor->number, busy, proactor->busy);
 }
 
 void arrays_check(const void *cs)
 {
     static uint64_t mark;
     uint64_t counts;
-    int windows;
+    int groups;
 
     if (!server || cs != &server->cs) return;
     counts = counts_now();
     if (counts == last_counts) return;
     last_counts = counts;
-    windows = server->windows;
+    groups = server->groups;
     mark++;
-    for (int i = 0; i < windows; i++) check_window(&server->proactors[i], mark);
+    for (int i = 0; i < groups; i++) check_group(&server->proactors[i], mark);
 }
 
 void arrays_check_thread(const void *argument)
 {
-    for (int i = 0; server && i < server->windows; i++) {
+    for (int i = 0; server && i < server->groups; i++) {
         const Proactor *proactor = &server->proactors[i];
         if (proactor == argument && (proactor->noc || proactor->busy))
-            violation("window %d ends with %d sessions and counts %d busy ones", proactor->number, proactor->noc,
+            violation("group %d ends with %d sessions and counts %d busy ones", proactor->number, proactor->noc,
                       proactor->busy);
     }
 }

@@ -16,7 +16,7 @@ enum { AUTHOR, READER, SESSIONS, OUT_BYTES = 8 << 20, MAX_ROUNDS = 100000 };
 
 typedef struct Player {
     Session session;
-    bool woken;
+    bool notified;
     char *out;
     size_t count;
 } Player;
@@ -77,7 +77,7 @@ void proactor_wake_all(LPServer server, LPProactor self)
 {
     (void)server;
     (void)self;
-    for (int i = 0; i < SESSIONS; i++) players[i].woken = true;
+    for (int i = 0; i < SESSIONS; i++) players[i].notified = true;
 }
 
 int session_index(LPSession session)
@@ -106,11 +106,11 @@ static bool player_step(Player *player)
         session->handler->sent(session);
         return true;
     }
-    if (!player->woken && !wake_at) return false;
+    if (!player->notified && !wake_at) return false;
     if (wake_at) now += 20000;
     session->wake_at = 0;
-    player->woken = false;
-    session->handler->woken(session);
+    player->notified = false;
+    session->handler->notified(session);
     return true;
 }
 

@@ -8,7 +8,7 @@
  */
 #include "soak.h"
 
-#include <psapi.h> /* both after windows.h */
+#include <psapi.h> /* both after groups.h */
 #include <tlhelp32.h>
 
 #include <malloc.h>
@@ -30,7 +30,7 @@ enum {
     CHAT_PLAYERS = 4,
     PLAYERS = 9,    /* the rest of them for echo; the guests of the last one stay */
     HOLD_MS = 300,  /* until a server has nothing to do, when its clients do nothing */
-    FILL = 3 * 62,  /* more than are ever there later: all windows are opened at the start */
+    FILL = 3 * 62,  /* more than are ever there later: all groups are opened at the start */
     REST_MS = 60000 /* the limit for all players to come to rest */
 };
 
@@ -157,7 +157,7 @@ static bool players_start(void)
     return true;
 }
 
-/* More clients than there will be, so that no window is opened later. In echo one after the other sends until
+/* More clients than there will be, so that no group is opened later. In echo one after the other sends until
  * nothing more goes and then takes all of it: that leaves each with the largest buffer, and the heap with the room that
  * it will need. */
 static bool servers_fill(void)

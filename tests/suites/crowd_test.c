@@ -1,11 +1,11 @@
-/* crowd_test.c - many clients: the windows of 64, coming and going, fairness, handles, a full server. */
+/* crowd_test.c - many clients: the groups of 64, coming and going, fairness, handles, a full server. */
 #include "../harness/test.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { WINDOW = 62 /* sessions that a Proactor thread serves at most */ };
+enum { GROUP_SESSIONS = 62 /* sessions that a Proactor thread serves at most */ };
 
 /* ---- at once ---- */
 
@@ -62,12 +62,12 @@ TEST(crowd_of_1000)
     CHECK_EQ(number_before(totals, " clients served"), 1000);
     CHECK_EQ(number_before(totals, " at once"), 1000);
     CHECK_EQ(number_before(totals, " bytes in"), number_before(totals, " bytes out"));
-    CHECK_EQ(number_before(totals, " Proactor thread"), (1000 + WINDOW - 1) / WINDOW);
+    CHECK_EQ(number_before(totals, " Proactor thread"), (1000 + GROUP_SESSIONS - 1) / GROUP_SESSIONS);
     CHECK_STR(server_errors(server), "");
 }
 
-/* Just under, at and over the size of a window, with holes made and filled again. */
-static void window_edge(int count)
+/* Just under, at and over the size of a group, with holes made and filled again. */
+static void group_edge(int count)
 {
     Server *server = server_start("--echo --quiet");
     int left = 0;
@@ -88,21 +88,21 @@ static void window_edge(int count)
     CHECK_STR(server_errors(server), "");
 }
 
-TEST(crowd_at_window_edges)
+TEST(crowd_at_group_edges)
 {
     static const int counts[] = { 62, 63, 64, 124, 125 };
 
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
-        window_edge(counts[i]);
+        group_edge(counts[i]);
         CHECK_STILL_GOOD();
     }
 }
 
 /* The second Proactor thread comes with the 63rd client and not before; then up to nine come early, with 8 clients
- * each, so that 500 clients share nine windows evenly; from then on only when all are full. */
-/* A window is opened when all are full, and not before: busy sessions are handed over to where there are fewer, so
- * early windows would gain nothing. */
-TEST(crowd_opens_windows)
+ * each, so that 500 clients share nine groups evenly; from then on only when all are full. */
+/* A group is opened when all are full, and not before: busy sessions migrate to where there are fewer, so
+ * early groups would gain nothing. */
+TEST(crowd_opens_groups)
 {
     static const int counts[][2] = { { 1, 1 }, { 62, 1 }, { 63, 2 }, { 124, 2 }, { 125, 3 }, { 558, 9 }, { 559, 10 } };
 
@@ -182,7 +182,7 @@ static bool passer_by(Server *server, Client **client, Noise *noise)
     return good;
 }
 
-/* Eight steady talkers, spread over three windows of passers-by. */
+/* Eight steady talkers, spread over three groups of passers-by. */
 TEST(crowd_comes_and_goes)
 {
     Server *server = server_start("--echo --quiet");
@@ -292,7 +292,7 @@ static void fairness(int clients, void (*work)(void *), const char *unit)
     Shares shares = { clients, 0, 0, 0 };
     int tries = 0;
 
-    do { /* each time with a new server, whose windows are empty */
+    do { /* each time with a new server, whose groups are empty */
         Server *server = server_start("--echo --quiet");
         share_out(server, work, &shares);
         CHECK_STILL_GOOD();
@@ -308,7 +308,7 @@ TEST(crowd_is_served_fairly)
     fairness(32, ping_run, "messages");
 }
 
-/* The 63rd is alone in its window when it comes, and must not have a thread to itself for long. */
+/* The 63rd is alone in its group when it comes, and must not have a thread to itself for long. */
 TEST(crowd_of_63_is_served_fairly)
 {
     fairness(63, ping_run, "messages");

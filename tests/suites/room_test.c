@@ -160,7 +160,7 @@ TEST(room_of_1000)
         crowd[i] = client_connect(server);
         CHECK(crowd[i] != NULL);
     }
-    do { /* not always guest1000: windows of 62 let their clients in side by side */
+    do { /* not always guest1000: groups of 62 let their clients in side by side */
         CHECK(client_line(talkers[0].client, line, sizeof line));
     } while (!strstr(line, " joined (1000 here)"));
     begin = now_ms();

@@ -21,7 +21,7 @@ static const Step one_message[] = {
     { " main ", "accept() ...", "" },
     { " main ", " -> ", "client" },
     { " main ", "WSACreateEvent(", "echo" },
-    { " main ", "s_arr[2] = #1, e_arr[2] = its event", "window 1" },
+    { " main ", "s_arr[2] = #1, e_arr[2] = its event", "group 1" },
     { " main ", "WSASetEvent(e_arr[1])", "proactor 1" },
     { " proactor 1 ", "-> WSA_WAIT_EVENT_0 + 0", "wake event" },
     { " e_arr ", "[0 send  ] [1 wake >]", "* signalled, > returned" },

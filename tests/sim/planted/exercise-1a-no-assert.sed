@@ -1,3 +1,3 @@
 # Proactor.cpp: exercise 1 mended by taking out the assert
-s/noc < WINDOW_SESSIONS/noc <= WINDOW_SESSIONS/
-/^    assert(proactor->noc <= WINDOW_SESSIONS);/d
+s/noc < GROUP_SESSIONS/noc <= GROUP_SESSIONS/
+/^    assert(proactor->noc <= GROUP_SESSIONS);/d

@@ -1,5 +1,5 @@
 # Proactor.cpp: exercise 2 mended by putting the event in after WSARecv
 /^static void recv_post/,/^}/{
 /^    session->over.hEvent = session->hevent;/d
-s/^    session->proactor->look_again = true;/    session->over.hEvent = session->hevent;\n&/
+s/^    session->proactor->more_work = true;/    session->over.hEvent = session->hevent;\n&/
 }

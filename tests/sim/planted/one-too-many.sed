@@ -1,2 +1,2 @@
-# Proactor.cpp: a window takes a 63rd session
-s/noc < WINDOW_SESSIONS/noc <= WINDOW_SESSIONS/
+# Proactor.cpp: a group takes a 63rd session
+s/noc < GROUP_SESSIONS/noc <= GROUP_SESSIONS/

@@ -1,2 +1,2 @@
 # support/console.cpp: the writer takes a wake for a line
-/^static HalfQueue \*queue_take/,/^}/s/while (filling/if (filling/
+/^static LineBuffer \*queue_take/,/^}/s/while (front/if (front/
