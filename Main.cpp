@@ -66,8 +66,7 @@ static bool session_count_in(LPSession session)
     clients = server->noc;
     LeaveCriticalSection(&server->cs);
     address_text(&session->caddr, from, sizeof from);
-    TRACE(SESSION_NEW, NULL, session, "WSACreateEvent() -> its event; session for %s, %s\tfrom:%s\thandler:%s", from,
-          session->handler->name, from, session->handler->name);
+    trace_session_new(session);
     log_line("#%lu %s %s (%d client%s)", session->id, from, session->refusal ? "refused" : "connected", clients,
              text_plural(clients));
     return true;
@@ -169,10 +168,10 @@ static void accept_clients(LPServer server)
         SOCKET sock;
         int error;
 
-        TRACE(WAIT_BEGIN, NULL, NULL, "accept() ...");
+        trace_accept_begin();
         sock = accept(server->listen_sock, (struct sockaddr *)&caddr, &length);
         error = sock == INVALID_SOCKET ? WSAGetLastError() : 0;
-        TRACE(WAIT_END, NULL, NULL, error ? "-> INVALID_SOCKET (%d)" : "-> a client's socket", error);
+        trace_accept_end(error);
         if (!error) {
             last_error = 0;
             accept_client(server, sock, &caddr);

@@ -203,7 +203,6 @@ struct Proactor {
     ULONGLONG finish_at;      /* then: when sessions that are still OPEN are finished; 0: none */
     ULONGLONG review_at;      /* when it is reviewed who is still busy; 0: nobody is */
     ULONGLONG wait_until;     /* the earliest time that anything in the group waits for; 0: none */
-    int found;                /* completions since the sweep began; counted by the trace, for the trace */
 };
 
 typedef struct Options Options;

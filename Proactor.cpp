@@ -23,13 +23,13 @@ enum {
     NO_INDEX = -1
 };
 
-/* The one way to call a handler: the trace is told before and after. */
-#define CALL_HANDLER(session, function, arguments, ...)                                                                \
-    do {                                                                                                               \
-        TRACE(HANDLER_BEGIN, (session)->proactor, (session), __VA_ARGS__);                                             \
-        (session)->handler->function arguments;                                                                        \
-        TRACE(HANDLER_END, (session)->proactor, (session), NULL);                                                      \
-    } while (0)
+/* Calls one of the handler's functions, named in `call` for the trace. */
+static void session_call(LPSession session, void (*function)(LPSession), const char *call)
+{
+    trace_handler_begin(session, "%s", call);
+    function(session);
+    trace_handler_end(session);
+}
 
 int session_index(LPSession session)
 {
@@ -89,7 +89,7 @@ static void recv_post(LPSession session)
     session->receiving =
         operation_posted(WSARecv(session->sock, &session->rwsa, 1, NULL, &flags, &session->over, NULL), &error);
     session->proactor->more_work = true;
-    if (trace_on) trace_posted(session, &session->over, error);
+    trace_posted(session, &session->over, error);
     if (session->receiving == IDLE) session_close(session, "WSARecv", error);
 }
 
@@ -107,7 +107,7 @@ static void send_post(LPSession session)
     session->sending =
         operation_posted(WSASend(session->sock, &session->swsa[first], count, NULL, 0, &session->sover, NULL), &error);
     session->proactor->more_work = true;
-    if (trace_on) trace_posted(session, &session->sover, error);
+    trace_posted(session, &session->sover, error);
     if (session->sending == IDLE) session_close(session, "WSASend", error);
 }
 
@@ -131,8 +131,7 @@ static bool session_cancel(LPSession session, LPWSAOVERLAPPED overlapped)
 {
     bool cancelled = CancelIoEx((HANDLE)session->sock, overlapped);
 
-    TRACE(STEP, session->proactor, session, "CancelIoEx() -> %s",
-          cancelled ? "TRUE: what is pending will end soon" : "FALSE: it is complete already");
+    trace_cancelled(session, cancelled);
     return cancelled;
 }
 
@@ -151,7 +150,7 @@ void session_close(LPSession session, const char *why, int error)
     /* Windows cancels what is pending when the socket is closed; Wine may leave a send pending for ever. */
     if (session->receiving || session->sending) session_cancel(session, NULL);
     result = closesocket(session->sock);
-    TRACE(SOCKET_CLOSED, session->proactor, session, "closesocket() -> %d", result);
+    trace_closed(session, result);
 }
 
 void session_finish(LPSession session, const char *why)
@@ -180,7 +179,7 @@ static bool session_shutdown(LPSession session)
         session_close(session, "shutdown", WSAGetLastError());
         return true;
     }
-    TRACE(HALF_CLOSED, session->proactor, session, "shutdown(SD_SEND) -> 0: half-closed, the client sees the end");
+    trace_half_closed(session);
     session->phase = LINGERING;
     if (!session->receiving) recv_post(session);
     return true;
@@ -191,29 +190,16 @@ static bool session_shutdown(LPSession session)
 /* Takes the result of a finished operation: 0, or the error that it ended with. */
 static int session_result(LPSession session, LPWSAOVERLAPPED overlapped, DWORD *bytes)
 {
-    TraceStep end = overlapped == &session->over ? RECV_END : SEND_END;
-    char preview[PREVIEW_BYTES];
     DWORD flags = 0;
+    int error = 0;
 
     if (session->phase == CLOSED) { /* its socket is gone, and cannot be asked any more */
-        TRACE(end, session->proactor, session, "cancelled, and complete at last\terror:cancelled");
-        return WSA_OPERATION_ABORTED;
+        error = WSA_OPERATION_ABORTED;
+    } else if (!WSAGetOverlappedResult(session->sock, overlapped, bytes, FALSE, &flags)) {
+        error = WSAGetLastError();
     }
-    if (!WSAGetOverlappedResult(session->sock, overlapped, bytes, FALSE, &flags)) {
-        int error = WSAGetLastError();
-        TRACE(end, session->proactor, session, "WSAGetOverlappedResult -> FALSE, %s (%d)\terror:%s", error_name(error),
-              error, error_name(error));
-        return error;
-    }
-    if (end == SEND_END) {
-        TRACE(end, session->proactor, session, "WSAGetOverlappedResult -> TRUE, %lu bytes sent\tbytes=%lu", *bytes,
-              *bytes);
-    } else {
-        TRACE(end, session->proactor, session, "WSAGetOverlappedResult -> TRUE, %lu bytes%s\tbytes=%lu\tpreview:%s",
-              *bytes, *bytes ? "" : ": the client will send no more", *bytes,
-              text_preview(preview, session->rwsa.buf, *bytes));
-    }
-    return 0;
+    trace_result(session, overlapped, *bytes, error);
+    return error;
 }
 
 static void session_set_busy(LPSession session, bool busy);
@@ -234,7 +220,9 @@ static void session_deliver(LPSession session, ULONG bytes)
         if (!session->busy) session_set_busy(session, true);
         proactor_review_later(session->proactor);
     }
-    CALL_HANDLER(session, received, (session, bytes), "%s_received(%lu bytes)", session->handler->name, bytes);
+    trace_handler_begin(session, "received(%lu bytes)", bytes);
+    session->handler->received(session, bytes);
+    trace_handler_end(session);
 }
 
 /* Returns false when nothing came and the handler was not called: the session is still to be told the news. */
@@ -286,7 +274,7 @@ static void session_sent(LPSession session)
     if (session->swsa[0].len || session->swsa[1].len) {
         send_post(session); /* a short send goes on until all is out */
     } else if (session->phase == OPEN) {
-        CALL_HANDLER(session, sent, (session), "%s_sent()", session->handler->name);
+        session_call(session, session->handler->sent, "sent()");
     }
 }
 
@@ -301,7 +289,7 @@ static bool session_expire(LPSession session, ULONGLONG now)
     }
     if (session->wake_at && now >= session->wake_at) {
         session->wake_at = 0;
-        CALL_HANDLER(session, notified, (session), "%s_notified(): its time has come", session->handler->name);
+        session_call(session, session->handler->notified, "notified(): its time has come");
         return true;
     }
     return false;
@@ -331,7 +319,7 @@ static void session_serve(LPSession session)
 
     if (session->phase == NEW) {
         session->phase = OPEN;
-        CALL_HANDLER(session, opened, (session), "%s_opened()", session->handler->name);
+        session_call(session, session->handler->opened, "opened()");
         done = true;
     }
     if (session->recv_put_off) { /* it was handed over; that alone must not keep it from notified() */
@@ -341,7 +329,7 @@ static void session_serve(LPSession session)
     if (session_complete(session)) done = true;
     if (session_expire(session, proactor->now)) done = true;
     if (proactor->notify && !done && session->phase == OPEN) {
-        CALL_HANDLER(session, notified, (session), "%s_notified(): something is new", session->handler->name);
+        session_call(session, session->handler->notified, "notified(): something is new");
     }
     if (session_shutdown(session)) done = true;
     if (done) proactor->more_work = true;
@@ -351,8 +339,7 @@ static void session_serve(LPSession session)
     if (!done && !session->receiving && !session->recv_put_off && session->event_may_be_set) {
         WSAResetEvent(session->hevent);
         session->event_may_be_set = false;
-        TRACE(EVENT_RESET, proactor, session, "WSAResetEvent(e_arr[%d]): nothing is pending that could set it\tslot=%d",
-              session_index(session), session_index(session) - proactor->first);
+        trace_event_reset(proactor, session_index(session) - proactor->first, session);
     }
 }
 
@@ -433,14 +420,13 @@ static void proactor_take_out(LPProactor proactor, int index)
     balance_update(server);
 }
 
-/* Sets wake, if the owner sleeps: one that is awake looks before it sleeps. `self` is the caller's, NULL for Main. */
-static void proactor_wake(LPProactor proactor, LPProactor self)
+/* Sets wake, if the owner sleeps: one that is awake looks before it sleeps. */
+static void proactor_wake(LPProactor proactor)
 {
     int index = proactor->first + SLOT_WAKE;
 
     if (InterlockedExchange(&proactor->wake_state, WOKEN) == ASLEEP) {
-        TRACE(WAKE_SET, self, NULL, "WSASetEvent(e_arr[%d]): it wakes proactor %d\tgroup=%d", index, proactor->number,
-              proactor->number);
+        trace_wake_set(proactor);
         WSASetEvent(proactor->server->e_arr[index]);
     }
 }
@@ -460,14 +446,12 @@ static bool balance_migrate(LPProactor proactor, int index)
     if (other) {
         proactor_take_out(proactor, index);
         proactor_put_in(other, session);
-        TRACE(SESSION_MOVED, proactor, session,
-              "migrates to group %d, which has fewer busy sessions\tgroup=%d\tslot=%d\tto_window=%d\tto_slot=%d",
-              other->number, proactor->number, index - proactor->first, other->number, SLOT_FIRST + other->noc - 1);
+        trace_session_moved(session, proactor, index, other->first + SLOT_FIRST + other->noc - 1);
     }
     LeaveCriticalSection(&server->cs);
     if (!other) return false;
-    if (trace_on) trace_pause();
-    proactor_wake(other, proactor);
+    trace_pause();
+    proactor_wake(other);
     return true;
 }
 
@@ -519,14 +503,12 @@ static void proactor_remove(LPProactor proactor, int index)
     LPServer server = proactor->server;
     LPSession session = server->s_arr[index];
 
-    CALL_HANDLER(session, closed, (session), "%s_closed()", session->handler->name);
+    session_call(session, session->handler->closed, "closed()");
     EnterCriticalSection(&server->cs);
     proactor_take_out(proactor, index);
-    TRACE(SESSION_OUT, proactor, session, "the session is freed; s_arr[%d], e_arr[%d]: %s\tgroup=%d\tslot=%d", index,
-          index, index < proactor->first + SLOT_FIRST + proactor->noc ? "the last moves here" : "empty",
-          proactor->number, index - proactor->first);
+    trace_session_out(session, index);
     LeaveCriticalSection(&server->cs);
-    if (trace_on) trace_pause();
+    trace_pause();
     session_free(session);
 }
 
@@ -555,12 +537,11 @@ static void proactor_sweep(LPProactor proactor)
 {
     int first = proactor->first + SLOT_FIRST, index = first, sessions = proactor->seen;
 
-    TRACE(SWEEP_BEGIN, proactor, NULL, NULL);
+    trace_sweep_begin();
     while (index < first + proactor->seen) {
         if (proactor_serve(proactor, proactor->server->s_arr[index], index)) index++; /* else the last stands there */
     }
-    TRACE(SWEEP_END, proactor, NULL, proactor->found ? "sweep: %d session%s, %d completion%s" : NULL, sessions,
-          text_plural(sessions), proactor->found, text_plural(proactor->found));
+    trace_sweep_end(sessions);
 }
 
 /* Somebody woke the group: there are new sessions, or there is news, or it is the end. */
@@ -612,10 +593,10 @@ static int wait_returned(LPProactor proactor, int slot, DWORD result)
 {
     int index = proactor->first + slot;
 
-    if (trace_on) trace_wait(proactor, slot, result);
+    trace_wait_end(proactor, slot, result);
     if (slot >= SLOT_FIRST) return index;
     WSAResetEvent(proactor->server->e_arr[index]);
-    TRACE(EVENT_RESET, proactor, NULL, "WSAResetEvent(e_arr[%d]): first reset, then look\tslot=%d", index, slot);
+    trace_event_reset(proactor, slot, NULL);
     return NO_INDEX;
 }
 
@@ -630,16 +611,14 @@ static int proactor_wait(LPProactor proactor)
 
     InterlockedExchange(&proactor->went_idle, 1);
     if (InterlockedCompareExchange(&proactor->wake_state, ASLEEP, AWAKE) == WOKEN) return NO_INDEX;
-    TRACE(WAIT_BEGIN, proactor, NULL,
-          "WSAWaitForMultipleEvents(%lu event%s: e_arr[%d] to e_arr[%d]) ...\tfirst=%d\tcount=%lu", count,
-          text_plural((int)count), proactor->first + start, proactor->first + start + (int)count - 1, start, count);
+    trace_wait_begin(proactor, start, count);
     result = WSAWaitForMultipleEvents(count, events, FALSE, wait_timeout(proactor), FALSE);
     InterlockedCompareExchange(&proactor->wake_state, AWAKE, ASLEEP);
     if (result == WSA_WAIT_TIMEOUT) {
-        TRACE(WAIT_END, proactor, NULL, "-> WSA_WAIT_TIMEOUT: time to look around, no event is signalled");
+        trace_wait_timeout();
     } else if (result == WSA_WAIT_FAILED) {
         int error = WSAGetLastError();
-        TRACE(WAIT_END, proactor, NULL, "-> WSA_WAIT_FAILED, %s (%d)", error_name(error), error);
+        trace_wait_failed(error);
         log_error(error, "WSAWaitForMultipleEvents failed in group %d", proactor->number);
         Sleep(FAILED_PAUSE_MS); /* the sweep looks at every OVERLAPPED, so the group is served all the same */
     } else {
@@ -657,6 +636,7 @@ static unsigned __stdcall proactor_run(void *argument)
     LPProactor proactor = (LPProactor)argument;
     LPSession *s_arr = proactor->server->s_arr;
 
+    trace_thread(proactor->number);
     while (!proactor->stopping || proactor->seen > 0) {
         int index = proactor_wait(proactor);
 
@@ -687,8 +667,7 @@ LPProactor proactor_open(LPServer server)
     events[SLOT_SEND] = WSACreateEvent();
     if (events[SLOT_SEND] != WSA_INVALID_EVENT) events[SLOT_WAKE] = WSACreateEvent();
     if (events[SLOT_WAKE] != WSA_INVALID_EVENT) {
-        TRACE(GROUP_OPEN, NULL, NULL, "_beginthreadex(): proactor %d, to wait for the 64 slots of group %d\tgroup=%d",
-              proactor->number, proactor->number, proactor->number);
+        trace_group_open(proactor);
         /* Not CreateThread: the thread uses the C library ("_beginthread, _beginthreadex"). */
         proactor->thread = (HANDLE)_beginthreadex(NULL, PROACTOR_STACK, proactor_run, proactor,
                                                   STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
@@ -709,8 +688,7 @@ void proactor_join(LPProactor proactor)
 {
     WaitForSingleObject(proactor->thread, INFINITE);
     CloseHandle(proactor->thread);
-    TRACE(GROUP_END, NULL, NULL, "WaitForSingleObject() -> proactor %d has ended\tgroup=%d", proactor->number,
-          proactor->number);
+    trace_group_end(proactor);
 }
 
 void proactor_close(LPProactor proactor)
@@ -736,15 +714,14 @@ bool proactor_add(LPServer server, LPSession session)
         if (proactor) {
             proactor_put_in(proactor, session);
             index = proactor->first + SLOT_FIRST + proactor->noc - 1;
-            TRACE(SESSION_IN, NULL, session, "s_arr[%d] = #%lu, e_arr[%d] = its event: group %d\tgroup=%d\tslot=%d",
-                  index, session->id, index, proactor->number, proactor->number, index - proactor->first);
+            trace_session_in(session, index);
         }
         LeaveCriticalSection(&server->cs);
         if (!proactor && !proactor_open(server)) return false;
     }
     /* The session is the owner's now, to free it even. */
-    if (trace_on) trace_pause();
-    proactor_wake(proactor, NULL);
+    trace_pause();
+    proactor_wake(proactor);
     return true;
 }
 
@@ -756,7 +733,7 @@ void proactor_wake_all(LPServer server, LPProactor self)
     groups = server->groups;
     LeaveCriticalSection(&server->cs);
     for (int i = 0; i < groups; i++) {
-        if (&server->proactors[i] != self) proactor_wake(&server->proactors[i], self);
+        if (&server->proactors[i] != self) proactor_wake(&server->proactors[i]);
     }
     if (self) self->notify_next = true;
 }

@@ -78,7 +78,7 @@ static bool listen_bind(SOCKET sock, const Options *options, const SOCKADDR_STOR
         log_error(error, "cannot listen on %s, port %d", options->bind ? options->bind : "all addresses",
                   options->port);
     } else {
-        TRACE(STEP, NULL, NULL, "bind(port %d) -> 0", options->port);
+        trace_step("bind(port %d) -> 0", options->port);
     }
     return error == 0;
 }
@@ -96,8 +96,8 @@ static SOCKET listen_open(const Options *options)
         log_error(WSAGetLastError(), "cannot make the listening socket");
         return sock;
     }
-    TRACE(STEP, NULL, NULL, "WSASocketW(%s, WSA_FLAG_OVERLAPPED) -> listen_sock",
-          addr.ss_family == AF_INET6 ? "AF_INET6" : "AF_INET");
+    trace_step("WSASocketW(%s, WSA_FLAG_OVERLAPPED) -> listen_sock",
+               addr.ss_family == AF_INET6 ? "AF_INET6" : "AF_INET");
     if (listen_options(sock, addr.ss_family == AF_INET6 && !options->bind) && listen_bind(sock, options, &addr))
         return sock;
     closesocket(sock);
@@ -186,7 +186,7 @@ static bool server_end(LPServer server)
     EnterCriticalSection(&server->cs);
     server->stopping = true;
     LeaveCriticalSection(&server->cs);
-    TRACE(STEP, NULL, NULL, "the server is stopping: no more clients, and all sessions are finished");
+    trace_step("the server is stopping: no more clients, and all sessions are finished");
     proactor_wake_all(server, NULL);
     listen_close();
     for (int i = 0; i < server->groups; i++) proactor_join(&server->proactors[i]);
@@ -213,7 +213,7 @@ static bool server_open(LPServer server)
         log_error(WSAGetLastError(), "listen failed");
         return false;
     }
-    TRACE(STEP, NULL, NULL, "listen(SOMAXCONN) -> 0: clients may come");
+    trace_step("listen(SOMAXCONN) -> 0: clients may come");
     return true;
 }
 

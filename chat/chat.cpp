@@ -190,7 +190,7 @@ static ULONG chat_fill(LPSession session, unsigned long long behind)
     if (wanted == 0 && session->ssize > SBUF_KEPT) buffer_resize(&session->sbuf, &session->ssize, SBUF_KEPT);
     if (wanted == 0 || !buffer_reserve(session, &session->sbuf, &session->ssize, SBUF_KEPT, wanted)) return 0;
     used = room_read(session, session->sbuf, session->ssize);
-    if (trace_on && used) trace_pause();
+    if (used) trace_pause();
     return text_encode(member->page, session->sbuf, used);
 }
 

@@ -129,14 +129,14 @@ void room_broadcast(LPSession author, bool talk, const char *format, ...)
         memcpy(at, &record, sizeof record);
         memcpy(at + sizeof record, text, record.length);
         room.head += sizeof record + record.length;
-        TRACE(SAID, author->proactor, author, "message %lu is in the log\tmessage=%lu", record.number, record.number);
+        trace_said(author, record.number);
     }
     cost = (long long)sizeof record + record.length - member->charged;
     if (cost < 0) cost = 0;
     member->credit -= cost;
     room.tokens -= cost;
     LeaveCriticalSection(&author->server->cs);
-    if (trace_on) trace_pause();
+    trace_pause();
     proactor_wake_all(author->server, author->proactor);
 }
 
@@ -212,7 +212,7 @@ ULONG room_read(LPSession session, char *buf, ULONG size)
             if (record.length > size - used) break;
             memcpy(buf + used, at + sizeof record, record.length);
             used += record.length;
-            TRACE(TAKEN, session->proactor, session, "takes message %lu\tmessage=%lu", record.number, record.number);
+            trace_taken(session, record.number);
         }
         member->cursor += sizeof record + record.length;
     }

@@ -1,5 +1,6 @@
 /* trace.cpp - the trace: lines on the console, step by step, and the file. */
 #include "trace.h"
+#include "address.h"
 #include "console.h"
 #include "text.h"
 
@@ -16,6 +17,8 @@ enum {
     TRACE_COLUMNS = 99,       /* of a line on the console */
     COMMAND_CHARS = 32768     /* "CreateProcessW function": a command line has 32,767, and a NUL */
 };
+
+static bool trace_on;
 
 /* ---- Enter, for --step and --slow: all threads tell one line after the other ---- */
 
@@ -46,7 +49,7 @@ static void step_wait(void)
 
 void trace_pause(void)
 {
-    if (!step_ms) return;
+    if (!step_ms || !trace_on) return;
     AcquireSRWLockExclusive(&step_owner);
     step_wait();
     ReleaseSRWLockExclusive(&step_owner);
@@ -96,7 +99,6 @@ static HANDLE file_create(const char *name)
 
 /* ---- the trace ---- */
 
-bool trace_on;
 static bool trace_lines, trace_failed;
 static CRITICAL_SECTION trace_cs; /* keeps steps in the order in which they happened; cs is never taken inside */
 static LARGE_INTEGER trace_start, trace_frequency, trace_written;
@@ -227,13 +229,35 @@ static void trace_line(TraceStep step, unsigned long long now, int thread, unsig
     console_put(STD_OUTPUT_HANDLE, (WORD)trace_looks[step].color, line);
 }
 
-/* What is told while cs is held waits for nothing: neither for Enter nor for the disk. */
-void trace(TraceStep step, LPProactor proactor, LPSession session, const char *format, ...)
+/* What the trace knows of a thread. */
+typedef struct TraceThread {
+    int number;
+    int completions; /* since its sweep began */
+} TraceThread;
+
+static DWORD trace_tls = TLS_OUT_OF_INDEXES;
+static TraceThread trace_threads[MAX_CLIENTS / GROUP_SESSIONS + 4];
+
+void trace_thread(int number)
 {
+    if (!trace_on) return;
+    trace_threads[number].number = number;
+    TlsSetValue(trace_tls, &trace_threads[number]);
+}
+
+static TraceThread *trace_self(void)
+{
+    return (TraceThread *)TlsGetValue(trace_tls);
+}
+
+/* What is told while cs is held waits for nothing: neither for Enter nor for the disk. */
+static void trace(TraceStep step, LPSession session, const char *format, ...)
+{
+    const TraceThread *self = trace_self();
     bool in_cs = step == SESSION_IN || step == SESSION_MOVED || step == SESSION_OUT || step == SAID || step == TAKEN;
     bool waits = format && step_ms && !in_cs;
     unsigned long id = session ? session->id : 0;
-    int thread = proactor ? proactor->number : 0;
+    int thread = self ? self->number : 0;
     char text[TRACE_LINE] = "", *fields;
     unsigned long long now;
     LARGE_INTEGER counter;
@@ -244,8 +268,6 @@ void trace(TraceStep step, LPProactor proactor, LPSession session, const char *f
     va_end(args);
     fields = text + strcspn(text, "\t");
     if (*fields) *fields++ = '\0';
-    if (step == SWEEP_BEGIN) proactor->found = 0;
-    if (step == RECV_END || step == SEND_END) proactor->found++;
     if (waits) AcquireSRWLockExclusive(&step_owner);
     EnterCriticalSection(&trace_cs);
     QueryPerformanceCounter(&counter);
@@ -258,7 +280,7 @@ void trace(TraceStep step, LPProactor proactor, LPSession session, const char *f
     if (waits) ReleaseSRWLockExclusive(&step_owner);
 }
 
-void trace_posted(LPSession session, LPWSAOVERLAPPED overlapped, int error)
+static void trace_operation(LPSession session, LPWSAOVERLAPPED overlapped, int error)
 {
     static const TraceStep steps[2][3] = { { STEP, RECV_PENDING, RECV_AT_ONCE }, { STEP, SEND_PENDING, SEND_AT_ONCE } };
     bool is_send = overlapped == &session->sover;
@@ -278,12 +300,12 @@ void trace_posted(LPSession session, LPWSAOVERLAPPED overlapped, int error)
         snprintf(fields, sizeof fields, "\tbytes=%lu\tpreview:%s", (unsigned long)bytes,
                  text_preview(preview, first->buf, first->len));
     }
-    trace(steps[is_send][operation], session->proactor, session, "%s -> %s%s", call, outcome, fields);
+    trace(steps[is_send][operation], session, "%s -> %s%s", call, outcome, fields);
 }
 
 /* Of many slots only the first are drawn, and the one that was returned. A wait of 0 ms asks for an event's state, and
  * changes nothing. */
-void trace_wait(LPProactor proactor, int returned, DWORD result)
+static void trace_wait(LPProactor proactor, int returned, DWORD result)
 {
     enum { FEW = 6, ROOM = 34 };
     LPSession *s_arr = &proactor->server->s_arr[proactor->first],
@@ -305,11 +327,212 @@ void trace_wait(LPProactor proactor, int returned, DWORD result)
     }
     strcpy(name, returned == SLOT_SEND ? "the send event: a send is done" : "the wake event: something is new");
     if (session) snprintf(name, sizeof name, "so s_arr[%d]: #%lu", index, session->id);
-    trace(WAIT_END, proactor, session, "-> WSA_WAIT_EVENT_0 + %lu: e_arr[%d], %s\tslot=%d\tevents:%s",
-          result - WSA_WAIT_EVENT_0, index, name, returned, states);
+    trace(WAIT_END, session, "-> WSA_WAIT_EVENT_0 + %lu: e_arr[%d], %s\tslot=%d\tevents:%s", result - WSA_WAIT_EVENT_0,
+          index, name, returned, states);
     if (left_out) snprintf(line + used, sizeof line - (size_t)used, "and %d more", left_out);
-    trace(GROUP_DRAWN, proactor, NULL, "%s%s", line, slots < FEW ? "  * signalled, > returned" : "");
+    trace(GROUP_DRAWN, NULL, "%s%s", line, slots < FEW ? "  * signalled, > returned" : "");
 }
+
+/* ---- the steps ---- */
+
+void trace_step(const char *format, ...)
+{
+    char text[TRACE_LINE];
+    va_list args;
+
+    if (!trace_on) return;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    trace(STEP, NULL, "%s", text);
+}
+
+void trace_group_open(LPProactor proactor)
+{
+    if (!trace_on) return;
+    trace(GROUP_OPEN, NULL, "_beginthreadex(): proactor %d, to wait for the 64 slots of group %d\tgroup=%d",
+          proactor->number, proactor->number, proactor->number);
+}
+
+void trace_group_end(LPProactor proactor)
+{
+    if (!trace_on) return;
+    trace(GROUP_END, NULL, "WaitForSingleObject() -> proactor %d has ended\tgroup=%d", proactor->number,
+          proactor->number);
+}
+
+void trace_accept_begin(void)
+{
+    if (trace_on) trace(WAIT_BEGIN, NULL, "accept() ...");
+}
+
+void trace_accept_end(int error)
+{
+    if (trace_on) trace(WAIT_END, NULL, error ? "-> INVALID_SOCKET (%d)" : "-> a client's socket", error);
+}
+
+void trace_session_new(LPSession session)
+{
+    char from[ADDRESS_BYTES];
+
+    if (!trace_on) return;
+    address_text(&session->caddr, from, sizeof from);
+    trace(SESSION_NEW, session, "WSACreateEvent() -> its event; session for %s, %s\tfrom:%s\thandler:%s", from,
+          session->handler->name, from, session->handler->name);
+}
+
+void trace_session_in(LPSession session, int index)
+{
+    if (!trace_on) return;
+    trace(SESSION_IN, session, "s_arr[%d] = #%lu, e_arr[%d] = its event: group %d\tgroup=%d\tslot=%d", index,
+          session->id, index, session->proactor->number, session->proactor->number, index - session->proactor->first);
+}
+
+void trace_session_out(LPSession session, int index)
+{
+    const Proactor *proactor = session->proactor;
+
+    if (!trace_on) return;
+    trace(SESSION_OUT, session, "the session is freed; s_arr[%d], e_arr[%d]: %s\tgroup=%d\tslot=%d", index, index,
+          index < proactor->first + SLOT_FIRST + proactor->noc ? "the last moves here" : "empty", proactor->number,
+          index - proactor->first);
+}
+
+void trace_session_moved(LPSession session, LPProactor from, int index, int to_index)
+{
+    const Proactor *to = session->proactor;
+
+    if (!trace_on) return;
+    trace(SESSION_MOVED, session,
+          "migrates to group %d, which has fewer busy sessions\tgroup=%d\tslot=%d\tto_group=%d\tto_slot=%d", to->number,
+          from->number, index - from->first, to->number, to_index - to->first);
+}
+
+void trace_said(LPSession session, unsigned long number)
+{
+    if (trace_on) trace(SAID, session, "message %lu is in the log\tmessage=%lu", number, number);
+}
+
+void trace_taken(LPSession session, unsigned long number)
+{
+    if (trace_on) trace(TAKEN, session, "takes message %lu\tmessage=%lu", number, number);
+}
+
+void trace_handler_begin(LPSession session, const char *format, ...)
+{
+    char call[64];
+    va_list args;
+
+    if (!trace_on) return;
+    va_start(args, format);
+    vsnprintf(call, sizeof call, format, args);
+    va_end(args);
+    trace(HANDLER_BEGIN, session, "%s_%s", session->handler->name, call);
+}
+
+void trace_handler_end(LPSession session)
+{
+    if (trace_on) trace(HANDLER_END, session, NULL);
+}
+
+void trace_posted(LPSession session, LPWSAOVERLAPPED overlapped, int error)
+{
+    if (trace_on) trace_operation(session, overlapped, error);
+}
+
+void trace_result(LPSession session, LPWSAOVERLAPPED overlapped, DWORD bytes, int error)
+{
+    TraceStep end = overlapped == &session->over ? RECV_END : SEND_END;
+    char preview[PREVIEW_BYTES];
+
+    if (!trace_on) return;
+    if (trace_self()) trace_self()->completions++;
+    if (error && session->phase == CLOSED) {
+        trace(end, session, "cancelled, and complete at last\terror:cancelled");
+    } else if (error) {
+        trace(end, session, "WSAGetOverlappedResult -> FALSE, %s (%d)\terror:%s", error_name(error), error,
+              error_name(error));
+    } else if (end == SEND_END) {
+        trace(end, session, "WSAGetOverlappedResult -> TRUE, %lu bytes sent\tbytes=%lu", bytes, bytes);
+    } else {
+        trace(end, session, "WSAGetOverlappedResult -> TRUE, %lu bytes%s\tbytes=%lu\tpreview:%s", bytes,
+              bytes ? "" : ": the client will send no more", bytes, text_preview(preview, session->rwsa.buf, bytes));
+    }
+}
+
+void trace_cancelled(LPSession session, bool pending)
+{
+    if (!trace_on) return;
+    trace(STEP, session, "CancelIoEx() -> %s",
+          pending ? "TRUE: what is pending will end soon" : "FALSE: it is complete already");
+}
+
+void trace_half_closed(LPSession session)
+{
+    if (trace_on) trace(HALF_CLOSED, session, "shutdown(SD_SEND) -> 0: half-closed, the client sees the end");
+}
+
+void trace_closed(LPSession session, int result)
+{
+    if (trace_on) trace(SOCKET_CLOSED, session, "closesocket() -> %d", result);
+}
+
+void trace_wake_set(LPProactor proactor)
+{
+    if (!trace_on) return;
+    trace(WAKE_SET, NULL, "WSASetEvent(e_arr[%d]): it wakes proactor %d\tgroup=%d", proactor->first + SLOT_WAKE,
+          proactor->number, proactor->number);
+}
+
+void trace_event_reset(LPProactor proactor, int slot, LPSession session)
+{
+    if (!trace_on) return;
+    trace(EVENT_RESET, session, "WSAResetEvent(e_arr[%d]): %s\tslot=%d", proactor->first + slot,
+          session ? "nothing is pending that could set it" : "first reset, then look", slot);
+}
+
+void trace_wait_begin(LPProactor proactor, int slot, DWORD count)
+{
+    int first = proactor->first + slot;
+
+    if (!trace_on) return;
+    trace(WAIT_BEGIN, NULL, "WSAWaitForMultipleEvents(%lu event%s: e_arr[%d] to e_arr[%d]) ...\tfirst=%d\tcount=%lu",
+          count, text_plural((int)count), first, first + (int)count - 1, slot, count);
+}
+
+void trace_wait_end(LPProactor proactor, int slot, DWORD result)
+{
+    if (trace_on) trace_wait(proactor, slot, result);
+}
+
+void trace_wait_timeout(void)
+{
+    if (trace_on) trace(WAIT_END, NULL, "-> WSA_WAIT_TIMEOUT: time to look around, no event is signalled");
+}
+
+void trace_wait_failed(int error)
+{
+    if (trace_on) trace(WAIT_END, NULL, "-> WSA_WAIT_FAILED, %s (%d)", error_name(error), error);
+}
+
+void trace_sweep_begin(void)
+{
+    if (!trace_on) return;
+    if (trace_self()) trace_self()->completions = 0;
+    trace(SWEEP_BEGIN, NULL, NULL);
+}
+
+void trace_sweep_end(int sessions)
+{
+    int completions;
+
+    if (!trace_on) return;
+    completions = trace_self() ? trace_self()->completions : 0;
+    trace(SWEEP_END, NULL, completions ? "sweep: %d session%s, %d completion%s" : NULL, sessions, text_plural(sessions),
+          completions, text_plural(completions));
+}
+
+/* ---- the trace is opened and closed ---- */
 
 /* Returns false, having said why, when the file cannot be written. */
 static bool trace_file_open(const char *name)
@@ -334,7 +557,12 @@ bool trace_open(const Options *options)
     if (options->step) console_put(STD_OUTPUT_HANDLE, 0, "Enter: the next line; q and Enter: on without a stop\n");
     if (options->step) CloseHandle((HANDLE)_beginthreadex(NULL, 0, step_read, NULL, 0, NULL));
     step_ms = options->step ? INFINITE : (DWORD)options->slow;
+    if ((trace_lines || trace_file) && (trace_tls = TlsAlloc()) == TLS_OUT_OF_INDEXES) {
+        log_error((int)GetLastError(), "TlsAlloc failed");
+        return false;
+    }
     trace_on = trace_lines || trace_file;
+    trace_thread(0);
     return true;
 }
 
@@ -346,6 +574,7 @@ bool trace_close(void)
     if (trace_file) trace_flush();
     if (trace_file) CloseHandle(trace_file);
     trace_file = NULL;
+    if (trace_tls != TLS_OUT_OF_INDEXES) TlsFree(trace_tls);
     DeleteCriticalSection(&trace_cs);
     return !trace_failed;
 }

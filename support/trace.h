@@ -43,35 +43,72 @@ enum { TRACE_PLAIN, TRACE_WAIT = 0x1B, TRACE_PENDING = 0x4E, TRACE_DONE = 0x5A, 
 typedef enum TraceStep { TRACE_STEPS(TRACE_STEP) TRACE_STEP_COUNT } TraceStep;
 #undef TRACE_STEP
 
-extern bool trace_on;
+/* Opens the trace: lines on stdout with --trace, the file of --trace-file. Main only, before any other function here.
+ * Returns false, having said why, when the file cannot be written. */
+bool trace_open(const Options *options);
 
-/* With tracing off a step costs one branch. */
-#define TRACE(...)                                                                                                     \
-    do {                                                                                                               \
-        if (trace_on) trace(__VA_ARGS__);                                                                              \
-    } while (0)
+/* Ends the trace. Main only, when no other thread traces any more. Returns false when the file is not complete. */
+bool trace_close(void);
 
-/* Tells one step: with --trace as a line on stdout, unless `format` is NULL; with --trace-file as an event of the file.
- * Behind the line the format may have fields for the file alone: "line\tslot=%d\tfrom:%s" ("=" a number, ":" text; a
- * preview comes last, and is shown behind the line). `proactor` is the calling thread, NULL for Main; `session` may be
- * NULL. Any thread. With --step or --slow it waits, except for SESSION_IN, _MOVED, _OUT, SAID and TAKEN: these are told
- * while cs is held, all others while it is not. */
-void trace(TraceStep step, LPProactor proactor, LPSession session, const char *format, ...);
+/* Ends all waiting for Enter: the user asked for the end. Any thread. */
+void trace_skip(void);
 
-/* Waits as trace() does, for the line that was told while cs was held. Any thread, cs not held. */
+/* All functions below tell one step, and do nothing when tracing is off. The thread that calls one is named as the one
+ * that made the step. Any thread, cs not held unless noted; with --step or --slow they wait. */
+
+/* Names the calling thread: 0 is Main, n the Proactor of group n. A thread that never calls it is shown by its id. */
+void trace_thread(int number);
+
+/* Tells a step of the server's start or stop, as one line. */
+void trace_step(const char *format, ...);
+
+void trace_group_open(LPProactor proactor);
+void trace_group_end(LPProactor proactor);
+
+void trace_accept_begin(void);
+void trace_accept_end(int error); /* 0, or why there is no client */
+
+void trace_session_new(LPSession session);
+
+/* The next three are called with cs held, so that they are told in the order in which the arrays change. They never
+ * wait; trace_pause() does so for them, once cs is not held any more. `index` is the session's place in s_arr. */
+void trace_session_in(LPSession session, int index);
+void trace_session_out(LPSession session, int index);
+void trace_session_moved(LPSession session, LPProactor from, int index, int to_index);
+
+/* Likewise: message `number` is written to the room's ring buffer, or read from it. */
+void trace_said(LPSession session, unsigned long number);
+void trace_taken(LPSession session, unsigned long number);
+
+/* Waits as the others do, for what was told while cs was held. */
 void trace_pause(void);
 
-/* The rest only with tracing on, owner thread only, cs not held. */
+/* Around a call of the session's handler: "echo_received(12 bytes)". The format is of what stands behind the handler's
+ * name. */
+void trace_handler_begin(LPSession session, const char *format, ...);
+void trace_handler_end(LPSession session);
 
-/* Tells what became of the WSARecv or WSASend that was posted with `overlapped`; `error` is WSAGetLastError() if it
- * failed. */
+/* What became of the WSARecv or WSASend that was posted with `overlapped`; `error` is WSAGetLastError() if it failed.
+ */
 void trace_posted(LPSession session, LPWSAOVERLAPPED overlapped, int error);
 
-/* Tells that the wait returned `result`, which is this slot of the group, and draws the group as it is. */
-void trace_wait(LPProactor proactor, int slot, DWORD result);
+/* What WSAGetOverlappedResult returned for it: `bytes`, or why it failed. */
+void trace_result(LPSession session, LPWSAOVERLAPPED overlapped, DWORD bytes, int error);
 
-bool trace_open(const Options *options);
-bool trace_close(void);
-void trace_skip(void);
+void trace_cancelled(LPSession session, bool pending);
+void trace_half_closed(LPSession session);
+void trace_closed(LPSession session, int result);
+
+/* The rest is told by the group's own thread, but trace_wake_set(): that one is the thread which wakes it. */
+void trace_wake_set(LPProactor proactor);
+void trace_event_reset(LPProactor proactor, int slot, LPSession session); /* NULL: one of the group's own events */
+void trace_wait_begin(LPProactor proactor, int slot, DWORD count);
+
+/* The wait returned `result`, which is this slot of the group; draws the group as it is. */
+void trace_wait_end(LPProactor proactor, int slot, DWORD result);
+void trace_wait_timeout(void);
+void trace_wait_failed(int error);
+void trace_sweep_begin(void);
+void trace_sweep_end(int sessions);
 
 #endif

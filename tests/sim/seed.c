@@ -78,6 +78,7 @@ static const int errors[CALLS][6] = {
     [CALL_GetStringTypeW] = { ERROR_INVALID_PARAMETER },
     [CALL_CreateFileA] = { ERROR_ACCESS_DENIED },
     [CALL_CreateFileW] = { ERROR_ACCESS_DENIED, ERROR_PATH_NOT_FOUND },
+    [CALL_TlsAlloc] = { ERROR_NOT_ENOUGH_MEMORY },
     [CALL_socket] = { WSAEMFILE, WSAENOBUFS, WSAEAFNOSUPPORT },
     [CALL_WSAIoctl] = { WSAEFAULT, WSAENETDOWN },
     [CALL_CancelIoEx] = { ERROR_NOT_FOUND, ERROR_INVALID_HANDLE },
@@ -169,7 +170,7 @@ static bool fault_fatal(Call call, int error)
     if (call == CALL_WSASocketW) return error != WSAEAFNOSUPPORT || plan.bind != 0;
     return call == CALL_WSAStartup || call == CALL_setsockopt || call == CALL_bind || call == CALL_listen
            || call == CALL_WSACreateEvent || call == CALL__beginthreadex || call == CALL_SetConsoleCtrlHandler
-           || call == CALL_calloc || call == CALL_malloc || call == CALL_CreateFileW;
+           || call == CALL_TlsAlloc || call == CALL_calloc || call == CALL_malloc || call == CALL_CreateFileW;
 }
 
 static int call_fail(Call call, Conn *conn)

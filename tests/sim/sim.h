@@ -84,7 +84,7 @@ bool chance(unsigned in_thousand);
     X(WaitForSingleObject) X(CloseHandle) X(WSACleanup) X(inet_pton) \
     X(InitializeCriticalSectionAndSpinCount) X(InitializeCriticalSection) \
     X(EnterCriticalSection) X(LeaveCriticalSection) X(DeleteCriticalSection) X(Interlocked) \
-    X(HasOverlappedIoCompleted) X(GetTickCount64) X(GetLocalTime) X(Sleep) X(GetCurrentThreadId) \
+    X(HasOverlappedIoCompleted) X(GetTickCount64) X(GetLocalTime) X(Sleep) X(GetCurrentThreadId) X(TlsAlloc) X(TlsFree) X(TlsSetValue) X(TlsGetValue) \
     X(MultiByteToWideChar) X(WideCharToMultiByte) X(FoldStringW) X(CompareStringOrdinal) X(GetStringTypeW) \
     X(AcquireSRWLockExclusive) X(ReleaseSRWLockExclusive) \
     X(SleepConditionVariableSRW) X(WakeConditionVariable) X(GetCommandLineW) X(CreateFileA) X(CreateFileW) X(GetFileType) \
@@ -142,6 +142,7 @@ typedef struct Thread {
     void *argument;
 
     int last_error;
+    void *local;              /* the value of the one index that TlsAlloc gives */
     struct Conn *told;        /* whose result it got last */
     bool given_up;            /* somebody waited for its end, in vain */
     int cs_held, output_held; /* critical sections, and those of them that guard output */

@@ -294,6 +294,51 @@ DWORD GetCurrentThreadId(void)
     return (DWORD)sched_self()->id * 4;
 }
 
+/* ---- thread-local storage: one index, which a thread without a value of its own has as NULL ---- */
+
+enum { TLS_INDEX = 7 };
+
+static bool tls_allocated;
+
+static void tls_check(DWORD index, const char *call)
+{
+    if (!tls_allocated || index != TLS_INDEX) violation("%s: %u is no index of TlsAlloc", call, index);
+}
+
+DWORD TlsAlloc(void)
+{
+    call_begin(CALL_TlsAlloc);
+    if (tls_allocated) violation("TlsAlloc: not simulated a second time");
+    if (call_fault(CALL_TlsAlloc, NULL)) return TLS_OUT_OF_INDEXES;
+    tls_allocated = true;
+    return TLS_INDEX;
+}
+
+BOOL TlsFree(DWORD index)
+{
+    call_begin(CALL_TlsFree);
+    tls_check(index, "TlsFree");
+    tls_allocated = false;
+    return TRUE;
+}
+
+BOOL TlsSetValue(DWORD index, void *value)
+{
+    call_begin(CALL_TlsSetValue);
+    tls_check(index, "TlsSetValue");
+    sched_self()->local = value;
+    return TRUE;
+}
+
+/* "TlsGetValue function": it sets the last error to ERROR_SUCCESS when it succeeds. */
+void *TlsGetValue(DWORD index)
+{
+    call_begin(CALL_TlsGetValue);
+    tls_check(index, "TlsGetValue");
+    sched_self()->last_error = 0;
+    return sched_self()->local;
+}
+
 /* ---- critical sections ---- */
 
 static int cs_alive;

@@ -105,6 +105,13 @@ BOOL CloseHandle(HANDLE handle);
 BOOL CancelIoEx(HANDLE handle, LPOVERLAPPED over);
 DWORD GetLastError(void);
 DWORD GetCurrentThreadId(void);
+
+#define TLS_OUT_OF_INDEXES 0xFFFFFFFFu
+
+DWORD TlsAlloc(void);
+BOOL TlsFree(DWORD index);
+BOOL TlsSetValue(DWORD index, void *value);
+void *TlsGetValue(DWORD index);
 void Sleep(DWORD milliseconds);
 ULONGLONG GetTickCount64(void);
 void GetLocalTime(SYSTEMTIME *now);

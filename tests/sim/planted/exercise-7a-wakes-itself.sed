@@ -1,2 +1,2 @@
 # Proactor.cpp: exercise 7 mended by waking the old owner
-/^static bool balance_migrate/,/^}/s/^    proactor_wake(other, proactor);/    proactor_wake(proactor, proactor);/
+/^static bool balance_migrate/,/^}/s/^    proactor_wake(other);/    proactor_wake(proactor);/
