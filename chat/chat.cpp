@@ -4,6 +4,7 @@
 #include "../support/console.h"
 #include "../support/options.h"
 #include "../support/trace.h"
+#include "command.h"
 #include "room.h"
 #include "terminal.h"
 
@@ -11,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void command_run(LPSession session, char *line);
 static void chat_leave(LPSession session, const char *why, bool close_room);
 static void line_end(LPSession session, bool split);
 static void line_put(LPSession session, unsigned char c);
@@ -100,85 +100,6 @@ static void line_put(LPSession session, unsigned char c)
     if (member->line == SAY_BYTES) line_end(session, true);
     session->rbuf[member->line++] = (char)c;
     line_show(session);
-}
-
-/* ---- command or message ---- */
-
-/* Nobody else may have the name, in whatever case. "guest" and a number are for the server to give. */
-static void command_nick(LPSession session, const char *text)
-{
-    WCHAR wide[NICK_CHARS + 1] = { 0 };
-    char nick[NICK_BYTES], old[NICK_BYTES];
-    bool taken;
-    int here;
-
-    if (!text_name(text, wide, nick)) {
-        reply(session, "! /nick NAME: a name has 1 to %d letters or digits, and - _ . if you like", NICK_CHARS);
-        return;
-    }
-    taken = _strnicmp(nick, "guest", 5) == 0 && nick[5] && nick[5 + strspn(nick + 5, "0123456789")] == '\0';
-    if (!room_rename(session, nick, wide, taken, old, &here)) {
-        reply(session, "! /nick %s: that name is taken, please choose another", nick);
-        return;
-    }
-    room_broadcast(session, false, "*** %s is now %s (%d here)", old, nick, here);
-    reply(session, "*** you are now %s", nick);
-}
-
-static void command_who(LPSession session, const char *nothing)
-{
-    char names[SAY_BYTES - 64];
-    int here = room_names(session, names, sizeof names);
-
-    (void)nothing;
-    reply(session, "*** %d here: %s", here, names);
-}
-
-static void command_me(LPSession session, const char *action)
-{
-    if (text_visible(action)) {
-        room_broadcast(session, true, "* %s %s", member_of(session)->nick, action);
-    } else {
-        reply(session, "! /me ACTION: an action is missing, as in /me waves");
-    }
-}
-
-static void command_quit(LPSession session, const char *message)
-{
-    room_leave(session, message);
-    chat_leave(session, "said /quit", false);
-}
-
-static void command_help(LPSession session, const char *nothing)
-{
-    (void)nothing;
-    reply(session, "*** /nick NAME   be called NAME         /who             who is here\r\n"
-                   "*** /me ACTION   say what you do        /quit [MESSAGE]  leave\r\n"
-                   "*** /help        show this              //text           say /text, which is no command");
-}
-
-static void command_run(LPSession session, char *line)
-{
-    static const struct {
-        const char *name;
-        void (*run)(LPSession session, const char *argument);
-    } commands[] = { { "/nick", command_nick },
-                     { "/who", command_who },
-                     { "/me", command_me },
-                     { "/quit", command_quit },
-                     { "/help", command_help } };
-    char *argument = line + strcspn(line, " "), *end = line + strlen(line);
-
-    while (end > argument && end[-1] == ' ') *--end = '\0';
-    if (*argument) *argument++ = '\0';
-    argument += strspn(argument, " ");
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
-        if (strcmp(line, commands[i].name) == 0) {
-            commands[i].run(session, argument);
-            return;
-        }
-    }
-    reply(session, "! %s: no such command, /help lists them", line);
 }
 
 /* Copies what is new into sbuf, in the client's code page; without news, makes that small again. Returns the bytes. */

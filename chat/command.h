@@ -1,0 +1,11 @@
+/* command.h - what members can say with a slash. */
+#ifndef COMMAND_H
+#define COMMAND_H
+
+#include "member.h"
+
+/* Runs the command in `line`, which begins with a slash and is taken apart in place; an unknown one is answered with a
+ * line that says so. Owner thread only, cs not held. */
+void command_run(LPSession session, char *line);
+
+#endif
