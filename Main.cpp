@@ -24,7 +24,7 @@ static int sessions_from(LPSession session)
         const Proactor *proactor = &server->proactors[i];
         for (int slot = SLOT_FIRST; slot < SLOT_FIRST + proactor->noc; slot++) {
             LPSession other = server->s_arr[proactor->first + slot];
-            if (!other->refusal && address_same(&other->caddr, &session->caddr)) same++;
+            if (other->handler != &refuse_handler && address_same(&other->caddr, &session->caddr)) same++;
         }
     }
     return same;
@@ -46,18 +46,20 @@ static bool session_count_in(LPSession session)
 {
     LPServer server = session->server;
     char from[ADDRESS_BYTES];
+    const char *refusal;
     int clients;
 
     EnterCriticalSection(&server->cs);
-    session->refusal = session_refusal(session);
-    if (session->refusal && server->refused >= GROUP_SESSIONS) {
+    refusal = session_refusal(session);
+    if (refusal && server->refused >= GROUP_SESSIONS) {
         LeaveCriticalSection(&server->cs);
         return false;
     }
     session->id = ++server->ids;
-    if (session->refusal) {
+    if (refusal) {
         server->refused++;
         session->handler = &refuse_handler;
+        session->state = (char *)refusal; /* sent, never written to */
     } else {
         server->served++;
         server->noc++;
@@ -67,7 +69,7 @@ static bool session_count_in(LPSession session)
     LeaveCriticalSection(&server->cs);
     address_text(&session->caddr, from, sizeof from);
     trace_session_new(session);
-    log_line("#%lu %s %s (%d client%s)", session->id, from, session->refusal ? "refused" : "connected", clients,
+    log_line("#%lu %s %s (%d client%s)", session->id, from, refusal ? "refused" : "connected", clients,
              text_plural(clients));
     return true;
 }
@@ -113,10 +115,11 @@ void session_free(LPSession session)
 {
     LPServer server = session->server;
     char from[ADDRESS_BYTES], failed[64] = "";
+    bool refused = session->handler == &refuse_handler;
     int clients;
 
     EnterCriticalSection(&server->cs);
-    if (session->refusal) {
+    if (refused) {
         server->refused--;
     } else {
         server->noc--;
@@ -125,7 +128,7 @@ void session_free(LPSession session)
     }
     clients = server->noc;
     LeaveCriticalSection(&server->cs);
-    if (!session->refusal) {
+    if (!refused) {
         address_text(&session->caddr, from, sizeof from);
         if (session->error)
             snprintf(failed, sizeof failed, " failed: %s (%d)", error_name(session->error), session->error);
@@ -236,8 +239,8 @@ const Handler echo_handler = { "echo", echo_opened, echo_received, echo_sent, ec
 
 static void refuse_opened(LPSession session)
 {
-    session->swsa[0].buf = (char *)session->refusal; /* sent, never written to */
-    session->swsa[0].len = (ULONG)strlen(session->refusal);
+    session->swsa[0].buf = (char *)session->state;
+    session->swsa[0].len = (ULONG)strlen(session->swsa[0].buf);
     session_send(session);
     session_finish(session, "refused");
 }

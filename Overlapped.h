@@ -115,7 +115,7 @@ typedef struct Handler {
     /* A send is complete, to its last byte: swsa and what it points to are free again. */
     void (*sent)(LPSession session);
 
-    /* `wake_at` has come. Or the group was woken, by proactor_wake_all(), a new session or a stop, and in this round
+    /* `deadline` has come. Or the group was woken, by proactor_wake_all(), a new session or a stop, and in this round
      * no operation of the session was finished. While the server is stopping it is called in every round, until the
      * handler calls session_finish(). */
     void (*notified)(LPSession session);
@@ -129,9 +129,14 @@ typedef struct Handler {
  * closesocket() was called and its pending operations come to their end. */
 typedef enum SessionPhase { NEW, OPEN, FINISHING, LINGERING, CLOSED } SessionPhase;
 
-/* An operation is not posted; posted, and WSARecv or WSASend said WSA_IO_PENDING; or posted and finished at once.
- * The last two end alike: with session_result(). */
-typedef enum Operation { IDLE, PENDING, DONE } Operation;
+/* What has become of an operation. DEFERRED: the handler wants a receive, and the owner posts it once the handler has
+ * returned, or the next owner does. PENDING: WSARecv or WSASend returned WSA_IO_PENDING. DONE: it completed at once.
+ * The last two both end in session_result(). */
+typedef enum Operation { IDLE, DEFERRED, PENDING, DONE } Operation;
+
+/* Whether a session has received something lately, for load balancing. Each review turns ACTIVE into AGING, and AGING
+ * into QUIET; whatever is received makes it ACTIVE again. */
+typedef enum Activity { QUIET, ACTIVE, AGING } Activity;
 
 /* One client: the lecture's ACT (Asynchronous Communication Token), all that its I/O needs. */
 struct Session {
@@ -153,22 +158,16 @@ struct Session {
     SessionPhase phase;
     Operation receiving, sending; /* other than IDLE until the completion was taken */
     ULONG kept;                   /* bytes at the front of rbuf that the handler keeps */
-    bool recv_put_off;            /* the handler wants a receive; this owner or the next posts it */
-    bool recv_cancelled;          /* the pending receive was cancelled, to get a smaller rbuf */
-    bool event_may_be_set;        /* hevent may be set though nothing is pending */
-    bool filled;                  /* the last receive filled rbuf */
+    ULONG received;               /* bytes of the last receive */
+    Activity activity;            /* all but QUIET are counted in proactor->busy */
+    bool event_stale;             /* hevent may be set though nothing is pending */
     bool eof;                     /* the client half-closed */
-    bool rbuf_needed;             /* a receive since the last review needed a large rbuf */
-    bool rbuf_needless;           /* the next receive gets a small one again */
-    bool served;                  /* it received something since the last review */
-    bool busy;                    /* it did so lately, and is counted in proactor->busy */
     unsigned long long round;     /* the Proactor's, in which this session was served last */
-    ULONGLONG wake_at;            /* GetTickCount64 time to call notified(), set by the handler; 0: none */
-    ULONGLONG finish_at;          /* the time to close it if it is still FINISHING or LINGERING; 0: none */
+    ULONGLONG deadline;           /* GetTickCount64 time; 0: none. OPEN: set by the handler, to be notified().
+                                     FINISHING, LINGERING: to be closed. */
 
     unsigned long id;           /* counts from 1 */
     unsigned long long in, out; /* bytes */
-    const char *refusal;        /* the line that it gets instead of service; NULL: it is served */
     const char *why;            /* why it ended: a sentence or, with `error`, the call that failed */
     int error;                  /* WSAGetLastError() of that call, else 0 */
 };
@@ -234,12 +233,12 @@ struct Server {
 /* ---- Main.cpp: what is done with bytes ---- */
 
 extern const Handler echo_handler;
-extern const Handler refuse_handler; /* says the session's `refusal`, then good-bye */
+extern const Handler refuse_handler; /* sends the line in `state`, then finishes */
 
 /* ---- Proactor.cpp: the life of sessions and groups ---- */
 
 /* Makes a session for an accepted socket, which is the session's from now on, and counts it in; above the limits it
- * gets a `refusal` and refuse_handler. Main only, cs not held. Returns NULL, having said why and closed the socket,
+ * gets refuse_handler. Main only, cs not held. Returns NULL, having said why and closed the socket,
  * when there is no event or memory for it. */
 LPSession session_create(LPServer server, SOCKET sock, const SOCKADDR_STORAGE *caddr);
 

@@ -41,16 +41,15 @@ int session_index(LPSession session)
 
 /* ---- posting operations ---- */
 
-/* A receive that fills rbuf is followed by one into a large rbuf, so that bulk is fast; a review that finds the large
- * one needless gives it back, so that 10,000 quiet sessions are cheap. Without memory to grow it stays as it is. */
+/* Grows rbuf after a receive that filled it, so that bulk is fast, and shrinks it after one that a small rbuf would
+ * have held, so that quiet sessions are cheap. If there is no memory to grow, rbuf stays as it is. */
 static void rbuf_fit(LPSession session)
 {
-    if (session->filled && session->rsize < RBUF_MAX) {
-        buffer_resize(&session->rbuf, &session->rsize, RBUF_MAX);
-    } else if (session->rbuf_needless && session->kept < RBUF_MIN / 2) {
+    if (session->received > 0 && session->received == session->rwsa.len) {
+        if (session->rsize < RBUF_MAX) buffer_resize(&session->rbuf, &session->rsize, RBUF_MAX);
+    } else if (session->received < RBUF_MIN && session->rsize > RBUF_MIN && session->kept < RBUF_MIN / 2) {
         buffer_resize(&session->rbuf, &session->rsize, RBUF_MIN);
     }
-    session->filled = session->rbuf_needless = false;
 }
 
 /* What became of a WSARecv or WSASend: 0, and SOCKET_ERROR with WSA_IO_PENDING, are both good news. */
@@ -73,8 +72,8 @@ static void recv_post(LPSession session)
     DWORD flags = 0;
     int error;
 
-    assert(!session->receiving);
-    session->recv_put_off = false;
+    assert(session->receiving == IDLE || session->receiving == DEFERRED);
+    session->receiving = IDLE;
     rbuf_fit(session);
     if (session->kept + 1 >= session->rsize) { /* no memory to grow; and to receive 0 bytes looks like an end */
         session_close(session, "out of memory", 0);
@@ -115,8 +114,11 @@ void session_recv(LPSession session, ULONG kept)
 {
     if (session->phase != OPEN || session->receiving) return;
     session->kept = kept;
-    session->recv_put_off = session->busy && InterlockedCompareExchange(&session->proactor->overloaded, 0, 0);
-    if (!session->recv_put_off) recv_post(session);
+    if (session->activity != QUIET && InterlockedCompareExchange(&session->proactor->overloaded, 0, 0)) {
+        session->receiving = DEFERRED;
+    } else {
+        recv_post(session);
+    }
 }
 
 void session_send(LPSession session)
@@ -125,15 +127,6 @@ void session_send(LPSession session)
 }
 
 /* ---- the end of a session ---- */
-
-/* Cancels one operation, or with NULL both. Returns false when there was nothing left to cancel. */
-static bool session_cancel(LPSession session, LPWSAOVERLAPPED overlapped)
-{
-    bool cancelled = CancelIoEx((HANDLE)session->sock, overlapped);
-
-    trace_cancelled(session, cancelled);
-    return cancelled;
-}
 
 void session_close(LPSession session, const char *why, int error)
 {
@@ -145,10 +138,13 @@ void session_close(LPSession session, const char *why, int error)
         session->error = error;
     }
     session->phase = CLOSED;
-    session->recv_put_off = session->recv_cancelled = false;
-    session->wake_at = session->finish_at = 0;
+    if (session->receiving == DEFERRED) session->receiving = IDLE;
+    session->deadline = 0;
     /* Windows cancels what is pending when the socket is closed; Wine may leave a send pending for ever. */
-    if (session->receiving || session->sending) session_cancel(session, NULL);
+    if (session->receiving || session->sending) {
+        bool pending = CancelIoEx((HANDLE)session->sock, NULL);
+        trace_cancelled(session, pending);
+    }
     result = closesocket(session->sock);
     trace_closed(session, result);
 }
@@ -158,10 +154,9 @@ void session_finish(LPSession session, const char *why)
     if (session->phase != OPEN) return;
     session->why = why;
     session->phase = FINISHING;
-    session->recv_put_off = false;
+    if (session->receiving == DEFERRED) session->receiving = IDLE;
     session->kept = 0;
-    session->wake_at = 0;
-    session->finish_at = GetTickCount64() + FINISH_MS;
+    session->deadline = GetTickCount64() + FINISH_MS;
     session->proactor->more_work = true;
 }
 
@@ -202,22 +197,17 @@ static int session_result(LPSession session, LPWSAOVERLAPPED overlapped, DWORD *
     return error;
 }
 
-static void session_set_busy(LPSession session, bool busy);
+static void session_set_activity(LPSession session, Activity activity);
 static void proactor_review_later(LPProactor proactor);
 
 /* Hands what came to the handler. */
 static void session_deliver(LPSession session, ULONG bytes)
 {
     session->in += bytes;
-    session->filled = bytes == session->rwsa.len;
-    if (bytes >= RBUF_MIN) {
-        session->rbuf_needed = true;
-        session->rbuf_needless = false;
-    }
+    session->received = bytes;
     session->rwsa.buf[bytes] = '\0';
     if (bytes) {
-        session->served = true;
-        if (!session->busy) session_set_busy(session, true);
+        session_set_activity(session, ACTIVE);
         proactor_review_later(session->proactor);
     }
     trace_handler_begin(session, "received(%lu bytes)", bytes);
@@ -225,27 +215,21 @@ static void session_deliver(LPSession session, ULONG bytes)
     trace_handler_end(session);
 }
 
-/* Returns false when nothing came and the handler was not called: the session is still to be told the news. */
-static bool session_received(LPSession session)
+static void session_received(LPSession session)
 {
     DWORD bytes = 0;
     int error = session_result(session, &session->over, &bytes);
-    bool cancelled = session->recv_cancelled && error == WSA_OPERATION_ABORTED;
 
     session->receiving = IDLE;
-    session->event_may_be_set = true;
-    session->recv_cancelled = false;
+    session->event_stale = true;
     session->eof = !error && bytes == 0;
-    if (cancelled) {
-        recv_post(session); /* nothing came; the same again, into a small rbuf */
-    } else if (error) {
+    if (error) {
         session_close(session, "WSARecv", error);
     } else if (session->phase == OPEN) {
         session_deliver(session, bytes);
     } else if (session->phase == LINGERING && bytes > 0) {
         recv_post(session);
     }
-    return !cancelled;
 }
 
 /* Takes `bytes` sent off the front of swsa. */
@@ -280,19 +264,17 @@ static void session_sent(LPSession session)
 
 /* ---- serving one session ---- */
 
-/* The time the session asked for, or was given to finish, has come. */
+/* Acts on the session's deadline, if it has come. */
 static bool session_expire(LPSession session, ULONGLONG now)
 {
-    if (session->finish_at && now >= session->finish_at) {
-        session_close(session, NULL, 0);
-        return true;
-    }
-    if (session->wake_at && now >= session->wake_at) {
-        session->wake_at = 0;
+    if (!session->deadline || now < session->deadline) return false;
+    if (session->phase == OPEN) {
+        session->deadline = 0;
         session_call(session, session->handler->notified, "notified(): its time has come");
-        return true;
+    } else {
+        session_close(session, NULL, 0);
     }
-    return false;
+    return true;
 }
 
 /* Takes at most one finished send and one finished receive, so that nobody is served twice before all others were
@@ -307,7 +289,10 @@ static bool session_complete(LPSession session)
         session_sent(session);
         done = true;
     }
-    if (operation_finished(session->receiving, &session->over) && session_received(session)) done = true;
+    if (operation_finished(session->receiving, &session->over)) {
+        session_received(session);
+        done = true;
+    }
     return done;
 }
 
@@ -322,7 +307,7 @@ static void session_serve(LPSession session)
         session_call(session, session->handler->opened, "opened()");
         done = true;
     }
-    if (session->recv_put_off) { /* it was handed over; that alone must not keep it from notified() */
+    if (session->receiving == DEFERRED) { /* it has migrated; that alone must not keep it from notified() */
         recv_post(session);
         proactor_review_later(proactor);
     }
@@ -336,9 +321,9 @@ static void session_serve(LPSession session)
 
     /* An operation that stays pending has reset its event ("Overlapped Operations"), so a session that keeps
      * receiving needs no WSAResetEvent. One that took a receive and posted no other does, or the wait would spin. */
-    if (!done && !session->receiving && !session->recv_put_off && session->event_may_be_set) {
+    if (!done && session->receiving == IDLE && session->event_stale) {
         WSAResetEvent(session->hevent);
-        session->event_may_be_set = false;
+        session->event_stale = false;
         trace_event_reset(proactor, session_index(session) - proactor->first, session);
     }
 }
@@ -403,7 +388,7 @@ static void proactor_put_in(LPProactor proactor, LPSession session)
     session->round = 0;
     server->s_arr[index] = session;
     server->e_arr[index] = session->hevent;
-    if (session->busy) proactor->busy++;
+    if (session->activity != QUIET) proactor->busy++;
     balance_update(server);
 }
 
@@ -413,7 +398,7 @@ static void proactor_take_out(LPProactor proactor, int index)
     LPServer server = proactor->server;
     int last = proactor->first + SLOT_FIRST + --proactor->noc;
 
-    if (server->s_arr[index]->busy) proactor->busy--;
+    if (server->s_arr[index]->activity != QUIET) proactor->busy--;
     server->s_arr[index] = server->s_arr[last];
     server->e_arr[index] = server->e_arr[last];
     proactor->seen = proactor->noc;
@@ -439,7 +424,7 @@ static bool balance_migrate(LPProactor proactor, int index)
     LPSession session = server->s_arr[index];
     LPProactor other;
 
-    assert(!session->receiving && !session->sending);
+    assert(session->receiving == DEFERRED && !session->sending);
     EnterCriticalSection(&server->cs);
     other = server->stopping ? NULL : balance_target(server);
     if (other && !balance_should_migrate(proactor, other)) other = NULL;
@@ -466,33 +451,27 @@ static void proactor_review_later(LPProactor proactor)
     proactor_wait_until(proactor, proactor->review_at);
 }
 
-/* A session is busy from its first bytes on until a review finds that none came since the last one. */
-static void session_set_busy(LPSession session, bool busy)
+static void session_set_activity(LPSession session, Activity activity)
 {
-    session->busy = busy;
+    int change = (activity != QUIET) - (session->activity != QUIET);
+
+    session->activity = activity;
+    if (change == 0) return;
     EnterCriticalSection(&session->server->cs);
-    session->proactor->busy += busy ? 1 : -1;
+    session->proactor->busy += change;
     balance_update(session->server);
     LeaveCriticalSection(&session->server->cs);
 }
 
-/* A review is due: who received nothing since the last one is not busy any more, and a large rbuf that was not needed
- * is given back. For that its pending receive is cancelled, and posted again into a small rbuf. A receive that
- * completes at this very moment keeps its bytes: it then ends as usual and not with WSA_OPERATION_ABORTED ("Canceling
- * Pending I/O Operations"). */
+/* Periodic review: a session that has received nothing since the last two is not busy any more. */
 static void session_review(LPSession session)
 {
-    if (session->served) {
+    if (session->activity == ACTIVE) {
+        session_set_activity(session, AGING);
         proactor_review_later(session->proactor);
-    } else if (session->busy) {
-        session_set_busy(session, false);
+    } else {
+        session_set_activity(session, QUIET);
     }
-    session->rbuf_needless = session->rsize > RBUF_MIN && !session->rbuf_needed;
-    if (session->rbuf_needless && session->receiving == PENDING && session->kept < RBUF_MIN / 2
-        && session->phase == OPEN) {
-        session->recv_cancelled = session_cancel(session, &session->over);
-    }
-    session->served = session->rbuf_needed = false;
 }
 
 /* ---- the group's loop ---- */
@@ -520,10 +499,9 @@ static bool proactor_serve(LPProactor proactor, LPSession session, int index)
     session_serve(session);
     if (proactor->finish_at && proactor->now >= proactor->finish_at) session_finish(session, "the server is stopping");
     if (proactor->reviewing) session_review(session);
-    if (session->recv_put_off && !session->sending && balance_migrate(proactor, index)) return false;
-    if (session->recv_put_off) recv_post(session);
-    proactor_wait_until(proactor, session->wake_at);
-    proactor_wait_until(proactor, session->finish_at);
+    if (session->receiving == DEFERRED && !session->sending && balance_migrate(proactor, index)) return false;
+    if (session->receiving == DEFERRED) recv_post(session);
+    proactor_wait_until(proactor, session->deadline);
     if (session->sending) proactor->sending = true;
 
     /* Freed only now: until both operations are complete, Windows may write to the OVERLAPPEDs and to rbuf. */

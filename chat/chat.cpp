@@ -198,8 +198,8 @@ static void chat_stop(LPSession session)
 
     if (GetTickCount64() >= close_at) {
         chat_leave(session, "the server is stopping", true);
-    } else if (!session->wake_at || session->wake_at > close_at) {
-        session->wake_at = close_at;
+    } else if (!session->deadline || session->deadline > close_at) {
+        session->deadline = close_at;
     }
 }
 

@@ -94,8 +94,8 @@ bool rate_allows(LPSession session)
     allowed = member->credit > 0 && room.tokens > -MAX_DEFICIT;
     if (!allowed) {
         room.waiting = true;
-        session->wake_at = room.tick_at + TICK_MS;
-        if (session->wake_at < now + RETRY_MS) session->wake_at = now + RETRY_MS;
+        session->deadline = room.tick_at + TICK_MS;
+        if (session->deadline < now + RETRY_MS) session->deadline = now + RETRY_MS;
     }
     LeaveCriticalSection(&session->server->cs);
     return allowed;

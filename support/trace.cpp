@@ -282,7 +282,8 @@ static void trace(TraceStep step, LPSession session, const char *format, ...)
 
 static void trace_operation(LPSession session, LPWSAOVERLAPPED overlapped, int error)
 {
-    static const TraceStep steps[2][3] = { { STEP, RECV_PENDING, RECV_AT_ONCE }, { STEP, SEND_PENDING, SEND_AT_ONCE } };
+    static const TraceStep steps[2][4] = { { STEP, STEP, RECV_PENDING, RECV_AT_ONCE },
+                                           { STEP, STEP, SEND_PENDING, SEND_AT_ONCE } };
     bool is_send = overlapped == &session->sover;
     const WSABUF *first = &session->swsa[session->swsa[0].len == 0];
     ULONG bytes = is_send ? session->swsa[0].len + session->swsa[1].len : session->rwsa.len;

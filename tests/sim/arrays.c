@@ -73,7 +73,7 @@ static void check_group(const Proactor *proactor, uint64_t mark)
         violation("group %d: %d sessions, of which %d are known", proactor->number, proactor->noc, proactor->seen);
     for (int slot = SLOT_FIRST; slot < SLOT_FIRST + proactor->noc; slot++) {
         check_slot(proactor, slot, mark);
-        busy += server->s_arr[proactor->first + slot]->busy;
+        busy += server->s_arr[proactor->first + slot]->activity != QUIET;
     }
     if (busy > proactor->busy + 1 || busy < proactor->busy - 1)
         violation("group %d: %d sessions are busy, but it counts %d", proactor->number, busy, proactor->busy);

@@ -37,9 +37,8 @@ static Player *player_of(LPSession session)
 void session_recv(LPSession session, ULONG kept)
 {
     if (session->phase != OPEN || session->receiving) return;
-    if (session->filled && session->rsize < RBUF_MAX)
+    if (session->received == session->rwsa.len && session->rsize < RBUF_MAX)
         buffer_resize(&session->rbuf, &session->rsize, 2 * session->rsize);
-    session->filled = false;
     if (kept + 1 >= session->rsize) violation("a receive of no bytes: %u kept of %u", kept, session->rsize);
     session->rwsa.buf = session->rbuf + kept;
     session->rwsa.len = session->rsize - 1 - kept;
@@ -98,7 +97,7 @@ int server_main(void)
 static bool player_step(Player *player)
 {
     LPSession session = &player->session;
-    bool wake_at = session->wake_at != 0;
+    bool wake_at = session->deadline != 0;
 
     if (session->phase != OPEN) return false;
     if (session->sending) {
@@ -108,7 +107,7 @@ static bool player_step(Player *player)
     }
     if (!player->notified && !wake_at) return false;
     if (wake_at) now += 20000;
-    session->wake_at = 0;
+    session->deadline = 0;
     player->notified = false;
     session->handler->notified(session);
     return true;
@@ -140,7 +139,7 @@ static void play_bytes(const uint8_t *bytes, size_t count)
         memcpy(session->rwsa.buf, bytes, part);
         session->rwsa.buf[part] = '\0';
         session->receiving = IDLE;
-        session->filled = part == session->rwsa.len;
+        session->received = part;
         session->handler->received(session, part);
         bytes += part;
         count -= part;

@@ -1,3 +1,3 @@
-# Proactor.cpp: a session is handed over with a send pending
-s/if (session->recv_put_off && !session->sending && balance_migrate/if (session->recv_put_off \&\& balance_migrate/
-/^static bool balance_migrate/,/^}/s/^    assert(!session->receiving && !session->sending);/    ;/
+# Proactor.cpp: a session migrates with a send pending
+s/if (session->receiving == DEFERRED && !session->sending && balance_migrate/if (session->receiving == DEFERRED \&\& balance_migrate/
+/^static bool balance_migrate/,/^}/s/^    assert(session->receiving == DEFERRED && !session->sending);/    ;/
