@@ -317,7 +317,7 @@ chat_rows() {
 }
 
 crowd_row() {
-    more_turns=2
+    more_turns=4
     in_turn 2 crowd "$crowd_servers" crowd_run crowd --clients 10000 --busy 32 --pairs $pairs --seconds $short
 }
 
