@@ -140,6 +140,7 @@ DEBIAN_ONLY := bench bench-quick sim sim-quick sim-coverage sim-planted fuzz fuz
 $(DEBIAN_ONLY):
 	@echo $(MAKE_NAME) $@ needs Debian or Ubuntu. $(MAKE_NAME) help lists what works here. && exit 1
 else
+# BEFORE=old.exe: fails if a figure is worse than that build's.
 bench: server.exe
 	@sh tests/bench/bench.sh
 bench-quick: server.exe
@@ -178,7 +179,7 @@ help:
 	$(info $(MAKE_NAME) steps         builds the two small servers before this one; step N=2 ARGS=9001 starts one)\
 	$(info $(MAKE_NAME) exercise      builds and starts a server with a bug, N=1 to 8 (docs/exercises.md); exercise-check N=1)\
 	$(info $(MAKE_NAME) soak          clients come, talk, stall, reset and vanish for SECONDS=60 seconds)\
-	$(if $(WINDOWS),,$(info make bench         measures it beside other servers; make bench-quick does so in two minutes))\
+	$(if $(WINDOWS),,$(info make bench         measures it beside other servers, and BEFORE=old.exe, an older build; bench-quick is faster))\
 	$(if $(WINDOWS),,$(info make sim           runs it on a simulated Winsock, with faults and sanitizers; SEED=n replays one))\
 	$(if $(WINDOWS),,$(info make fuzz          fuzzes the chat for SECONDS=60 seconds; make fuzz-pack keeps what it found))\
 	$(if $(WINDOWS),,$(info make check         all static checks: warnings, analyzers, format, sizes, what Visual Studio refuses))\

@@ -4,15 +4,18 @@
 # 2-many-clients.c) and, where apt is, the echo and chat servers among the examples of Asio, compiled from where the
 # packages put them.
 #
-# The servers take turns, A B C A B C ..., so that what else the machine does meets all alike; ratios are taken within a
-# turn. On Windows run it from the sh of MSYS2 or Git, with gcc in the PATH: sh tests/bench/bench.sh
+# The servers take turns, A B C C B A A B C ..., so that what else the machine does meets all alike; ratios are taken
+# within a turn. On Windows run it from the sh of MSYS2 or Git, with gcc in the PATH: sh tests/bench/bench.sh
 # There the textbook's server is the only peer, and what is counted from Wine's log is left out.
 #
 # On Linux each process has its processor: the server the first, Wine's kernel the second, the load generator the third
 # if there is one. Otherwise the scheduler decides by the way whether server and kernel share a processor, and that makes
 # more of a difference than the server does. The rows ping-1-near and ping-32-near have them share one.
 #
-# Environment: WINE and WINESERVER, the commands; WINEPREFIX, the prefix to start from (build/wine); HOST_CC; PIN=no to let the
+# BEFORE=OLD.EXE adds an older build of the server to the turns. The script then fails if a figure is worse than the older
+# build's, as report.awk defines it.
+#
+# Environment: BEFORE; WINE and WINESERVER, the commands; WINEPREFIX, the prefix to start from (build/wine); HOST_CC; PIN=no to let the
 # scheduler decide; ONLY="ROW ..." for some of the rows.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -26,16 +29,20 @@ for argument in "$@"; do
     *) server_exe=$(cd "$(dirname "$argument")" && pwd)/$(basename "$argument") ;;
     esac
 done
+before_exe=${BEFORE:+$(cd "$(dirname "$BEFORE")" && pwd)/$(basename "$BEFORE")}
+before=${before_exe:+before}
 case $(uname -s) in
 MINGW* | MSYS* | CYGWIN*) windows=yes ;;
 *) windows= ;;
 esac
 
 if [ "$quick" ]; then
-    turns=3 slow_turns=2 short=0.3 long=0.6 cap=1.5 lines=30 calls=320
+    turns=3 slow_turns=2 short=0.3 long=0.6 cap=1.5 pairs=1 lines=30 calls=320
 else
-    turns=7 slow_turns=5 short=0.8 long=2.5 cap=3 lines=100 calls=3200
+    turns=7 slow_turns=5 short=0.8 long=2.5 cap=3 pairs=3 lines=100 calls=3200
 fi
+more_turns=14
+trace_file=build/bench/trace.json # seen from $top, as Windows does not know the name of $work
 started=' ' # the processes to end with this script
 failed=0
 
@@ -85,11 +92,11 @@ build_all() {
     [ "$windows" ] || sh "$top/tests/scripts/need.sh" "$cc=gcc,libc6-dev" $cross=gcc-mingw-w64-x86-64 wine=wine,wine64 || exit 1
     "$cc" $flags -o "$load" "$here/load.c" "$here"/load_*.c $libraries || exit 1
     $cross $flags -o "$work/textbook.exe" "$top/docs/steps/2-many-clients.c" -static -lws2_32 || exit 1
-    chat_servers="server"
-    if build_asio; then chat_servers="server asio"; fi
+    chat_servers="server $before"
+    if build_asio; then chat_servers="$chat_servers asio"; fi
     large_servers=$chat_servers # those that take more than 63 clients
     crowd_servers=$large_servers
-    [ "$quick" ] && crowd_servers=server # it takes long to gather
+    [ "$quick" ] && crowd_servers="server $before" # it takes long to gather
     echo_servers="$large_servers textbook"
 }
 
@@ -171,19 +178,21 @@ kernel_end() {
 
 # ---- servers ----
 
-# start NAME MODE: starts server, asio or textbook as an echo or chat server; sets $port, $process and $pids.
+# start NAME MODE: starts server, before, traced (the server with a trace file), asio or textbook as an echo or chat
+# server; sets $port, $process and $pids.
 start() {
-    output=$work/$1-$2.txt port=
+    name=$1 output=$work/$1-$2.txt port=
+    options="--$2 --port 0 --quiet --max-clients 10000"
     case $1 in
-    server) set -- "$1" "$2" "$server_exe" "--$2" --port 0 --quiet --max-clients 10000 ;;
-    textbook) set -- "$1" "$2" "$work/textbook.exe" 0 ;;
+    server) set -- "$server_exe" $options ;;
+    before) set -- "$before_exe" $options ;;
+    traced) set -- "$server_exe" $options --trace-file "$trace_file" ;;
+    textbook) set -- "$work/textbook.exe" 0 ;;
     asio)
         port=$("$load" free-port)
-        set -- "$1" "$2" "$work/asio-$2.exe" "$port"
+        set -- "$work/asio-$2.exe" "$port"
         ;;
     esac
-    name=$1
-    shift 2
     [ "$windows" ] || set -- $on_server $wine "$@"
     "$@" >"$output" 2>"$work/$name.err" &
     process=$!
@@ -214,35 +223,65 @@ measure() {
     fi
 }
 
-# in_turn ROW "NAME..." SCENARIO [OPTION...]: the echo servers, which are running, take turns.
+# in_turn COUNT ROW "NAME..." RUN [OPTION...]: the servers take turns at RUN, with the options of the load generator. If the
+# older build seems better, these two play more turns, so that chance does not decide.
 in_turn() {
-    row=$1 names=$2
-    shift 2
+    count=$1 row=$2 names=$3 run=$4 more=$more_turns
+    shift 4
     wanted "$row" || return
     say "$row"
-    for turn in $(seq $turns); do
+    while [ "$count" -gt 0 ]; do
+        reversed=
         for each in $names; do
-            eval "port=\$port_$each pids=\$pids_$each"
-            measure "$row" "$each" "$@" --port "$port" --pids "$pids"
+            $run "$@"
+            reversed="$each $reversed"
         done
+        names=$reversed count=$((count - 1))
+        if [ "$count" -eq 0 ] && seems_worse "$row"; then
+            names="server before" count=$more more=0
+        fi
     done
 }
 
-# in_turn_chat ROW SCENARIO [OPTION...]: chat servers remember, so each run has a new one.
-in_turn_chat() {
-    row=$1
-    shift
-    wanted "$row" || return
-    say "$row"
-    for turn in $(seq $slow_turns); do
-        for each in $chat_servers; do
-            framed=''
-            [ "$each" = asio ] && framed=--framed
-            start "$each" chat
-            measure "$row" "$each" "$@" --port "$port" --pids "$pids" $framed
-            end "$process"
-        done
-    done
+seems_worse() { # seems_worse ROW: than before?
+    [ "$before" ] && ! awk -v judge="$1" -f "$here/report.awk" "$figures"
+}
+
+echo_run() { # against a server that is running
+    eval "port=\$port_$each pids=\$pids_$each"
+    measure "$row" "$each" "$@" --port "$port" --pids "$pids"
+}
+
+chat_run() { # chat servers remember, so each run has a new one
+    framed=''
+    [ "$each" = asio ] && framed=--framed
+    start "$each" chat
+    measure "$row" "$each" "$@" --port "$port" --pids "$pids" $framed
+    end "$process"
+}
+
+# The same server twice, each under its own Wine kernel: one with the crowd, one without.
+crowd_run() {
+    start "$each" echo
+    alone_port=$port alone_pids=$pids alone_process=$process alone_kernel=$kernel
+    kernel_start wine-2
+    start "$each" echo
+    measure "$row" "$each" "$@" --port "$port" --pids "$pids" --alone-port "$alone_port" --alone-pids "$alone_pids"
+    end "$process"
+    kernel_end
+    kernel=$alone_kernel WINEPREFIX=$work/wine-1
+    end "$alone_process"
+}
+
+# Wine's kernel logs every call twice: "NNNN: name( arguments )" and "NNNN: name() = result". A server that is at rest
+# makes some as well, so only one is running.
+calls_run() {
+    start "$each" echo
+    : >"$work/kernel.log"
+    $on_load "$load" "$@" --port "$port" --log "$work/kernel.log" >"$work/load.txt" || failed=1
+    awk -v row="$row $each" -v messages="$(sed -n 's/messages //p' "$work/load.txt")" -f "$here/calls.awk" \
+        "$work/kernel.log" >>"$figures" || failed=1
+    end "$process"
 }
 
 echo_rows() {
@@ -252,72 +291,45 @@ echo_rows() {
         eval "port_$each=$port pids_$each=$pids"
         processes="$processes $process"
     done
-    in_turn ping-1 "$echo_servers" pingpong --clients 1 --seconds $short
-    in_turn ping-32 "$echo_servers" pingpong --clients 32 --seconds $short
+    in_turn $turns ping-1 "$echo_servers" echo_run pingpong --clients 1 --seconds $short
+    in_turn $turns ping-32 "$echo_servers" echo_run pingpong --clients 32 --seconds $short
     if [ "$on_kernel" ]; then
         kernel_to 0
-        in_turn ping-1-near "$echo_servers" pingpong --clients 1 --seconds $short
-        in_turn ping-32-near "$echo_servers" pingpong --clients 32 --seconds $short
+        in_turn $turns ping-1-near "$echo_servers" echo_run pingpong --clients 1 --seconds $short
+        in_turn $turns ping-32-near "$echo_servers" echo_run pingpong --clients 32 --seconds $short
         kernel_to 1
     fi
-    in_turn ping-500 "$large_servers" pingpong --clients 500 --seconds $long
-    # Just over one group, two groups and nine: the sizes at which fairness among groups is hardest.
-    for clients in 63 126 559; do
-        in_turn ping-$clients "$large_servers" pingpong --clients $clients --seconds $long
+    # 63, 126 and 559: just over one group, two groups and nine, at which fairness among groups is hardest.
+    for clients in 500 63 126 559; do
+        in_turn $turns ping-$clients "$large_servers" echo_run pingpong --clients $clients --seconds $long
     done
-    in_turn bulk "$echo_servers" bulk --seconds $short
-    in_turn connect "$echo_servers" connect --seconds $short
+    in_turn $turns bulk "$echo_servers" echo_run bulk --seconds $short
+    in_turn $turns connect "$echo_servers" echo_run connect --seconds $short
     for each in $processes; do end "$each"; done
 }
 
 chat_rows() {
-    in_turn_chat burst-50 burst --clients 50 --lines 1000 --seconds $cap
-    in_turn_chat burst-1000 burst --clients 1000 --lines 1000 --seconds $cap
-    in_turn_chat paced paced --clients 50 --lines $lines --pace 0.02
+    in_turn $slow_turns burst-50 "$chat_servers" chat_run burst --clients 50 --lines 1000 --seconds $cap
+    in_turn $slow_turns burst-1000 "$chat_servers" chat_run burst --clients 1000 --lines 1000 --seconds $cap
+    in_turn $slow_turns paced "$chat_servers" chat_run paced --clients 50 --lines $lines --pace 0.02
+    in_turn $slow_turns trace-file "server traced" chat_run burst --clients 50 --lines 1000 --seconds $cap
+    rm -f "$trace_file"
 }
 
-# The same server twice, each under its own Wine kernel: one with the crowd, one without.
-crowd_rows() {
-    wanted crowd || return
-    for each in $crowd_servers; do
-        say "crowd: 10,000 clients of $each"
-        start "$each" echo
-        alone_port=$port alone_pids=$pids alone_process=$process alone_kernel=$kernel
-        kernel_start wine-2
-        start "$each" echo
-        measure crowd "$each" crowd --clients 10000 --busy 32 --pairs $slow_turns --seconds $short \
-            --port "$port" --pids "$pids" --alone-port "$alone_port" --alone-pids "$alone_pids"
-        end "$process"
-        kernel_end
-        kernel=$alone_kernel WINEPREFIX=$work/wine-1
-        end "$alone_process"
-    done
+crowd_row() {
+    more_turns=4
+    in_turn 2 crowd "$crowd_servers" crowd_run crowd --clients 10000 --busy 32 --pairs $pairs --seconds $short
 }
 
-# Wine's kernel logs every call twice: "NNNN: name( arguments )" and "NNNN: name() = result".
 calls_rows() {
-    wanted calls || return
     [ "$windows" ] && return
-    say "kernel calls"
     kernel_start wine-2 -d
-    for each in $echo_servers; do
-        start "$each" echo
-        calls_of calls-1 lockstep --clients 1 --lines $calls
-        calls_of calls-quiet lockstep --clients 1 --lines $((calls / 10)) --pace 0.003
-        calls_of calls-32 lockstep --clients 32 --lines $((calls / 32))
-        calls_of calls-connect connect --lines $((calls / 10))
-        end "$process"
-    done
+    more_turns=4
+    in_turn 1 calls-1 "$echo_servers" calls_run lockstep --clients 1 --lines $calls
+    in_turn 1 calls-quiet "$echo_servers" calls_run lockstep --clients 1 --lines $((calls / 10)) --pace 0.003
+    in_turn 1 calls-32 "$echo_servers" calls_run lockstep --clients 32 --lines $((calls / 32))
+    in_turn 1 calls-connect "$echo_servers" calls_run connect --lines $((calls / 10))
     kernel_end
-}
-
-calls_of() { # calls_of ROW SCENARIO [OPTION...]
-    row=$1
-    shift
-    : >"$work/kernel.log"
-    $on_load "$load" "$@" --port "$port" --log "$work/kernel.log" >"$work/load.txt" || failed=1
-    awk -v row="$row $each" -v messages="$(sed -n 's/messages //p' "$work/load.txt")" -f "$here/calls.awk" \
-        "$work/kernel.log" >>"$figures" || failed=1
 }
 
 machine() {
@@ -329,7 +341,10 @@ machine() {
     fi
 }
 
-[ -f "$server_exe" ] || { say "no $server_exe; run make first"; exit 1; }
+cd "$top" || exit 1
+for exe in "$server_exe" ${before:+"$before_exe"}; do
+    [ -f "$exe" ] || { say "no $exe; run make first"; exit 1; }
+done
 begun=$(date +%s)
 processors_choose
 build_all
@@ -339,10 +354,10 @@ wine_prepare
 kernel_start wine-1
 echo_rows
 chat_rows
-crowd_rows
+crowd_row
 kernel_end
 calls_rows
 awk -v json="$build/bench.json" -v machine="$(machine)" -v date="$(date -u +%Y-%m-%dT%H:%M:%SZ)" \
     -v command="make bench${quick:+-quick}" -v turns="$slow_turns" -v more_turns="$turns" -v seconds=$(($(date +%s) - begun)) \
-    -v pinned="$on_kernel" -f "$here/report.awk" "$figures"
+    -v pinned="$on_kernel" -v before="$before" -f "$here/report.awk" "$figures" || failed=1
 exit $failed

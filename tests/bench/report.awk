@@ -1,8 +1,14 @@
 # report.awk: reads lines "ROW NAME FIGURE VALUE", the n-th of a kind from the n-th turn, prints the table and writes the
-# JSON. Set: json, machine, date, command, turns (and more_turns, for quick rows), seconds, pinned.
+# JSON. Set: json, machine, date, command, turns (and more_turns, for quick rows), seconds, pinned, before (with an older
+# build).
+#
+# Exits with 1 if a figure is worse than the older build's: the median of the turns' ratios, new by old (old by new where
+# less is better), is below 0.95, and the ranges of the middle half of the turns do not overlap. With judge=ROW it prints
+# nothing and exits with 1 if a figure of that row is worse.
 BEGIN {
-    peers = split("asio textbook", peer)
+    peers = split((before ? "before " : "") "asio textbook", peer)
     title["server"] = "this server"
+    title["before"] = "before"
     title["asio"] = "Asio"
     title["textbook"] = "textbook"
     #     row         figure            text                                    unit          digits
@@ -40,6 +46,7 @@ BEGIN {
     show("burst-50",   "rate",           "chat burst, 50 clients",               "lines/s",    0)
     show("burst-1000", "rate",           "chat burst, 1,000 clients",            "lines/s",    0)
     show("paced",      "cpu",            "chat line by line, 50 clients",        "us/line",    0)
+    show("trace-file", "kept",           "chat burst, with --trace-file",        "of without", 2)
     show("crowd",      "held",           "crowd: clients held",                  "",           0)
     show("crowd",      "alone",          "  32 busy ones, without the crowd",    "messages/s", 0)
     show("crowd",      "busy",           "  32 busy ones, in the crowd",         "messages/s", 0)
@@ -65,6 +72,14 @@ function show(row, figure, text, unit, digits)
     if ($3 ~ /^call:/) calls[++kinds] = $0
 }
 
+# Divides the throughput with a trace file by the throughput without one in the same turn.
+function trace_kept(    i, key)
+{
+    key = "trace-file server "
+    for (i = 1; i <= count["trace-file traced rate"] && i <= count[key "rate"]; i++)
+        value[key "kept", ++count[key "kept"]] = value["trace-file traced rate", i] / value[key "rate", i]
+}
+
 # Sorts list[1..n], which is short.
 function sort(list, n,    i, j, x)
 {
@@ -75,13 +90,23 @@ function sort(list, n,    i, j, x)
     }
 }
 
-# Sets median, least and most of list[1..n].
+# Returns the value below which that part of the sorted list[1..n] lies.
+function quantile(list, n, part,    at, i)
+{
+    at = 1 + (n - 1) * part
+    i = int(at)
+    return i == n ? list[n] : list[i] + (at - i) * (list[i + 1] - list[i])
+}
+
+# Sets median, least, most and the quartiles low and high of list[1..n].
 function summarize(list, n)
 {
     sort(list, n)
     least = list[1]
     most = list[n]
-    median = n % 2 ? list[(n + 1) / 2] : (list[n / 2] + list[n / 2 + 1]) / 2
+    median = quantile(list, n, 0.5)
+    low = quantile(list, n, 0.25)
+    high = quantile(list, n, 0.75)
 }
 
 # Of a server's runs. Returns how many there were.
@@ -100,6 +125,44 @@ function summarize_ratios(row, figure, name,    ours, theirs, i, n, list)
     for (i = 1; i <= count[ours] && i <= count[theirs]; i++)
         if (value[theirs, i] > 0) list[++n] = value[ours, i] / value[theirs, i]
     if (n) summarize(list, n)
+    return n
+}
+
+# Returns true if the figure in line i of the table is worse than before. Sets ratio, ours and theirs.
+function worse(i,    row, figure, old_low, old_high, less_is_better)
+{
+    row = row_of[i]
+    figure = figure_of[i]
+    if (figure ~ /^(kept|cpu_growth)$/) return 0 # relative to the same build alone: worse whenever that becomes faster
+    if (!summarize_ratios(row, figure, "before")) return 0
+    ratio = median
+    summarize_runs(row " before " figure)
+    old_low = low
+    old_high = high
+    theirs = range(i)
+    summarize_runs(row " server " figure)
+    ours = range(i)
+    less_is_better = figure ~ /^(p50|p99|cpu|calls|memory_.*)$/
+    return less_is_better ? ratio > 1 / 0.95 && low > old_high : ratio < 0.95 && high < old_low
+}
+
+function range(i)
+{
+    return number(low, digits_of[i]) " to " number(high, digits_of[i])
+}
+
+# Returns how many figures are worse than before, of one row or of all, and prints them unless a row is judged.
+function count_worse(row,    i, n, text)
+{
+    for (i = 1; i <= shown; i++) {
+        if (row && row_of[i] != row || !worse(i)) continue
+        n++
+        text = text_of[i]
+        sub(/^ */, "", text)
+        if (!row)
+            printf "FAILED: %s (%s%s): %.2f times before; middle half of the turns %s, before %s\n", row_of[i], text,
+                   unit_of[i] ? ", " unit_of[i] : "", ratio, ours, theirs
+    }
     return n
 }
 
@@ -145,6 +208,7 @@ function notes(    i, name)
     print ""
     print "Medians of " turns (more_turns > turns ? " to " more_turns : "") " turns in which the servers follow each other; a ratio is this server's figure by the peer's,"
     print "the median over the turns (and from the least to the most). \"-\": not measured; the textbook server takes 63 clients."
+    if (before) print "\"before\": the older build. Where it seemed better, both played more turns."
     if (pinned) print "The server has a processor to itself and Wine's kernel another, but for the rows \"one processor\", where they share it."
     for (i = 1; i <= 2; i++) {
         name = i == 1 ? "burst-50" : "burst-1000"
@@ -202,7 +266,10 @@ function write_json(    i, p, text, more, first)
 }
 
 END {
+    if (judge) exit count_worse(judge) > 0
+    trace_kept()
     table()
     notes()
     write_json()
+    exit count_worse() > 0
 }
