@@ -44,6 +44,30 @@ typedef enum TelnetState { DATA, COMMAND, OPTION, SUBNEGOTIATION, SUB_COMMAND } 
 /* Of an option that the server may use: it does not; has offered it and not been answered; does. */
 typedef enum OptionState { NO, WANTYES, YES } OptionState;
 
+/* The client's terminal: telnet, the line that is being typed, and what is said to this client alone. */
+typedef struct Terminal {
+    TelnetState telnet;
+    ULONG sub_bytes;           /* of the sub-negotiation */
+    unsigned char verb;        /* of the telnet option that is coming: DO, DONT, WILL, WONT */
+    OptionState echo, our_sga; /* the server shows what is typed; it suppresses "go ahead" */
+    bool peer_sga;             /* the client does that */
+    bool negotiates;           /* the client has asked for options, or answered */
+    bool known;                /* whether it sends lines or keys */
+    bool cr;                   /* the last byte was CR: a LF or NUL belongs to it */
+    unsigned char escape;      /* the last byte of an escape sequence, of which nothing is kept; 0: there is none */
+    UINT page;                 /* the client's code page, CP_UTF8 for most */
+    bool warned;               /* that some of its bytes are no text */
+
+    ULONG line;        /* bytes of the unfinished line at the front of rbuf, as they were received */
+    bool continued;    /* the front of that line went out already */
+    ULONG drawn;       /* bytes of it that were echoed: whole characters */
+    ULONG row, column; /* where the cursor is then, counted from the line's beginning */
+
+    char *reply; /* what is said to this client alone, and the echo */
+    ULONG reply_len, reply_size;
+    ULONG reply_out; /* bytes of it that are being sent: until then it must stay as it is */
+} Terminal;
+
 /* What chat knows of a session. All but the fields marked so is the owner's alone. */
 typedef struct Member {
     struct Member *next;               /* in the room's list; guarded by cs */
@@ -56,33 +80,21 @@ typedef struct Member {
     long long credit;                  /* guarded by cs: bytes that it may still say in that tick; below 0: its debt */
     bool inside;                       /* in the list */
 
+    Terminal terminal;
+
     ULONG next_byte, bytes_end; /* what of rbuf was received and not looked at yet */
-    TelnetState telnet;
-    ULONG sub_bytes;           /* of the sub-negotiation */
-    unsigned char verb;        /* of the telnet option that is coming: DO, DONT, WILL, WONT */
-    OptionState echo, our_sga; /* the server shows what is typed; it suppresses "go ahead" */
-    bool peer_sga;             /* the client does that */
-    bool negotiates;           /* the client has asked for options, or answered */
-    bool known;                /* whether it sends lines or keys */
-    bool cr;                   /* the last byte was CR: a LF or NUL belongs to it */
-    unsigned char escape;      /* the last byte of an escape sequence, of which nothing is kept; 0: there is none */
-    UINT page;                 /* the client's code page, CP_UTF8 for most */
-    bool warned;               /* that some of its bytes are no text */
-    ULONG uncharged, charged;  /* bytes that the room has not charged it for yet; has, since the line began */
-
-    ULONG line;        /* bytes of the unfinished line at the front of rbuf, as they were received */
-    bool continued;    /* the front of that line went out already */
-    ULONG drawn;       /* bytes of it that were echoed: whole characters */
-    ULONG row, column; /* where the cursor is then, counted from the line's beginning */
-
-    const char *why; /* it is leaving, or NULL */
-    char *reply;     /* what is said to this client alone, and the echo */
-    ULONG reply_len, reply_size;
-    ULONG reply_out; /* bytes of it that are being sent: until then it must stay as it is */
+    ULONG uncharged, charged;   /* bytes that the room has not charged it for yet; has, since the line began */
+    const char *why;            /* it is leaving, or NULL */
 } Member;
+
 static inline Member *member_of(LPSession session)
 {
     return (Member *)session->state;
+}
+
+static inline Terminal *terminal_of(LPSession session)
+{
+    return &member_of(session)->terminal;
 }
 
 #endif

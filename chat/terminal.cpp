@@ -21,11 +21,12 @@ bool buffer_reserve(LPSession session, char **buf, ULONG *bufsize, ULONG least, 
 /* Adds to what is said to this client alone. chat_parse() sees to it that it is not being sent just now. */
 void reply_add(LPSession session, const char *bytes, ULONG length)
 {
-    Member *member = member_of(session);
+    Terminal *terminal = terminal_of(session);
 
-    if (!buffer_reserve(session, &member->reply, &member->reply_size, REPLY_KEPT, member->reply_len + length)) return;
-    memcpy(member->reply + member->reply_len, bytes, length);
-    member->reply_len += length;
+    if (!buffer_reserve(session, &terminal->reply, &terminal->reply_size, REPLY_KEPT, terminal->reply_len + length))
+        return;
+    memcpy(terminal->reply + terminal->reply_len, bytes, length);
+    terminal->reply_len += length;
 }
 
 void reply(LPSession session, const char *format, ...)
@@ -37,7 +38,7 @@ void reply(LPSession session, const char *format, ...)
     vsnprintf(text, sizeof text - 2, format, args);
     va_end(args);
     strcat(text, "\r\n");
-    reply_add(session, text, text_encode(member_of(session)->page, text, (ULONG)strlen(text)));
+    reply_add(session, text, text_encode(terminal_of(session)->page, text, (ULONG)strlen(text)));
 }
 
 /* ---- bytes: telnet's commands are taken out (RFC 854, 855, 857, 858, 1143) ---- */
@@ -55,10 +56,10 @@ static void telnet_answer(LPSession session, int verb, unsigned char option)
  * over with the same. */
 static void telnet_echo(LPSession session)
 {
-    Member *member = member_of(session);
+    Terminal *terminal = terminal_of(session);
 
-    member->drawn = member->row = member->column = 0;
-    if (member->line > 0 && member->echo != NO) reply_add(session, "\r", 1);
+    terminal->drawn = terminal->row = terminal->column = 0;
+    if (terminal->line > 0 && terminal->echo != NO) reply_add(session, "\r", 1);
     line_show(session);
 }
 
@@ -67,17 +68,17 @@ static void telnet_echo(LPSession session)
  * hardly be anything but UTF-8. */
 void telnet_offer(LPSession session)
 {
-    Member *member = member_of(session);
+    Terminal *terminal = terminal_of(session);
 
-    if (!member->negotiates && utf8_longest(session->rbuf, member->line) < 3) {
-        member->page = (UINT)session->server->options->codepage;
+    if (!terminal->negotiates && utf8_longest(session->rbuf, terminal->line) < 3) {
+        terminal->page = (UINT)session->server->options->codepage;
     }
-    if (member->echo != NO) return;
+    if (terminal->echo != NO) return;
     telnet_answer(session, WILL, ECHO_OPTION);
-    member->echo = WANTYES;
-    if (member->our_sga == NO) {
+    terminal->echo = WANTYES;
+    if (terminal->our_sga == NO) {
         telnet_answer(session, WILL, SUPPRESS_GO_AHEAD);
-        member->our_sga = WANTYES;
+        terminal->our_sga = WANTYES;
     }
     telnet_echo(session);
 }
@@ -96,34 +97,34 @@ static void telnet_asked(LPSession session, bool wanted, unsigned char option, O
 
 static void telnet_option(LPSession session, unsigned char verb, unsigned char option)
 {
-    Member *member = member_of(session);
+    Terminal *terminal = terminal_of(session);
     bool suppress = option == SUPPRESS_GO_AHEAD;
 
-    member->negotiates = true;
+    terminal->negotiates = true;
     if (verb == DO || verb == DONT) {
         if (suppress || option == ECHO_OPTION) {
-            telnet_asked(session, verb == DO, option, suppress ? &member->our_sga : &member->echo);
+            telnet_asked(session, verb == DO, option, suppress ? &terminal->our_sga : &terminal->echo);
         } else if (verb == DO) {
             telnet_answer(session, WONT, option);
         }
     } else if (!suppress) { /* WILL and WONT tell of an option of the client's */
         if (verb == WILL) telnet_answer(session, DONT, option);
-    } else if (member->peer_sga != (verb == WILL)) {
-        member->peer_sga = verb == WILL;
+    } else if (terminal->peer_sga != (verb == WILL)) {
+        terminal->peer_sga = verb == WILL;
         telnet_answer(session, verb == WILL ? DO : DONT, option);
     }
 }
 
 static void telnet_command(LPSession session, unsigned char c)
 {
-    Member *member = member_of(session);
+    Terminal *terminal = terminal_of(session);
 
     if (c == SB) {
-        member->telnet = SUBNEGOTIATION;
-        member->sub_bytes = 0;
+        terminal->telnet = SUBNEGOTIATION;
+        terminal->sub_bytes = 0;
     } else if (c >= WILL && c <= DONT) {
-        member->telnet = OPTION;
-        member->verb = c;
+        terminal->telnet = OPTION;
+        terminal->verb = c;
     } else if (c == AYT) {
         line_hide(session);
         reply(session, "*** yes, the server is here");
@@ -134,21 +135,21 @@ static void telnet_command(LPSession session, unsigned char c)
 /* A byte from the wire. Commands may be cut anywhere. */
 bool telnet_byte(LPSession session, unsigned char c)
 {
-    Member *member = member_of(session);
-    TelnetState state = member->telnet;
+    Terminal *terminal = terminal_of(session);
+    TelnetState state = terminal->telnet;
 
-    member->telnet = DATA;
+    terminal->telnet = DATA;
     switch (state) {
     case DATA:
         if (c != IAC) return true;
-        member->telnet = COMMAND;
+        terminal->telnet = COMMAND;
         break;
     case COMMAND: telnet_command(session, c); break; /* IAC IAC is a byte 255, which is no text */
-    case OPTION: telnet_option(session, member->verb, c); break;
+    case OPTION: telnet_option(session, terminal->verb, c); break;
     case SUBNEGOTIATION:
-        if (++member->sub_bytes < SUB_BYTES) member->telnet = c == IAC ? SUB_COMMAND : SUBNEGOTIATION;
+        if (++terminal->sub_bytes < SUB_BYTES) terminal->telnet = c == IAC ? SUB_COMMAND : SUBNEGOTIATION;
         break;
-    case SUB_COMMAND: member->telnet = c == SE ? DATA : SUBNEGOTIATION; break;
+    case SUB_COMMAND: terminal->telnet = c == SE ? DATA : SUBNEGOTIATION; break;
     }
     return false;
 }
@@ -159,51 +160,53 @@ bool telnet_byte(LPSession session, unsigned char c)
  * room for the next. */
 void line_show(LPSession session)
 {
-    Member *member = member_of(session);
+    Terminal *terminal = terminal_of(session);
     ULONG bytes, columns;
 
-    while (member->echo != NO && member->drawn < member->line) {
-        const char *at = session->rbuf + member->drawn;
+    while (terminal->echo != NO && terminal->drawn < terminal->line) {
+        const char *at = session->rbuf + terminal->drawn;
         unsigned long character;
 
-        bytes = text_next(member->page, at, member->line - member->drawn, &character);
+        bytes = text_next(terminal->page, at, terminal->line - terminal->drawn, &character);
         if (bytes == 0) return;
-        columns = text_columns(member->page, character, bytes);
-        if (member->column + columns > TERMINAL_COLUMNS) {
+        columns = text_columns(terminal->page, character, bytes);
+        if (terminal->column + columns > TERMINAL_COLUMNS) {
             reply_add(session, "\r\n", 2);
-            member->row++;
-            member->column = 0;
+            terminal->row++;
+            terminal->column = 0;
         }
         if (!text_is_unsafe(character)) reply_add(session, character == TEXT_INVALID ? "?" : at, bytes);
-        member->column += columns;
-        member->drawn += bytes;
+        terminal->column += columns;
+        terminal->drawn += bytes;
     }
 }
 
 /* Takes the line off the terminal, to be shown again below what comes. */
 void line_hide(LPSession session)
 {
-    Member *member = member_of(session);
+    Terminal *terminal = terminal_of(session);
 
-    if (member->drawn == 0) return;
+    if (terminal->drawn == 0) return;
     reply_add(session, "\r", 1);
-    for (; member->row > 0; member->row--) reply_add(session, "\033[A", 3); /* one row up */
-    reply_add(session, "\033[J", 3);                                        /* all below is cleared */
-    member->drawn = member->column = 0;
+    for (; terminal->row > 0; terminal->row--) reply_add(session, "\033[A", 3); /* one row up */
+    reply_add(session, "\033[J", 3);                                            /* all below is cleared */
+    terminal->drawn = terminal->column = 0;
 }
 
 /* Takes back the last character that has a place on the screen, and the marks on it. */
 void line_erase(LPSession session)
 {
     Member *member = member_of(session);
-    ULONG columns, last = text_last_glyph(member->page, session->rbuf, member->line, &columns);
+    Terminal *terminal = terminal_of(session);
+    ULONG columns, last = text_last_glyph(terminal->page, session->rbuf, terminal->line, &columns);
 
-    member->uncharged += member->line; /* long lines are paid for, or this would be a cheap way to keep a group busy */
-    member->line = last;
-    if (member->drawn <= last) return;
-    if (columns <= member->column) {
-        member->drawn = last;
-        member->column -= columns;
+    member->uncharged +=
+        terminal->line; /* long lines are paid for, or this would be a cheap way to keep a group busy */
+    terminal->line = last;
+    if (terminal->drawn <= last) return;
+    if (columns <= terminal->column) {
+        terminal->drawn = last;
+        terminal->column -= columns;
         while (columns-- > 0) reply_add(session, "\b \b", 3);
     } else { /* it stands at the end of the row above */
         line_hide(session);

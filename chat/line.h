@@ -1,0 +1,10 @@
+/* line.h - lines: what a client types becomes talk and commands. */
+#ifndef LINE_H
+#define LINE_H
+
+#include "member.h"
+
+/* Takes a byte that the client's user typed. Owner thread only, cs not held. */
+void line_byte(LPSession session, unsigned char c);
+
+#endif
