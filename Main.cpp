@@ -225,7 +225,7 @@ static void echo_sent(LPSession session)
 
 static void echo_notified(LPSession session)
 {
-    if (session->proactor->stopping && !session->sending) session_finish(session, "the server is stopping");
+    if (session_stopping(session) && !session->sending) session_finish(session, "the server is stopping");
 }
 
 static void nothing_to_do(LPSession session)

@@ -267,6 +267,11 @@ void proactor_close(LPProactor proactor);
  * is the caller's own group, which is awake and needs no event; NULL on another thread. */
 void proactor_wake_all(LPServer server, LPProactor self);
 
+/* Returns true when every Proactor has had nothing left to do since proactor_watch_idle(), or has nothing now. Any
+ * thread, cs is held. */
+bool proactor_all_idled(LPServer server);
+void proactor_watch_idle(LPServer server);
+
 /* The rest is for handlers: owner thread only, cs not held. Failures end the session, not the caller: the handler
  * goes on as if nothing was and is told by closed(). */
 
@@ -283,6 +288,13 @@ void session_send(LPSession session);
 /* No more will be said: when the pending send is out, half-closes, waits for the client's end and closes, all within
  * FINISH_MS. `why` is a string constant for the console, "closed by the client". */
 void session_finish(LPSession session, const char *why);
+
+/* Has the handler notified() at `time` (GetTickCount64), or at the earlier time that it asked for before. */
+void session_notify_at(LPSession session, ULONGLONG time);
+
+/* Returns true once the server is stopping, and session_stop_time() then when the session will be finished. */
+bool session_stopping(LPSession session);
+ULONGLONG session_stop_time(LPSession session);
 
 /* Ends the session now: pending operations are cancelled. `why` as above, or with `error` (from WSAGetLastError) the
  * name of the call that failed. Also Main, for a session that it could not add. */

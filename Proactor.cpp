@@ -5,6 +5,7 @@
  * on them: Windows cancels a thread's pending operations when that thread ends, and with one owner a session needs no
  * lock. Nothing here knows what the bytes mean; that is the handler's. */
 #include "Overlapped.h"
+#include "support/balance.h"
 #include "support/buffer.h"
 #include "support/console.h"
 #include "support/text.h"
@@ -19,7 +20,6 @@ enum {
     PROACTOR_STACK = 256 * 1024, /* bytes reserved; the default of 1 MiB would cost 10,000 clients 160 MiB */
     FAILED_PAUSE_MS = 10,        /* after a wait that failed */
     REVIEW_MS = 500,             /* a session that receives nothing for so long is not busy any more */
-    LEAVE_ROOM = 8,              /* places that must stay free elsewhere before a group's busy sessions leave it */
     NO_INDEX = -1
 };
 
@@ -41,14 +41,17 @@ int session_index(LPSession session)
 
 /* ---- posting operations ---- */
 
-/* Grows rbuf after a receive that filled it, so that bulk is fast, and shrinks it after one that a small rbuf would
+/* Grows rbuf after a receive that filled it, so that bulk is fast, and shrinks it after one that a smaller rbuf would
  * have held, so that quiet sessions are cheap. If there is no memory to grow, rbuf stays as it is. */
 static void rbuf_fit(LPSession session)
 {
+    ULONG size = RBUF_MIN;
+
     if (session->received > 0 && session->received == session->rwsa.len) {
         if (session->rsize < RBUF_MAX) buffer_resize(&session->rbuf, &session->rsize, RBUF_MAX);
-    } else if (session->received < RBUF_MIN && session->rsize > RBUF_MIN && session->kept < RBUF_MIN / 2) {
-        buffer_resize(&session->rbuf, &session->rsize, RBUF_MIN);
+    } else if (session->received < RBUF_MIN) {
+        while (size < 2 * session->kept) size *= 2; /* as much room again as the handler keeps */
+        if (size < session->rsize) buffer_resize(&session->rbuf, &session->rsize, size);
     }
 }
 
@@ -114,7 +117,7 @@ void session_recv(LPSession session, ULONG kept)
 {
     if (session->phase != OPEN || session->receiving) return;
     session->kept = kept;
-    if (session->activity != QUIET && InterlockedCompareExchange(&session->proactor->overloaded, 0, 0)) {
+    if (session->activity != QUIET && balance_overloaded(session->proactor)) {
         session->receiving = DEFERRED;
     } else {
         recv_post(session);
@@ -328,54 +331,7 @@ static void session_serve(LPSession session)
     }
 }
 
-/* ---- fair among groups: busy sessions are handed over ----
- *
- * Threads get equal shares of the processors, however many clients each serves: alone in its group, a 63rd client
- * would be served as often as 62 others together. So busy sessions go where fewer are busy, at the one moment when
- * nothing is pending on them: instead of posting the next receive. Idle sessions weigh nothing and never move; neither
- * does one whose send is not taken yet, so in a chat where everybody talks few do. */
-
-/* The group with the fewest busy sessions, among those that have some, and a place for one more. cs is held. */
-static LPProactor balance_target(LPServer server)
-{
-    LPProactor least_busy = NULL;
-
-    for (int i = 0; i < server->groups; i++) {
-        LPProactor proactor = &server->proactors[i];
-        if (proactor->busy == 0 || proactor->noc == GROUP_SESSIONS || proactor == server->draining) continue;
-        if (!least_busy || proactor->busy < least_busy->busy) least_busy = proactor;
-    }
-    return least_busy;
-}
-
-/* True if one of the group's busy sessions should be handed over to the other. cs is held. */
-static bool balance_should_migrate(const Proactor *proactor, const Proactor *other)
-{
-    return proactor->busy > 0 && (proactor == proactor->server->draining || proactor->busy >= other->busy + 2);
-}
-
-/* Decides anew which groups are overloaded, whenever counts have changed. All busy sessions are to be in as few groups
- * as hold them, the same number in each; the one with the fewest is left as soon as the others can take all of its
- * own. cs is held. */
-static void balance_update(LPServer server)
-{
-    int room = 0;
-    LPProactor least_busy, least = NULL;
-
-    for (int i = 0; i < server->groups; i++) {
-        LPProactor proactor = &server->proactors[i];
-        if (proactor->busy == 0) continue;
-        room += GROUP_SESSIONS - proactor->noc;
-        if (!least || proactor->busy <= least->busy) least = proactor;
-    }
-    if (least) room -= GROUP_SESSIONS - least->noc; /* what is left is the room of the others */
-    server->draining = least && room >= least->busy + LEAVE_ROOM ? least : NULL;
-    least_busy = balance_target(server);
-    for (int i = 0; i < server->groups; i++) {
-        LPProactor proactor = &server->proactors[i];
-        InterlockedExchange(&proactor->overloaded, least_busy && balance_should_migrate(proactor, least_busy));
-    }
-}
+/* ---- sessions enter and leave the arrays ---- */
 
 /* Puts the session and its event into the group's next slot. cs is held. */
 static void proactor_put_in(LPProactor proactor, LPSession session)
@@ -392,7 +348,9 @@ static void proactor_put_in(LPProactor proactor, LPSession session)
     balance_update(server);
 }
 
-/* Takes the session at `index` out of the arrays; the group's last takes its place. Owner only, cs is held. */
+/* Takes the session at `index` out of the arrays; the group's last session takes its place. If the owner has not seen
+ * that one yet, it waits for the next round: a sweep serves the sessions that were there when it began, and ends,
+ * however fast clients come and go. Owner only, cs is held. */
 static void proactor_take_out(LPProactor proactor, int index)
 {
     LPServer server = proactor->server;
@@ -401,7 +359,12 @@ static void proactor_take_out(LPProactor proactor, int index)
     if (server->s_arr[index]->activity != QUIET) proactor->busy--;
     server->s_arr[index] = server->s_arr[last];
     server->e_arr[index] = server->e_arr[last];
-    proactor->seen = proactor->noc;
+    if (proactor->seen > proactor->noc) {
+        proactor->seen = proactor->noc;
+    } else {
+        server->s_arr[index]->round = proactor->round;
+    }
+    proactor->more_work = true;
     balance_update(server);
 }
 
@@ -416,9 +379,9 @@ static void proactor_wake(LPProactor proactor)
     }
 }
 
-/* The session's receive was put off and nothing is pending on it. Hands it over if that still makes sense; false: it
- * stays. */
-static bool balance_migrate(LPProactor proactor, int index)
+/* Migrates the session at `index`, if that still makes sense: its receive is deferred and nothing is pending on it, so
+ * this is the only safe moment. Returns false when it stays. */
+static bool proactor_migrate(LPProactor proactor, int index)
 {
     LPServer server = proactor->server;
     LPSession session = server->s_arr[index];
@@ -426,8 +389,7 @@ static bool balance_migrate(LPProactor proactor, int index)
 
     assert(session->receiving == DEFERRED && !session->sending);
     EnterCriticalSection(&server->cs);
-    other = server->stopping ? NULL : balance_target(server);
-    if (other && !balance_should_migrate(proactor, other)) other = NULL;
+    other = server->stopping ? NULL : balance_target(proactor);
     if (other) {
         proactor_take_out(proactor, index);
         proactor_put_in(other, session);
@@ -463,15 +425,30 @@ static void session_set_activity(LPSession session, Activity activity)
     LeaveCriticalSection(&session->server->cs);
 }
 
-/* Periodic review: a session that has received nothing since the last two is not busy any more. */
+/* Returns true if the client has reset the connection. Asked of a session that has nothing pending, because then no
+ * completion tells: the handler makes its client wait. A half-close is no reset; its client still gets its answers.
+ * Under Wine, and by its tests on Windows, a reset is POLLERR with POLLHUP, and the end of what the client sends is
+ * not. */
+static bool session_is_reset(LPSession session)
+{
+    WSAPOLLFD poll = { 0, POLLRDNORM, 0 };
+
+    poll.fd = session->sock;
+    return WSAPoll(&poll, 1, 0) > 0 && (poll.revents & POLLERR) && (poll.revents & POLLHUP);
+}
+
+/* Periodic review: a session that has received nothing since the last two is not busy any more, and one whose client
+ * has gone while it was made to wait gives its place free. */
 static void session_review(LPSession session)
 {
-    if (session->activity == ACTIVE) {
-        session_set_activity(session, AGING);
-        proactor_review_later(session->proactor);
-    } else {
-        session_set_activity(session, QUIET);
+    bool waits = session->phase == OPEN && session->receiving == IDLE && !session->sending;
+
+    if (waits && session_is_reset(session)) {
+        session_close(session, "WSARecv", WSAECONNRESET);
+        session->proactor->more_work = true;
     }
+    if (waits || session->activity == ACTIVE) proactor_review_later(session->proactor);
+    session_set_activity(session, session->activity == ACTIVE ? AGING : QUIET);
 }
 
 /* ---- the group's loop ---- */
@@ -499,7 +476,7 @@ static bool proactor_serve(LPProactor proactor, LPSession session, int index)
     session_serve(session);
     if (proactor->finish_at && proactor->now >= proactor->finish_at) session_finish(session, "the server is stopping");
     if (proactor->reviewing) session_review(session);
-    if (session->receiving == DEFERRED && !session->sending && balance_migrate(proactor, index)) return false;
+    if (session->receiving == DEFERRED && !session->sending && proactor_migrate(proactor, index)) return false;
     if (session->receiving == DEFERRED) recv_post(session);
     proactor_wait_until(proactor, session->deadline);
     if (session->sending) proactor->sending = true;
@@ -714,4 +691,36 @@ void proactor_wake_all(LPServer server, LPProactor self)
         if (&server->proactors[i] != self) proactor_wake(&server->proactors[i]);
     }
     if (self) self->notify_next = true;
+}
+
+bool proactor_all_idled(LPServer server)
+{
+    for (int i = 0; i < server->groups; i++) {
+        LPProactor proactor = &server->proactors[i];
+        if (!InterlockedCompareExchange(&proactor->went_idle, 0, 0)
+            && InterlockedCompareExchange(&proactor->wake_state, 0, 0) != ASLEEP) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void proactor_watch_idle(LPServer server)
+{
+    for (int i = 0; i < server->groups; i++) InterlockedExchange(&server->proactors[i].went_idle, 0);
+}
+
+bool session_stopping(LPSession session)
+{
+    return session->proactor->stopping;
+}
+
+ULONGLONG session_stop_time(LPSession session)
+{
+    return session->proactor->finish_at;
+}
+
+void session_notify_at(LPSession session, ULONGLONG time)
+{
+    if (session->phase == OPEN && (!session->deadline || time < session->deadline)) session->deadline = time;
 }

@@ -50,7 +50,7 @@ static bool chat_send(LPSession session, ULONG news)
 /* The log has lapped the member's cursor: it is told, if anything can still be sent to it. */
 static void chat_cut_off(LPSession session, unsigned long long behind)
 {
-    log_line("#%lu %s is cut off: %llu bytes behind the room", session->id, member_of(session)->nick, behind);
+    log_line("#%lu %s is cut off: %llu bytes behind the room", session->id, member_of(session)->in_room.nick, behind);
     if (session->sending) {
         session_close(session, "too slow", 0);
     } else {
@@ -70,34 +70,57 @@ static void chat_leave(LPSession session, const char *why, bool close_room)
     room_last_news(session, close_room);
 }
 
+/* Returns what the next byte costs, in bytes of work: a line's end has the line said or a command run, and a control
+ * character or a telnet command may draw the whole line again. */
+static ULONG chat_cost(LPSession session, unsigned char c)
+{
+    const Terminal *terminal = terminal_of(session);
+
+    if (terminal->line == 0) return 1;
+    if (c == '\r' || c == '\n' || terminal->line == SAY_BYTES) return LINE_COST + terminal->line;
+    return c < 0x20 || c == 0x7F || terminal->telnet != DATA ? 1 + terminal->line : 1;
+}
+
+/* Has `cost` paid before the work is done; for a command also the longest reply, of which the rest is kept for later.
+ * Returns false when the session must wait. */
+static bool chat_prepay(LPSession session, ULONG cost)
+{
+    Member *member = member_of(session);
+    LONG missing = (LONG)cost - member->prepaid;
+
+    if (cost > LINE_COST && session->rbuf[0] == '/') missing += (LONG)room_names_bytes(session);
+    if (missing <= 0) return true;
+    if (missing < CHARGE_BYTES) missing = CHARGE_BYTES;
+    if (!rate_charge(session, (ULONG)missing)) return false;
+    member->prepaid += missing;
+    return true;
+}
+
 /* Goes through what was received. A client that does not read its replies, or talks too much, waits: sent() or
  * notified() goes on here, and meanwhile its own TCP connection holds it back. */
 static void chat_parse(LPSession session)
 {
     Member *member = member_of(session);
-    ULONG replied;
+    Terminal *terminal = &member->terminal;
 
     while (member->next_byte < member->bytes_end && !member->why && session->phase == OPEN) {
-        char c = session->rbuf[member->next_byte];
-        if (member->terminal.reply_len >= REPLY_FULL || (session->sending && member->terminal.reply_out)) return;
-        if ((c == '\r' || c == '\n' || member->terminal.line == SAY_BYTES || member->uncharged >= CHARGE_BYTES)
-            && !rate_allows(session)) {
-            return;
-        }
-        replied = member->terminal.reply_len;
+        unsigned char c = (unsigned char)session->rbuf[member->next_byte];
+        ULONG replied = terminal->reply_len, cost = chat_cost(session, c);
+        if (replied >= REPLY_FULL || (session->sending && terminal->reply_out)) return;
+        if (!chat_prepay(session, cost)) return;
         member->next_byte++;
-        if (telnet_byte(session, (unsigned char)c)) line_byte(session, (unsigned char)c);
-        member->uncharged += 1 + member->terminal.reply_len - replied;
+        if (telnet_byte(session, c)) line_byte(session, c);
+        member->prepaid -= (LONG)(cost + terminal->reply_len - replied);
     }
     if (member->why || session->phase != OPEN) return;
-    if (!member->terminal.known && member->terminal.line > 0) {
-        member->terminal.known = true;
-        if (member->terminal.line < KEYS_BYTES) telnet_offer(session);
+    if (!terminal->known && terminal->line > 0) {
+        terminal->known = true;
+        if (terminal->line < KEYS_BYTES) telnet_offer(session);
     }
     if (session->eof) {
         chat_leave(session, "closed by the client", false);
     } else {
-        session_recv(session, member->terminal.line);
+        session_recv(session, terminal->line);
     }
 }
 
@@ -105,12 +128,12 @@ static void chat_parse(LPSession session)
  * all get the same last line before the good-bye. */
 static void chat_stop(LPSession session)
 {
-    ULONGLONG close_at = session->proactor->finish_at - FINISH_MS / 2;
+    ULONGLONG close_at = session_stop_time(session) - FINISH_MS / 2;
 
     if (GetTickCount64() >= close_at) {
         chat_leave(session, "the server is stopping", true);
-    } else if (!session->deadline || session->deadline > close_at) {
-        session->deadline = close_at;
+    } else {
+        session_notify_at(session, close_at);
     }
 }
 
@@ -121,7 +144,8 @@ static void chat_pump(LPSession session)
     unsigned long long behind;
 
     if (!member || session->phase != OPEN) return;
-    if (session->proactor->stopping && !member->why) chat_stop(session);
+    if (session_stopping(session) && !member->why) chat_stop(session);
+    room_announce(session, false);
     chat_parse(session);
     if (session->phase != OPEN) return;
     behind = room_backlog(session);
@@ -146,9 +170,8 @@ static void chat_opened(LPSession session)
     session->state = member;
     member->terminal.page = CP_UTF8;
     here = room_enter(session);
-    reply(session, "*** welcome, you are %s (%d here)", member->nick, here);
+    reply(session, "*** welcome, you are %s (%d here)", member->in_room.nick, here);
     reply(session, "*** /nick NAME, /who, /me ACTION, /quit, /help; all else is said to the room");
-    room_broadcast(session, false, "*** %s joined (%d here)", member->nick, here);
     chat_pump(session);
 }
 
@@ -181,7 +204,7 @@ static void chat_closed(LPSession session)
     Member *member = member_of(session);
 
     if (!member) return;
-    if (member->inside) room_leave(session, "");
+    room_leave(session, "");
     buffer_free(member->terminal.reply, member->terminal.reply_size);
     free(member);
 }

@@ -39,7 +39,7 @@ static void command_who(LPSession session, const char *nothing)
 static void command_me(LPSession session, const char *action)
 {
     if (text_visible(action)) {
-        room_broadcast(session, true, "* %s %s", member_of(session)->nick, action);
+        room_broadcast(session, true, "* %s %s", member_of(session)->in_room.nick, action);
     } else {
         reply(session, "! /me ACTION: an action is missing, as in /me waves");
     }

@@ -13,7 +13,8 @@ static void line_said(LPSession session, char *text, bool whole)
     if (whole && text[0] == '/' && text[1] != '/') {
         command_run(session, text);
     } else if (text_visible(text)) {
-        room_broadcast(session, true, "%s: %s", member_of(session)->nick, whole && text[0] == '/' ? text + 1 : text);
+        room_broadcast(session, true, "%s: %s", member_of(session)->in_room.nick,
+                       whole && text[0] == '/' ? text + 1 : text);
     }
 }
 
@@ -59,7 +60,6 @@ static void line_end(LPSession session, bool split)
     line_finish(session, length);
     memmove(session->rbuf, session->rbuf + length, member->terminal.line);
     member->terminal.continued = split;
-    member->charged = 0;
 }
 
 static void line_put(LPSession session, unsigned char c)

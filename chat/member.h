@@ -17,12 +17,16 @@ enum {
     REPLY_FULL = 2 * 1024,  /* with so many bytes for the client unsent, its next line waits */
     SBUF_KEPT = 2 * 1024,   /* sbuf in quiet times ... */
     SBUF_MAX = 16 * 1024,   /* ... and in a burst */
-    TICK_MS = 50,           /* the shortest tick */
-    TICK_BYTES = 16 * 1024, /* what a tick brings for all together: for long 320 KB/s at the most ... */
-    BUCKET_BYTES = LOG_BYTES / 4, /* ... but so much at once after a quiet time */
-    MAX_DEFICIT = LOG_BYTES / 8,  /* how far a tick is overdrawn at the most */
-    CHARGE_BYTES = 1024,          /* who sent so much without a line asks too whether he may go on */
-    RETRY_MS = 10                 /* when the tick is late */
+    TICK_MS = 50,           /* the shortest tick ... */
+    TICK_LIMIT_MS = 200,    /* ... and the longest */
+    TICK_BYTES = 16 * 1024, /* tokens that a tick brings: a sustained rate of 320 KB/s */
+    BUCKET_BYTES = LOG_BYTES / 4, /* the most tokens: a burst after a quiet time */
+    MAX_DEFICIT = LOG_BYTES / 8,  /* how far the bucket may be overdrawn */
+    CHARGE_BYTES = 256,           /* input is charged in advance, at least so much at a time */
+    LINE_COST = 128,              /* of each line, beside its bytes: its record, the name, waking the others */
+    LIGHT_BYTES = 512,            /* a charge of at most this size, by an account ... */
+    RESTED_TICKS = 10,            /* ... that was not charged for so many ticks, may overdraw the bucket */
+    RETRY_MS = 10                 /* before the next try when the tick is late */
 };
 
 /* Of the telnet protocol (RFC 854). */
@@ -68,22 +72,32 @@ typedef struct Terminal {
     ULONG reply_out; /* bytes of it that are being sent: until then it must stay as it is */
 } Terminal;
 
-/* What chat knows of a session. All but the fields marked so is the owner's alone. */
+/* What somebody may still make the room do. */
+typedef struct Account {
+    unsigned long tick, charged_in; /* in which it asked last; in which it was charged last */
+    long long credit;               /* bytes of work in that tick; below 0: its debt */
+} Account;
+
+typedef enum Presence { ABSENT, UNANNOUNCED, ANNOUNCED } Presence;
+
+/* A member as the room has it: guarded by cs. The owner may read what only it changes without: nick, presence. */
+typedef struct Participant {
+    struct Participant *next;
+    char nick[NICK_BYTES];
+    WCHAR wide_nick[NICK_CHARS + 1];   /* the same in UTF-16 */
+    unsigned long long joined, cursor; /* its place in the ring buffer when it came; what is before this was sent to it,
+                                          or is being sent */
+    unsigned long long end_mark;       /* it is leaving, and gets the news up to here; 0: it stays */
+    Account account;
+    Presence presence;
+} Participant;
+
+/* What the chat knows of a session. All but `in_room` is the owner's alone. */
 typedef struct Member {
-    struct Member *next;               /* in the room's list; guarded by cs */
-    char nick[NICK_BYTES];             /* guarded by cs; the owner may read it without */
-    WCHAR wide_nick[NICK_CHARS + 1];   /* the same in UTF-16; guarded by cs */
-    unsigned long long joined, cursor; /* guarded by cs: its place in the log when it came; what is before this was
-                                          sent to it, or is being sent */
-    unsigned long long end_mark;       /* guarded by cs: it is leaving, and gets the news up to here; 0: it stays */
-    unsigned long tick;                /* guarded by cs: in which it talked last */
-    long long credit;                  /* guarded by cs: bytes that it may still say in that tick; below 0: its debt */
-    bool inside;                       /* in the list */
-
+    Participant in_room;
     Terminal terminal;
-
     ULONG next_byte, bytes_end; /* what of rbuf was received and not looked at yet */
-    ULONG uncharged, charged;   /* bytes that the room has not charged it for yet; has, since the line began */
+    LONG prepaid;               /* bytes of work that are charged and not done yet; below 0: done and not charged */
     const char *why;            /* it is leaving, or NULL */
 } Member;
 

@@ -1,4 +1,4 @@
-/* room.cpp */
+/* room.cpp - the shared room: ring buffer, cursors, members, rate limit. Every use of cs in the chat is here. */
 #include "room.h"
 #include "../support/console.h"
 #include "../support/trace.h"
@@ -22,83 +22,89 @@ typedef struct Room {
     unsigned long long talk[RECENT];                   /* where the last lines of talk are */
     unsigned long talks, messages;
     bool closed; /* the server is stopping: nothing is said any more */
-    Member *members;
+    Participant *participants;
     int here;
 
     unsigned long tick; /* counts from 1 */
     ULONGLONG tick_at;  /* when it began */
-    bool waiting;       /* somebody had to wait in it */
-    int talkers;        /* who talked in it, or wanted to */
-    long long tokens;   /* bytes that may still be said in it, by all together; below 0: overdrawn */
-    long long quantum;  /* and by each */
+    bool waiting;       /* somebody was refused in it */
+    int talkers;        /* accounts that were charged in it, or refused */
+    long long tokens;   /* the bucket, in bytes of work; below 0: overdrawn */
+    long long quantum;  /* of it, what each talker gets */
+    Account door;       /* of those who join */
 } Room;
 
 static Room room;
 
-/* ---- pace: who may talk ---- */
+/* ---- rate limit: a token bucket that all who make the room work share ----
+ *
+ * Everything is charged before it is done, in bytes of work: what a client sends and is sent back, its lines and
+ * commands, its coming and going. Each talker gets the same quantum of a tick's tokens. A line is never split, so an
+ * account may go below zero; the debt is repaid before anything else is allowed. */
 
-/* True when every Proactor has had nothing left to do since the tick began, or has nothing now. cs is held. */
-static bool rate_all_idled(LPServer server)
-{
-    for (int i = 0; i < server->groups && !server->stopping; i++) {
-        LPProactor proactor = &server->proactors[i];
-        if (!InterlockedCompareExchange(&proactor->went_idle, 0, 0)
-            && InterlockedCompareExchange(&proactor->wake_state, 0, 0) != ASLEEP) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Begins the next tick, if it is time. While somebody waits, a tick brings the same however long it takes: a server
- * with too much to do would get more to do otherwise. cs is held. */
+/* Begins the next tick, if it is time and every Proactor has been idle, but after TICK_LIMIT_MS in any case: a tick
+ * that waited for a Proactor that never rests would silence the room. While somebody waits, a tick brings the same
+ * however late it is: a server with too much work would get more work otherwise. cs is held. */
 static void rate_tick(LPServer server, ULONGLONG now)
 {
-    ULONGLONG ticks = (now - room.tick_at) / TICK_MS;
+    ULONGLONG late = now - room.tick_at, ticks = late / TICK_MS;
 
-    if (ticks == 0 || !rate_all_idled(server)) return;
+    if (ticks == 0 || (late < TICK_LIMIT_MS && !proactor_all_idled(server))) return;
+    room.tick_at = ticks == 1 ? room.tick_at + TICK_MS : now; /* the clock steps by 15.6 ms: the remainder counts */
     if (room.waiting) ticks = 1;
-    room.tokens =
-        ticks < BUCKET_BYTES / TICK_BYTES ? room.tokens + (long long)ticks * TICK_BYTES : (long long)BUCKET_BYTES;
+    if (ticks > BUCKET_BYTES / TICK_BYTES) ticks = BUCKET_BYTES / TICK_BYTES;
+    room.tokens += (long long)ticks * TICK_BYTES;
     if (room.tokens > BUCKET_BYTES) room.tokens = BUCKET_BYTES;
     room.quantum = room.tokens / (room.talkers ? room.talkers : 1);
     if (room.quantum < 1) room.quantum = 1; /* one without a debt can talk in every tick */
     room.talkers = 0;
     room.waiting = false;
-    room.tick_at = now;
     room.tick++;
-    for (int i = 0; i < server->groups; i++) InterlockedExchange(&server->proactors[i].went_idle, 0);
+    proactor_watch_idle(server);
 }
 
-/* True if the member may say something. It gets its share of each tick, but cannot save more than one. A line is never
- * cut for this: who overdraws the share has a debt, which the next ones pay. So does the room as a whole. If the member
- * has to wait, notified() comes. */
-bool rate_allows(LPSession session)
+/* Charges `cost` to the account. Returns false, and charges nothing, when it has a debt or the bucket is empty. An
+ * account that was not charged lately may overdraw the bucket for something small: so one who says a line now and then
+ * is heard at once, however many others wait for each new token. cs is held. */
+static bool account_charge(Account *account, ULONG cost)
 {
-    Member *member = member_of(session);
-    ULONGLONG now = GetTickCount64();
-    bool allowed;
+    bool rested = room.tick - account->charged_in >= RESTED_TICKS && cost <= LIGHT_BYTES;
 
-    EnterCriticalSection(&session->server->cs);
-    rate_tick(session->server, now);
-    if (member->tick != room.tick) {
-        member->credit += (long long)(room.tick - member->tick) * room.quantum;
-        if (member->credit > room.quantum) member->credit = room.quantum;
-        member->tick = room.tick;
+    if (account->tick != room.tick) {
+        account->credit += (long long)(room.tick - account->tick) * room.quantum;
+        if (account->credit > room.quantum) account->credit = room.quantum;
+        account->tick = room.tick;
         room.talkers++;
     }
-    member->credit -= member->uncharged;
-    room.tokens -= member->uncharged;
-    member->charged += member->uncharged;
-    member->uncharged = 0;
-    allowed = member->credit > 0 && room.tokens > -MAX_DEFICIT;
-    if (!allowed) {
-        room.waiting = true;
-        session->deadline = room.tick_at + TICK_MS;
-        if (session->deadline < now + RETRY_MS) session->deadline = now + RETRY_MS;
-    }
+    if (account->credit <= 0 || room.tokens <= (rested ? -MAX_DEFICIT : 0)) return false;
+    account->credit -= cost;
+    account->charged_in = room.tick;
+    room.tokens -= cost;
+    if (room.tokens < -MAX_DEFICIT) room.tokens = -MAX_DEFICIT;
+    return true;
+}
+
+/* Charges the account for the session, which asks again in the next tick if it is refused. cs is held. */
+static bool rate_ask(LPSession session, Account *account, ULONG cost)
+{
+    ULONGLONG now = GetTickCount64(), again;
+
+    rate_tick(session->server, now);
+    if (account_charge(account, cost)) return true;
+    room.waiting = true;
+    again = room.tick_at + TICK_MS;
+    session_notify_at(session, again < now + RETRY_MS ? now + RETRY_MS : again);
+    return false;
+}
+
+bool rate_charge(LPSession session, ULONG cost)
+{
+    bool charged;
+
+    EnterCriticalSection(&session->server->cs);
+    charged = rate_ask(session, &member_of(session)->in_room.account, cost);
     LeaveCriticalSection(&session->server->cs);
-    return allowed;
+    return charged;
 }
 
 /* ---- room ---- */
@@ -106,12 +112,11 @@ bool rate_allows(LPSession session)
 /* Says a line to everyone but its author. `talk`: a person says it, and newcomers are shown it too. */
 void room_broadcast(LPSession author, bool talk, const char *format, ...)
 {
-    Member *member = member_of(author);
     char text[TEXT_BYTES], *at;
     Record record;
-    long long cost;
     va_list args;
 
+    room_announce(author, true);
     va_start(args, format);
     vsnprintf(text, sizeof text - 2, format, args);
     va_end(args);
@@ -131,52 +136,64 @@ void room_broadcast(LPSession author, bool talk, const char *format, ...)
         room.head += sizeof record + record.length;
         trace_said(author, record.number);
     }
-    cost = (long long)sizeof record + record.length - member->charged;
-    if (cost < 0) cost = 0;
-    member->credit -= cost;
-    room.tokens -= cost;
     LeaveCriticalSection(&author->server->cs);
     trace_pause();
     proactor_wake_all(author->server, author->proactor);
 }
 
-/* Puts a member into the room, with the last lines of talk to read, as far as they are not old. Returns how many are
- * here then. */
 int room_enter(LPSession session)
 {
-    Member *member = member_of(session);
+    Participant *me = &member_of(session)->in_room;
     int here;
 
-    snprintf(member->nick, sizeof member->nick, "guest%lu", session->id);
-    for (int i = 0; member->nick[i]; i++) member->wide_nick[i] = (WCHAR)member->nick[i];
+    snprintf(me->nick, sizeof me->nick, "guest%lu", session->id);
+    for (int i = 0; me->nick[i]; i++) me->wide_nick[i] = (WCHAR)me->nick[i];
     EnterCriticalSection(&session->server->cs);
-    member->joined = member->cursor = room.head;
+    me->joined = me->cursor = room.head;
     for (unsigned long i = room.talks > RECENT ? room.talks - RECENT : 0; i < room.talks; i++) {
         unsigned long long at = room.talk[i % RECENT];
-        if (room.head - at <= LOG_BYTES / 2 && at < member->cursor) member->cursor = at;
+        if (room.head - at <= LOG_BYTES / 2 && at < me->cursor) me->cursor = at;
     }
-    member->next = room.members;
-    room.members = member;
+    me->next = room.participants;
+    room.participants = me;
+    me->presence = UNANNOUNCED;
     here = ++room.here;
     LeaveCriticalSection(&session->server->cs);
-    member->inside = true;
     return here;
 }
 
-/* Takes a member out of the room and says so, with its message, which may be empty. */
-void room_leave(LPSession session, const char *message)
+/* All who join share one account, as one talker does: clients that come and go without end cannot drain the bucket. The
+ * account pays for the leaving too. */
+void room_announce(LPSession session, bool speaks)
 {
-    Member *member = member_of(session), **at = &room.members;
+    Participant *me = &member_of(session)->in_room;
+    bool announce;
     int here;
 
+    if (me->presence != UNANNOUNCED) return;
     EnterCriticalSection(&session->server->cs);
-    while (*at != member) at = &(*at)->next;
-    *at = member->next;
+    announce = speaks || rate_ask(session, &room.door, 2 * LINE_COST);
+    if (announce) me->presence = ANNOUNCED;
+    here = room.here;
+    LeaveCriticalSection(&session->server->cs);
+    if (announce) room_broadcast(session, false, "*** %s joined (%d here)", me->nick, here);
+}
+
+void room_leave(LPSession session, const char *message)
+{
+    Participant *me = &member_of(session)->in_room, **at = &room.participants;
+    bool announced = me->presence == ANNOUNCED;
+    int here;
+
+    if (me->presence == ABSENT) return;
+    EnterCriticalSection(&session->server->cs);
+    while (*at != me) at = &(*at)->next;
+    *at = me->next;
+    me->presence = ABSENT;
     here = --room.here;
     LeaveCriticalSection(&session->server->cs);
-    member->inside = false;
-    if (!session->proactor->stopping) /* else all leave */
-        room_broadcast(session, false, "*** %s left%s%s (%d here)", member->nick, *message ? ": " : "", message, here);
+    if (announced && !session_stopping(session)) /* else all leave */
+        room_broadcast(session, false, "*** %s left%s%s (%d here)", me->nick, *message ? ": " : "", message, here);
 }
 
 /* ---- news ---- */
@@ -184,11 +201,11 @@ void room_leave(LPSession session, const char *message)
 /* Bytes of the log that the member has not been sent; 0 when it is leaving and has got all that is still for it. */
 unsigned long long room_backlog(LPSession session)
 {
-    const Member *member = member_of(session);
+    const Participant *me = &member_of(session)->in_room;
     unsigned long long behind;
 
     EnterCriticalSection(&session->server->cs);
-    behind = member->end_mark && member->cursor >= member->end_mark ? 0 : room.head - member->cursor;
+    behind = me->end_mark && me->cursor >= me->end_mark ? 0 : room.head - me->cursor;
     LeaveCriticalSection(&session->server->cs);
     return behind;
 }
@@ -197,24 +214,24 @@ unsigned long long room_backlog(LPSession session)
  * and of what was before it came, only the talk. cs is held. */
 ULONG room_read(LPSession session, char *buf, ULONG size)
 {
-    Member *member = member_of(session);
+    Participant *me = &member_of(session)->in_room;
     unsigned long long end;
     ULONG used = 0;
 
     EnterCriticalSection(&session->server->cs);
-    end = room.head - member->cursor > LOG_BYTES ? member->cursor : member->end_mark ? member->end_mark : room.head;
-    while (member->cursor < end) {
-        const char *at = room.log + member->cursor % LOG_BYTES;
+    end = room.head - me->cursor > LOG_BYTES ? me->cursor : me->end_mark ? me->end_mark : room.head;
+    while (me->cursor < end) {
+        const char *at = room.log + me->cursor % LOG_BYTES;
         Record record;
 
         memcpy(&record, at, sizeof record);
-        if (record.author != session->id && (record.talk || member->cursor >= member->joined)) {
+        if (record.author != session->id && (record.talk || me->cursor >= me->joined)) {
             if (record.length > size - used) break;
             memcpy(buf + used, at + sizeof record, record.length);
             used += record.length;
             trace_taken(session, record.number);
         }
-        member->cursor += sizeof record + record.length;
+        me->cursor += sizeof record + record.length;
     }
     LeaveCriticalSection(&session->server->cs);
     return used;
@@ -222,11 +239,11 @@ ULONG room_read(LPSession session, char *buf, ULONG size)
 
 bool room_rename(LPSession session, const char *nick, const WCHAR *wide, bool taken, char old[NICK_BYTES], int *here)
 {
-    Member *me = member_of(session);
+    Participant *me = &member_of(session)->in_room;
 
     EnterCriticalSection(&session->server->cs);
-    for (Member *member = room.members; member && !taken; member = member->next) {
-        taken = member != me && CompareStringOrdinal(member->wide_nick, -1, wide, -1, TRUE) == CSTR_EQUAL;
+    for (Participant *other = room.participants; other && !taken; other = other->next) {
+        taken = other != me && CompareStringOrdinal(other->wide_nick, -1, wide, -1, TRUE) == CSTR_EQUAL;
     }
     strcpy(old, me->nick);
     if (!taken) strcpy(me->nick, nick);
@@ -243,8 +260,8 @@ int room_names(LPSession session, char *names, size_t size)
 
     EnterCriticalSection(&session->server->cs);
     here = room.here;
-    for (Member *member = room.members; member && used + NICK_BYTES + 20 < size; member = member->next) {
-        used += (size_t)snprintf(names + used, size - used, "%s%s", named++ ? ", " : "", member->nick);
+    for (Participant *other = room.participants; other && used + NICK_BYTES + 20 < size; other = other->next) {
+        used += (size_t)snprintf(names + used, size - used, "%s%s", named++ ? ", " : "", other->nick);
     }
     LeaveCriticalSection(&session->server->cs);
     if (named < here) snprintf(names + used, size - used, " and %d more", here - named);
@@ -255,6 +272,17 @@ void room_last_news(LPSession session, bool close_room)
 {
     EnterCriticalSection(&session->server->cs);
     if (close_room) room.closed = true;
-    member_of(session)->end_mark = room.head;
+    member_of(session)->in_room.end_mark = room.head;
     LeaveCriticalSection(&session->server->cs);
+}
+
+ULONG room_names_bytes(LPSession session)
+{
+    enum { AVERAGE = 12 };
+    ULONG bytes;
+
+    EnterCriticalSection(&session->server->cs);
+    bytes = (ULONG)room.here * AVERAGE;
+    LeaveCriticalSection(&session->server->cs);
+    return bytes < SAY_BYTES ? bytes : (ULONG)SAY_BYTES;
 }

@@ -196,12 +196,9 @@ void line_hide(LPSession session)
 /* Takes back the last character that has a place on the screen, and the marks on it. */
 void line_erase(LPSession session)
 {
-    Member *member = member_of(session);
     Terminal *terminal = terminal_of(session);
     ULONG columns, last = text_last_glyph(terminal->page, session->rbuf, terminal->line, &columns);
 
-    member->uncharged +=
-        terminal->line; /* long lines are paid for, or this would be a cheap way to keep a group busy */
     terminal->line = last;
     if (terminal->drawn <= last) return;
     if (columns <= terminal->column) {

@@ -85,6 +85,34 @@ int session_index(LPSession session)
     return SLOT_FIRST;
 }
 
+void session_notify_at(LPSession session, ULONGLONG time)
+{
+    if (!session->deadline || time < session->deadline) session->deadline = time;
+}
+
+bool session_stopping(LPSession session)
+{
+    (void)session;
+    return false;
+}
+
+ULONGLONG session_stop_time(LPSession session)
+{
+    (void)session;
+    return 0;
+}
+
+bool proactor_all_idled(LPServer server)
+{
+    (void)server;
+    return true;
+}
+
+void proactor_watch_idle(LPServer server)
+{
+    (void)server;
+}
+
 /* run.c would start it. */
 int server_main(void);
 int server_main(void)

@@ -80,6 +80,7 @@ static const int errors[CALLS][6] = {
     [CALL_CreateFileW] = { ERROR_ACCESS_DENIED, ERROR_PATH_NOT_FOUND },
     [CALL_TlsAlloc] = { ERROR_NOT_ENOUGH_MEMORY },
     [CALL_socket] = { WSAEMFILE, WSAENOBUFS, WSAEAFNOSUPPORT },
+    [CALL_WSAPoll] = { WSAENETDOWN, WSAENOBUFS },
     [CALL_WSAIoctl] = { WSAEFAULT, WSAENETDOWN },
     [CALL_CancelIoEx] = { ERROR_NOT_FOUND, ERROR_INVALID_HANDLE },
     [CALL_closesocket] = { WSAENETDOWN },

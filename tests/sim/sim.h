@@ -88,7 +88,7 @@ bool chance(unsigned in_thousand);
     X(MultiByteToWideChar) X(WideCharToMultiByte) X(FoldStringW) X(CompareStringOrdinal) X(GetStringTypeW) \
     X(AcquireSRWLockExclusive) X(ReleaseSRWLockExclusive) \
     X(SleepConditionVariableSRW) X(WakeConditionVariable) X(GetCommandLineW) X(CreateFileA) X(CreateFileW) X(GetFileType) \
-    X(SetFilePointerEx) X(SetEndOfFile) X(socket) X(WSAIoctl) X(IsValidCodePage)
+    X(SetFilePointerEx) X(SetEndOfFile) X(socket) X(WSAIoctl) X(WSAPoll) X(IsValidCodePage)
 /* clang-format on */
 
 typedef enum Call {

@@ -304,3 +304,18 @@ int WSAIoctl(SOCKET sock, DWORD code, void *in, DWORD in_size, void *out, DWORD 
     *bytes = sizeof *list + sizeof list->Address[0];
     return 0;
 }
+
+/* Only whether the connection was reset is asked, and of a session that has nothing pending. */
+int WSAPoll(WSAPOLLFD *polls, ULONG count, int timeout)
+{
+    Socket *socket;
+
+    call_begin(CALL_WSAPoll);
+    rule_no_cs("WSAPoll");
+    if (count != 1 || timeout != 0) violation("WSAPoll: not simulated with these arguments");
+    socket = socket_get(polls->fd, "WSAPoll");
+    if (!socket->conn) violation("WSAPoll: it is the listening socket");
+    if (call_fault(CALL_WSAPoll, NULL)) return SOCKET_ERROR;
+    polls->revents = socket->conn->reset_by_client ? POLLERR | POLLHUP : 0;
+    return polls->revents != 0;
+}

@@ -101,6 +101,16 @@ typedef struct SOCKET_ADDRESS_LIST {
 
 #define SIO_ADDRESS_LIST_QUERY 0x48000016u
 
+#define POLLERR    0x0001
+#define POLLHUP    0x0002
+#define POLLRDNORM 0x0100
+
+typedef struct WSAPOLLFD {
+    SOCKET fd;
+    short events, revents;
+} WSAPOLLFD;
+
+int WSAPoll(WSAPOLLFD *polls, ULONG count, int timeout);
 int WSAIoctl(SOCKET sock, DWORD code, void *in, DWORD in_size, void *out, DWORD out_size, DWORD *bytes,
              LPWSAOVERLAPPED over, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine);
 SOCKET sim_socket(int family, int type, int protocol);

@@ -1,2 +1,2 @@
 # Proactor.cpp: exercise 7 mended by waking the old owner
-/^static bool balance_migrate/,/^}/s/^    proactor_wake(other);/    proactor_wake(proactor);/
+/^static bool proactor_migrate/,/^}/s/^    proactor_wake(other);/    proactor_wake(proactor);/

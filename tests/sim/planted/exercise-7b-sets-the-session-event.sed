@@ -1,2 +1,2 @@
 # Proactor.cpp: exercise 7 mended by setting the event of the session
-/^static bool balance_migrate/,/^}/s/^    proactor_wake(other);/    WSASetEvent(session->hevent);/
+/^static bool proactor_migrate/,/^}/s/^    proactor_wake(other);/    WSASetEvent(session->hevent);/

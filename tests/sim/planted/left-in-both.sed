@@ -1,2 +1,2 @@
 # Proactor.cpp: a session that is handed over stays in its old slot too
-/^static bool balance_migrate/,/^}/s/^        proactor_take_out(proactor, index);/        ;/
+/^static bool proactor_migrate/,/^}/s/^        proactor_take_out(proactor, index);/        ;/

@@ -1,0 +1,17 @@
+/* balance.h - load balancing: which groups are overloaded, and where their busy sessions migrate. */
+#ifndef BALANCE_H
+#define BALANCE_H
+
+#include "../Overlapped.h"
+
+/* Recomputes which groups are overloaded; call it after every change of their counts. Any thread, cs is held. */
+void balance_update(LPServer server);
+
+/* Returns true if a busy session of the group should migrate once nothing is pending on it. Any thread. */
+bool balance_overloaded(LPProactor proactor);
+
+/* Returns the group to which a busy session of `proactor` should migrate, or NULL if it should stay. Owner thread only,
+ * cs is held. */
+LPProactor balance_target(LPProactor proactor);
+
+#endif
