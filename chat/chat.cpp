@@ -77,7 +77,7 @@ static ULONG chat_cost(LPSession session, unsigned char c)
     const Terminal *terminal = terminal_of(session);
 
     if (terminal->line == 0) return 1;
-    if (c == '\r' || c == '\n' || terminal->line == SAY_BYTES) return LINE_COST + terminal->line;
+    if (c == '\r' || c == '\n' || terminal->line == SAY_BYTES) return LINE_COST;
     return c < 0x20 || c == 0x7F || terminal->telnet != DATA ? 1 + terminal->line : 1;
 }
 
@@ -88,7 +88,7 @@ static bool chat_prepay(LPSession session, ULONG cost)
     Member *member = member_of(session);
     LONG missing = (LONG)cost - member->prepaid;
 
-    if (cost > LINE_COST && session->rbuf[0] == '/') missing += (LONG)room_names_bytes(session);
+    if (cost >= LINE_COST && session->rbuf[0] == '/') missing += (LONG)room_names_bytes(session);
     if (missing <= 0) return true;
     if (missing < CHARGE_BYTES) missing = CHARGE_BYTES;
     if (!rate_charge(session, (ULONG)missing)) return false;

@@ -23,7 +23,7 @@ enum {
     BUCKET_BYTES = LOG_BYTES / 4, /* the most tokens: a burst after a quiet time */
     MAX_DEFICIT = LOG_BYTES / 8,  /* how far the bucket may be overdrawn */
     CHARGE_BYTES = 256,           /* input is charged in advance, at least so much at a time */
-    LINE_COST = 128,              /* of each line, beside its bytes: its record, the name, waking the others */
+    LINE_COST = 48,               /* of each line, beside its bytes: its record, the name, waking the others */
     LIGHT_BYTES = 512,            /* a charge of at most this size, by an account ... */
     RESTED_TICKS = 10,            /* ... that was not charged for so many ticks, may overdraw the bucket */
     RETRY_MS = 10                 /* before the next try when the tick is late */

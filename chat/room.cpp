@@ -63,12 +63,20 @@ static void rate_tick(LPServer server, ULONGLONG now)
     proactor_watch_idle(server);
 }
 
-/* Charges `cost` to the account. Returns false, and charges nothing, when it has a debt or the bucket is empty. An
- * account that was not charged lately may overdraw the bucket for something small: so one who says a line now and then
- * is heard at once, however many others wait for each new token. cs is held. */
+/* Returns how many tokens must be left for a charge. Something small passes where something large has to wait, and it
+ * may overdraw the bucket if the account was not charged lately. So a line said now and then is heard at once, however
+ * many others wait for each new token. */
+static long long account_reserve(const Account *account, ULONG cost)
+{
+    if (cost > LIGHT_BYTES) return TICK_BYTES / 2;
+    return room.tick - account->charged_in < RESTED_TICKS ? 0 : -MAX_DEFICIT;
+}
+
+/* Charges `cost` to the account. Returns false, and charges nothing, when it has a debt or the bucket is too empty. cs
+ * is held. */
 static bool account_charge(Account *account, ULONG cost)
 {
-    bool rested = room.tick - account->charged_in >= RESTED_TICKS && cost <= LIGHT_BYTES;
+    long long reserve = account_reserve(account, cost);
 
     if (account->tick != room.tick) {
         account->credit += (long long)(room.tick - account->tick) * room.quantum;
@@ -76,7 +84,7 @@ static bool account_charge(Account *account, ULONG cost)
         account->tick = room.tick;
         room.talkers++;
     }
-    if (account->credit <= 0 || room.tokens <= (rested ? -MAX_DEFICIT : 0)) return false;
+    if (account->credit <= 0 || room.tokens <= reserve) return false;
     account->credit -= cost;
     account->charged_in = room.tick;
     room.tokens -= cost;
