@@ -225,7 +225,7 @@ static void echo_sent(LPSession session)
 
 static void echo_notified(LPSession session)
 {
-    if (session_stopping(session) && !session->sending) session_finish(session, "the server is stopping");
+    if (session_stop_time(session) && !session->sending) session_finish(session, "the server is stopping");
 }
 
 static void nothing_to_do(LPSession session)

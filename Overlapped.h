@@ -292,8 +292,7 @@ void session_finish(LPSession session, const char *why);
 /* Has the handler notified() at `time` (GetTickCount64), or at the earlier time that it asked for before. */
 void session_notify_at(LPSession session, ULONGLONG time);
 
-/* Returns true once the server is stopping, and session_stop_time() then when the session will be finished. */
-bool session_stopping(LPSession session);
+/* Returns when the session will be finished because the server is stopping (GetTickCount64), or 0: it is not. */
 ULONGLONG session_stop_time(LPSession session);
 
 /* Ends the session now: pending operations are cancelled. `why` as above, or with `error` (from WSAGetLastError) the

@@ -144,7 +144,7 @@ static void chat_pump(LPSession session)
     unsigned long long behind;
 
     if (!member || session->phase != OPEN) return;
-    if (session_stopping(session) && !member->why) chat_stop(session);
+    if (session_stop_time(session) && !member->why) chat_stop(session);
     room_announce(session, false);
     chat_parse(session);
     if (session->phase != OPEN) return;

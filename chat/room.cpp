@@ -200,7 +200,7 @@ void room_leave(LPSession session, const char *message)
     me->presence = ABSENT;
     here = --room.here;
     LeaveCriticalSection(&session->server->cs);
-    if (announced && !session_stopping(session)) /* else all leave */
+    if (announced && !session_stop_time(session)) /* else all leave */
         room_broadcast(session, false, "*** %s left%s%s (%d here)", me->nick, *message ? ": " : "", message, here);
 }
 

@@ -90,12 +90,6 @@ void session_notify_at(LPSession session, ULONGLONG time)
     if (!session->deadline || time < session->deadline) session->deadline = time;
 }
 
-bool session_stopping(LPSession session)
-{
-    (void)session;
-    return false;
-}
-
 ULONGLONG session_stop_time(LPSession session)
 {
     (void)session;

@@ -1,2 +1,2 @@
 # Proactor.cpp: the rest of a short send is dropped
-s/if (session->swsa\[0\].len || session->swsa\[1\].len) {/if (false) {/
+/^static void session_sent/,/^}/s/} else if (bytes < session->swsa\[0\].len + session->swsa\[1\].len) {/} else if (false) {/

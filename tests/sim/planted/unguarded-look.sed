@@ -1,2 +1,2 @@
 # Proactor.cpp: the count of sessions is read without cs
-/^static void proactor_read_news/,/^}/{/CriticalSection/d}
+/^static void proactor_take_wake/,/^}/{/CriticalSection/d}

@@ -1,0 +1,3 @@
+# chat/room.cpp: the room's debt has no floor, and a charge never looks at it
+/^static bool account_charge/,/^}/s/ || room.tokens <= reserve//
+/^static bool account_charge/,/^}/s/^    if (room.tokens < -MAX_DEFICIT).*//
