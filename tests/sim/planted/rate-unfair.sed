@@ -1,3 +1,3 @@
 # chat/room.cpp: nobody has a debt, and who asks first gets all that a tick brings
-s/^\( *\)member->credit -= .*/\1;/
+s/^\( *\)account->credit -= .*/\1;/
 s/^    room.quantum = room.tokens .*/    room.quantum = BUCKET_BYTES;/
