@@ -1,4 +1,4 @@
-/* util.cpp - initialization and clean-up: Winsock, the listening socket, the arrays, the first and the last lines. */
+/* util.cpp - start-up and shutdown: Winsock, the listening socket, the arrays, the first and the last lines. */
 #include "Overlapped.h"
 #include "support/address.h"
 #include "support/console.h"
@@ -31,7 +31,7 @@ static void server_interrupted(void)
 
 /* ---- the listening socket ---- */
 
-/* A socket for overlapped I/O, to be bound to `addr`, which is filled in. */
+/* Creates a socket for overlapped I/O, and fills in `addr`, to which it will be bound. */
 static SOCKET listen_socket(const Options *options, const char *text, SOCKADDR_STORAGE *addr)
 {
     address_parse(text, addr);
@@ -39,8 +39,8 @@ static SOCKET listen_socket(const Options *options, const char *text, SOCKADDR_S
     return WSASocketW(addr->ss_family, SOCK_STREAM, IPPROTO_TCP, NULL, 0, WSA_FLAG_OVERLAPPED);
 }
 
-/* The sockets that accept() makes are like this one ("accept function": "the same properties as socket s"). Returns
- * false, having said why, when one fails that the server cannot do without. */
+/* Sets the socket's options; the sockets that accept() makes inherit them ("accept function"). Returns false, with the
+ * reason logged, when one fails that the server cannot do without. */
 static bool listen_options(SOCKET sock, bool dual)
 {
     static const struct {
@@ -49,9 +49,9 @@ static bool listen_options(SOCKET sock, bool dual)
         bool needed;
     } rows[] = {
         { IPPROTO_IPV6, IPV6_V6ONLY, 0, true }, /* IPv4 clients come too, as ::ffff:a.b.c.d ("Dual-Stack Sockets") */
-        { SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1, true }, /* nobody takes the port over (the page of that name) */
+        { SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1, true }, /* no other process can take over the port (page of that name) */
         { IPPROTO_TCP, TCP_NODELAY, 1, false },       /* answers go out at once */
-        { SOL_SOCKET, SO_KEEPALIVE, 1, false },       /* a client that vanished is noticed some day */
+        { SOL_SOCKET, SO_KEEPALIVE, 1, false },       /* a client that has vanished is noticed some day */
         { SOL_SOCKET, SO_OOBINLINE, 1, false },       /* an urgent byte, as of telnet's Synch, stays in its place */
     };
 
@@ -64,15 +64,19 @@ static bool listen_options(SOCKET sock, bool dual)
     return true;
 }
 
-/* WSAEACCES is also a port in one of the ranges that Hyper-V and others keep for themselves. */
+/* WSAEACCES has several causes: another process has the port with SO_EXCLUSIVEADDRUSE, Hyper-V has reserved it, or
+ * on Debian the port is below 1024 and needs a privilege. */
 static bool listen_bind(SOCKET sock, const Options *options, const SOCKADDR_STORAGE *addr)
 {
     int error = bind(sock, (const struct sockaddr *)addr, sizeof *addr) == SOCKET_ERROR ? WSAGetLastError() : 0;
 
     if (error == WSAEADDRINUSE) {
-        log_error(error, "port %d is in use", options->port);
+        log_error(error, "port %d is in use, by another program or by connections of a server that has just ended",
+                  options->port);
     } else if (error == WSAEACCES) {
-        log_error(error, "port %d is in use, or reserved by Windows (netsh interface ipv4 show excludedportrange tcp)",
+        log_error(error,
+                  "port %d is in use, or reserved by Windows (netsh interface ipv4 show excludedportrange tcp), or on "
+                  "Linux needs root",
                   options->port);
     } else if (error) {
         log_error(error, "cannot listen on %s, port %d", options->bind ? options->bind : "all addresses",
@@ -83,9 +87,10 @@ static bool listen_bind(SOCKET sock, const Options *options, const SOCKADDR_STOR
     return error == 0;
 }
 
-/* Returns the bound socket, not listening yet, or INVALID_SOCKET, having said why. */
-static SOCKET listen_open(const Options *options)
+/* Opens the listening socket and binds it. Returns false, with the reason logged, when it cannot. */
+static bool listen_open(LPServer server)
 {
+    const Options *options = server->options;
     SOCKADDR_STORAGE addr;
     SOCKET sock = listen_socket(options, options->bind ? options->bind : "::", &addr); /* every address */
 
@@ -94,19 +99,43 @@ static SOCKET listen_open(const Options *options)
     }
     if (sock == INVALID_SOCKET) {
         log_error(WSAGetLastError(), "cannot make the listening socket");
-        return sock;
+        return false;
     }
     trace_step("WSASocketW(%s, WSA_FLAG_OVERLAPPED) -> listen_sock",
                addr.ss_family == AF_INET6 ? "AF_INET6" : "AF_INET");
-    if (listen_options(sock, addr.ss_family == AF_INET6 && !options->bind) && listen_bind(sock, options, &addr))
-        return sock;
-    closesocket(sock);
-    return INVALID_SOCKET;
+    if (!listen_options(sock, addr.ss_family == AF_INET6 && !options->bind) || !listen_bind(sock, options, &addr)) {
+        closesocket(sock);
+        return false;
+    }
+    server->listen_sock = listen_sock_open = sock;
+    InterlockedExchange(&listen_is_open, 1);
+    return true;
 }
 
 /* ---- the first lines: what to type, here and on other machines ---- */
 
-/* Names this machine's addresses. Windows tells them from its tables ("SIO_ADDRESS_LIST_QUERY control code"), while
+/* Prints the addresses in the list that other machines can use. Of link-local ones, in IPv4 169.254.x.y, they can use
+ * those only in the same network: `last_resort` prints these. Returns how many there are. */
+static int announce_list(const SOCKET_ADDRESS_LIST *list, int family, int port, bool last_resort)
+{
+    char text[INET6_ADDRSTRLEN], line[2 * ADDRESS_BYTES];
+    SOCKADDR_STORAGE host;
+    int shown = 0;
+
+    for (int i = 0; i < list->iAddressCount && shown < HOSTS; i++) {
+        const SOCKET_ADDRESS *found = list->Address + i;
+        memcpy(&host, found->lpSockaddr, (size_t)found->iSockaddrLength);
+        if (host.ss_family != family || address_is_any(&host) || address_is_local(&host) != last_resort) continue;
+        address_host_text(&host, text);
+        if (strncmp(text, "127.", 4) == 0) continue;
+        snprintf(line, sizeof line, "from another machine: client.exe %s %d\n", text, port);
+        console_put(STD_OUTPUT_HANDLE, 0, line);
+        shown++;
+    }
+    return shown;
+}
+
+/* Asks Windows for this machine's addresses, which it has in its tables ("SIO_ADDRESS_LIST_QUERY control code");
  * getaddrinfo() of its name might wait for a name server. */
 static void announce_hosts(int family, int port)
 {
@@ -114,22 +143,14 @@ static void announce_hosts(int family, int port)
         SOCKET_ADDRESS_LIST list;
         char bytes[4096];
     } answer;
-    char text[INET6_ADDRSTRLEN], line[2 * ADDRESS_BYTES];
     SOCKET sock = socket(family, SOCK_DGRAM, 0);
-    SOCKADDR_STORAGE host;
     DWORD bytes;
 
     if (sock == INVALID_SOCKET) return;
     answer.list.iAddressCount = 0;
     WSAIoctl(sock, SIO_ADDRESS_LIST_QUERY, NULL, 0, &answer, sizeof answer, &bytes, NULL, NULL);
-    for (int i = 0, shown = 0; i < answer.list.iAddressCount && shown < HOSTS; i++) {
-        const SOCKET_ADDRESS *found = answer.list.Address + i;
-        memcpy(&host, found->lpSockaddr, (size_t)found->iSockaddrLength);
-        if (host.ss_family != family || address_is_any(&host) || address_is_local(&host)) continue;
-        address_host_text(&host, text);
-        snprintf(line, sizeof line, "from another machine: client.exe %s %d\n", text, port);
-        console_put(STD_OUTPUT_HANDLE, 0, line);
-        shown++;
+    if (announce_list(&answer.list, family, port, false) == 0 && family == AF_INET) {
+        announce_list(&answer.list, family, port, true);
     }
     closesocket(sock);
 }
@@ -156,32 +177,42 @@ static void server_announce(LPServer server)
     if (addr.ss_family == AF_INET6) announce_hosts(AF_INET6, port);
 }
 
-/* ---- the server ---- */
+/* ---- the server starts and stops ---- */
 
-/* Slots for all clients and for those that are refused. */
-static bool server_arrays(LPServer server)
+/* Allocates slots for all clients and for those that are being refused. */
+static bool server_allocate(LPServer server)
 {
+    int most = server->options->max_clients, per_ip = server->options->max_per_ip;
     size_t slots;
 
-    server->max_groups = (server->options->max_clients + 2 * GROUP_SESSIONS - 1) / GROUP_SESSIONS;
+    server->max_groups = (most + 2 * GROUP_SESSIONS - 1) / GROUP_SESSIONS;
     slots = (size_t)server->max_groups * GROUP_SLOTS;
-    snprintf(server->full, sizeof server->full, "server full: %d client%s at most\r\n", server->options->max_clients,
-             text_plural(server->options->max_clients));
-    snprintf(server->address_full, sizeof server->address_full, "your address is full: %d client%s at most\r\n",
-             server->options->max_per_ip, text_plural(server->options->max_per_ip));
+    snprintf(server->full, sizeof server->full, "server full: %d client%s at most\r\n", most, text_plural(most));
+    snprintf(server->address_full, sizeof server->address_full, "your address is full: %d client%s at most\r\n", per_ip,
+             text_plural(per_ip));
     server->s_arr = (LPSession *)calloc(slots, sizeof *server->s_arr);
     server->e_arr = (WSAEVENT *)calloc(slots, sizeof *server->e_arr);
     server->proactors = (Proactor *)calloc((size_t)server->max_groups, sizeof *server->proactors);
     if (server->s_arr && server->e_arr && server->proactors) return true;
-    log_error(0, "no memory for %d clients", server->options->max_clients);
+    log_error(0, "no memory for %d clients", most);
     return false;
 }
 
-/* Ends all threads but the writer and frees what server_start() made, as far as it came. Returns false when the trace
- * file is not whole. */
+static bool server_listen(LPServer server)
+{
+    if (listen(server->listen_sock, SOMAXCONN) == SOCKET_ERROR && !console_interrupted()) {
+        log_error(WSAGetLastError(), "listen failed");
+        return false;
+    }
+    trace_step("listen(SOMAXCONN) -> 0: clients may come");
+    return true;
+}
+
+/* Ends all threads but the writer, and frees what server_start() made, as far as it came. Returns false when the trace
+ * file is incomplete. */
 static bool server_end(LPServer server)
 {
-    bool whole;
+    bool complete;
 
     EnterCriticalSection(&server->cs);
     server->stopping = true;
@@ -195,49 +226,29 @@ static bool server_end(LPServer server)
     free(server->e_arr);
     free(server->s_arr);
     DeleteCriticalSection(&server->cs);
-    whole = trace_close();
+    complete = trace_close();
     WSACleanup();
-    return whole;
+    return complete;
 }
 
-/* In the lecture's order: overlapped socket, the thread that waits, listen. */
-static bool server_open(LPServer server)
-{
-    if (!server_arrays(server)) return false;
-    server->listen_sock = listen_open(server->options);
-    if (server->listen_sock == INVALID_SOCKET) return false;
-    listen_sock_open = server->listen_sock;
-    InterlockedExchange(&listen_is_open, 1);
-    if (!proactor_open(server)) return false;
-    if (listen(server->listen_sock, SOMAXCONN) == SOCKET_ERROR && !console_interrupted()) {
-        log_error(WSAGetLastError(), "listen failed");
-        return false;
-    }
-    trace_step("listen(SOMAXCONN) -> 0: clients may come");
-    return true;
-}
-
-static bool server_begin(LPServer server)
+/* From the listening socket on the lecture's order: overlapped socket, the thread that waits, listen. */
+bool server_start(LPServer server)
 {
     WSADATA data;
-    int error = WSAStartup(MAKEWORD(2, 2), &data);
+    int error = 0;
 
-    if (error) {
-        log_error(error, "WSAStartup failed");
+    if (!console_open(server->options, server_interrupted) || (error = WSAStartup(MAKEWORD(2, 2), &data)) != 0) {
+        if (error) log_error(error, "WSAStartup failed");
+        console_close();
         return false;
     }
     InitializeCriticalSectionAndSpinCount(&server->cs, SPINS);
-    if (trace_open(server->options) && server_open(server)) return true;
-    server_end(server);
-    return false;
-}
-
-bool server_start(LPServer server)
-{
-    if (console_open(server->options, server_interrupted) && server_begin(server)) {
+    if (trace_open(server->options) && server_allocate(server) && listen_open(server) && proactor_open(server)
+        && server_listen(server)) {
         server_announce(server);
         return true;
     }
+    server_end(server);
     console_close();
     return false;
 }
@@ -245,7 +256,7 @@ bool server_start(LPServer server)
 bool server_stop(LPServer server)
 {
     char line[4 * ADDRESS_BYTES];
-    bool whole = server_end(server);
+    bool complete = server_end(server);
 
     snprintf(line, sizeof line,
              "stopped: %lu client%s served, %d at once, %llu bytes in, %llu bytes out, %d Proactor thread%s\n",
@@ -253,5 +264,5 @@ bool server_stop(LPServer server)
              text_plural(server->groups));
     console_put(STD_OUTPUT_HANDLE, 0, line);
     console_close();
-    return whole;
+    return complete;
 }
