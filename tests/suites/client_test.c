@@ -169,6 +169,64 @@ static bool client_interrupt(void)
 
 #define NEED_CLIENT() SKIP_IF(!have_client(), "client.exe is not built")
 
+/* ---- a server that is ours ---- */
+
+/* A listening socket on 127.0.0.1, to play a server that does what server.exe does not. */
+static SOCKET listen_at(int wanted, int *port, int backlog)
+{
+    SOCKADDR_IN name;
+    int size = sizeof name;
+    SOCKET sock = WSASocketW(AF_INET, SOCK_STREAM, IPPROTO_TCP, NULL, 0, WSA_FLAG_NO_HANDLE_INHERIT);
+
+    ZeroMemory(&name, sizeof name);
+    name.sin_family = AF_INET;
+    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    name.sin_port = htons((u_short)wanted);
+    if (bind(sock, (SOCKADDR *)&name, sizeof name) != 0 || getsockname(sock, (SOCKADDR *)&name, &size) != 0
+        || listen(sock, backlog) != 0) {
+        closesocket(sock);
+        return INVALID_SOCKET;
+    }
+    *port = ntohs(name.sin_port);
+    return sock;
+}
+
+static SOCKET listen_here(int *port)
+{
+    return listen_at(0, port, SOMAXCONN);
+}
+
+static bool ready_here(SOCKET sock)
+{
+    struct timeval limit = { PATIENCE_MS / 1000, 0 };
+    fd_set set;
+
+    set.fd_count = 1;
+    set.fd_array[0] = sock;
+    return select(0, &set, NULL, NULL, &limit) == 1;
+}
+
+/* Accepts the client when it comes. */
+static SOCKET accept_here(SOCKET listener)
+{
+    return ready_here(listener) ? accept(listener, NULL, NULL) : INVALID_SOCKET;
+}
+
+/* Receives what the client sends next, and returns true if it is exactly this. */
+static bool comes(SOCKET from, const char *expected, int bytes)
+{
+    char data[256] = "";
+    int all = 0, got = 1;
+
+    for (; all < bytes && got > 0; all += got) got = ready_here(from) ? recv(from, data + all, bytes - all, 0) : -1;
+    return got > 0 && memcmp(data, expected, (size_t)bytes) == 0;
+}
+
+static bool one_line(const char *text, const char *part)
+{
+    return strncmp(text, "client: ", 8) == 0 && count_text(text, "\n") == 1 && strstr(text, part);
+}
+
 /* ---- talking ---- */
 
 TEST(client_converses)
@@ -241,6 +299,89 @@ TEST(client_tries_all_addresses)
     }
 }
 
+/* ---- HOST and PORT ---- */
+
+/* A listening socket on ::1. */
+static SOCKET listen_ipv6(int port)
+{
+    SOCKADDR_IN6 name;
+    SOCKET sock = WSASocketW(AF_INET6, SOCK_STREAM, IPPROTO_TCP, NULL, 0, WSA_FLAG_NO_HANDLE_INHERIT);
+
+    ZeroMemory(&name, sizeof name);
+    name.sin6_family = AF_INET6;
+    name.sin6_addr.s6_addr[15] = 1;
+    name.sin6_port = htons((u_short)port);
+    if (bind(sock, (SOCKADDR *)&name, sizeof name) == 0 && listen(sock, SOMAXCONN) == 0) return sock;
+    closesocket(sock);
+    return INVALID_SOCKET;
+}
+
+/* ::1 refuses the first connection. It would take the others, but they begin with the address that worked. The small
+ * backlog holds the crowd up until ::1 is there. */
+TEST(client_localhost_costs_one_refusal)
+{
+    SOCKET listener, ipv6, socks[64];
+    char options[50];
+    int port = 0;
+
+    NEED_CLIENT();
+    SKIP_IF(!have_ipv6(), "no IPv6");
+    listener = listen_at(0, &port, 1);
+    CHECK(listener != INVALID_SOCKET);
+    snprintf(options, sizeof options, "localhost %d --crowd 64", port);
+    CHECK(client_run(options));
+    CHECK(ready_here(listener));
+    ipv6 = listen_ipv6(port);
+    CHECK(ipv6 != INVALID_SOCKET);
+    for (int i = 0; i < 64; i++) {
+        socks[i] = accept_here(listener);
+        CHECK(socks[i] != INVALID_SOCKET);
+    }
+    CHECK(client_prints("64 connections are held"));
+    CHECK(client_types("\n"));
+    for (int i = 0; i < 64; i++) closesocket(socks[i]);
+    CHECK_EQ(client_exit_code(), 0);
+    CHECK_STR(client_complaint(), "client: localhost: ::1 refused, using 127.0.0.1\r\n");
+    closesocket(listener);
+    closesocket(ipv6);
+}
+
+/* Runs the client with the options, which name a listener here. Returns true if it came. */
+static bool client_comes(SOCKET listener, const char *options)
+{
+    SOCKET sock = client_run(options) ? accept_here(listener) : INVALID_SOCKET;
+
+    client_end_input();
+    if (sock == INVALID_SOCKET) return false;
+    closesocket(sock);
+    return client_exit_code() >= 0;
+}
+
+TEST(client_address_is_optional)
+{
+    SOCKET listener;
+    char options[50];
+    int port = 0;
+
+    NEED_CLIENT();
+    listener = listen_here(&port);
+    CHECK(listener != INVALID_SOCKET);
+    snprintf(options, sizeof options, "%d", port);
+    CHECK(client_comes(listener, options));
+    snprintf(options, sizeof options, "--reset %d", port);
+    CHECK(client_comes(listener, options));
+    snprintf(options, sizeof options, "--crowd 1 127.0.0.1 %d", port);
+    CHECK(client_comes(listener, options));
+    closesocket(listener);
+
+    listener = listen_at(9000, &port, SOMAXCONN);
+    SKIP_IF(listener == INVALID_SOCKET, "port 9000 is taken");
+    CHECK(client_comes(listener, ""));
+    CHECK(client_comes(listener, "127.0.0.1"));
+    CHECK(client_comes(listener, "--keys"));
+    closesocket(listener);
+}
+
 /* ---- how it ends ---- */
 
 TEST(client_server_closes)
@@ -270,56 +411,6 @@ TEST(client_ctrl_c)
     CHECK_STR(client_complaint(), "");
     CHECK(server_line(server, "*** guest1 left (0 here)", NULL) != NULL);
     CHECK_EQ(server_stop(server), 0);
-}
-
-/* A listening socket of ours, to play a server that does what ours does not. */
-static SOCKET listen_here(int *port)
-{
-    SOCKADDR_IN name;
-    int size = sizeof name;
-    SOCKET sock = WSASocketW(AF_INET, SOCK_STREAM, IPPROTO_TCP, NULL, 0, WSA_FLAG_NO_HANDLE_INHERIT);
-
-    ZeroMemory(&name, sizeof name);
-    name.sin_family = AF_INET;
-    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (bind(sock, (SOCKADDR *)&name, sizeof name) != 0 || getsockname(sock, (SOCKADDR *)&name, &size) != 0
-        || listen(sock, 1) != 0) {
-        closesocket(sock);
-        return INVALID_SOCKET;
-    }
-    *port = ntohs(name.sin_port);
-    return sock;
-}
-
-static bool ready_here(SOCKET sock)
-{
-    struct timeval limit = { PATIENCE_MS / 1000, 0 };
-    fd_set set;
-
-    set.fd_count = 1;
-    set.fd_array[0] = sock;
-    return select(0, &set, NULL, NULL, &limit) == 1;
-}
-
-/* Accepts the client when it comes. */
-static SOCKET accept_here(SOCKET listener)
-{
-    return ready_here(listener) ? accept(listener, NULL, NULL) : INVALID_SOCKET;
-}
-
-/* Receives what the client sends next, and returns true if it is exactly this. */
-static bool comes(SOCKET from, const char *expected, int bytes)
-{
-    char data[256] = "";
-    int all = 0, got = 1;
-
-    for (; all < bytes && got > 0; all += got) got = ready_here(from) ? recv(from, data + all, bytes - all, 0) : -1;
-    return got > 0 && memcmp(data, expected, (size_t)bytes) == 0;
-}
-
-static bool one_line(const char *text, const char *part)
-{
-    return strncmp(text, "client: ", 8) == 0 && count_text(text, "\n") == 1 && strstr(text, part);
 }
 
 static void reset_here(SOCKET sock)
@@ -404,6 +495,58 @@ TEST(client_half_closes)
     CHECK_EQ(client_exit_code(), 0);
     CHECK_STR(client.printed, "the rest");
     closesocket(listener);
+}
+
+/* ---- text with a byte order mark ---- */
+
+/* Pipes both pieces into the client, one after the other. Returns true if the server gets the text. */
+static bool client_converts(const char *piece, int bytes, const char *piece2, int bytes2, const char *options,
+                            const char *text)
+{
+    SOCKET listener, sock;
+    DWORD written;
+    char line[60];
+    int port = 0;
+    bool good;
+
+    listener = listen_here(&port);
+    snprintf(line, sizeof line, "%d %s", port, options);
+    if (!client_run(line)) return false;
+    sock = accept_here(listener);
+    if (!WriteFile(client.in, piece, (DWORD)bytes, &written, NULL)) return false;
+    Sleep(50);
+    if (!WriteFile(client.in, piece2, (DWORD)bytes2, &written, NULL)) return false;
+    client_end_input();
+    good = comes(sock, text, (int)strlen(text)) && ready_here(sock) && recv(sock, line, sizeof line, 0) == 0;
+    closesocket(sock);
+    closesocket(listener);
+    return client_exit_code() == 0 && good;
+}
+
+/* What Notepad and PowerShell's > write is UTF-8 on the wire. The pieces end within the mark, a unit, a character. */
+TEST(client_byte_order_mark)
+{
+    static const char text[] = "/nick \xEC\x84\xA0\r\n\xF0\x9F\x98\x80\r\n"; /* Hangul seon, and a face */
+    static const char utf8[] = "\xEF\xBB\xBF/nick \xEC\x84\xA0\r\n\xF0\x9F\x98\x80\r\n";
+    static const char little[] = "\xFF\xFE/\0n\0i\0c\0k\0 \0\x20\xC1\r\0\n\0\x3D\xD8\x00\xDE\r\0\n";
+    static const char big[] = "\xFE\xFF\0/\0n\0i\0c\0k\0 \xC1\x20\0\r\0\n\xD8\x3D\xDE\x00\0\r\0\n";
+    enum { UTF8_BYTES = sizeof utf8 - 1, LITTLE_BYTES = sizeof little, BIG_BYTES = sizeof big - 1 };
+
+    NEED_CLIENT();
+    for (int cut = 1; cut < UTF8_BYTES; cut += 5) {
+        CHECK(client_converts(utf8, cut, utf8 + cut, UTF8_BYTES - cut, "", text));
+    }
+    for (int cut = 1; cut < LITTLE_BYTES; cut += cut == 1 || cut > 20 ? 1 : 9) {
+        CHECK(client_converts(little, cut, little + cut, LITTLE_BYTES - cut, "", text));
+    }
+    CHECK(client_converts(big, 1, big + 1, BIG_BYTES - 1, "", text));
+    CHECK(client_converts(big, 23, big + 23, BIG_BYTES - 23, "", text));
+    CHECK(client_converts(utf8, 11, utf8 + 11, UTF8_BYTES - 11, "--keys", text));
+    CHECK(client_converts("\xFF\xFE"
+                          "a\0",
+                          4, "b\0\r\0\n", 6, "--keys", "ab\r\n"));
+    CHECK(client_converts("\xEF", 1, "\xBC\x81", 2, "", "\xEF\xBC\x81")); /* no mark, but it begins as one does */
+    CHECK(client_converts("\xFF", 1, "", 0, "", "\xFF"));
 }
 
 /* ---- a crowd ---- */
