@@ -8,7 +8,7 @@
 
 Program client;
 
-static const char *client_path(void)
+const char *client_path(void)
 {
     static char path[MAX_PATH];
     const char *name = strrchr(server_exe, '\\'), *slash = strrchr(server_exe, '/');

@@ -16,6 +16,7 @@ typedef struct Program {
 
 extern Program client;
 
+const char *client_path(void);
 bool have_client(void);
 #define NEED_CLIENT() SKIP_IF(!have_client(), "client.exe is not built")
 
