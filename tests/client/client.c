@@ -166,6 +166,7 @@ static const char *error_meaning(int error)
     case WSAENETUNREACH: return " (there is no way to this network)";
     case WSAEHOSTUNREACH: return " (there is no way to this host)";
     case WSAHOST_NOT_FOUND: return " (no such host)";
+    case WSATRY_AGAIN: return " (no name server answers)";
     case WSAENOBUFS: return " (no more memory, or no port left for another connection)";
     default: return "";
     }

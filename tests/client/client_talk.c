@@ -36,7 +36,9 @@ static BOOL WINAPI console_event(DWORD type)
 {
     (void)type;
     console_restore();
-    ExitProcess(INTERRUPTED);
+    TerminateProcess(GetCurrentProcess(),
+                     INTERRUPTED); /* here, unlike ExitProcess(), no other thread has a last word */
+    return TRUE;
 }
 
 /* The console's output code page belongs to everything that runs in its window, so it is left alone. */
