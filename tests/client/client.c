@@ -232,7 +232,7 @@ static bool is_loopback(const struct addrinfo *address)
 static DWORD windows_build(void)
 {
     typedef LONG(WINAPI * GetVersionFunction)(OSVERSIONINFOW *);
-    FARPROC function = GetProcAddress(GetModuleHandleW(L"ntdll.dll"), "RtlGetVersion");
+    FARPROC function = GetProcAddress(GetModuleHandleA("ntdll.dll"), "RtlGetVersion");
     OSVERSIONINFOW version;
 
     memset(&version, 0, sizeof version);
