@@ -5,6 +5,7 @@
 SOURCES := Main.cpp Proactor.cpp util.cpp $(wildcard chat/*.cpp support/*.cpp)
 HEADERS := Overlapped.h $(wildcard chat/*.h support/*.h)
 TESTS := $(wildcard tests/suites/*.c tests/harness/*.c)
+CLIENT := $(wildcard tests/client/*.c)
 DEMO := tests/demo/demo.c tests/harness/server.c tests/harness/clients.c
 STEPS := $(patsubst docs/steps/%.c,build/%.exe,$(wildcard docs/steps/*.c))
 OBJECTS := $(patsubst %.cpp,build/%.o,$(notdir $(SOURCES)))
@@ -56,8 +57,8 @@ build/%.o: %.cpp $(HEADERS) Makefile | build
 	$(C11) -c $< -o $@
 
 client: client.exe
-client.exe: tests/client/client.c Makefile | build
-	$(C11) $< -o $@ -x none $(LDFLAGS) $(LDLIBS)
+client.exe: $(CLIENT) tests/client/client.h Makefile | build
+	$(C11) $(CLIENT) -o $@ -x none $(LDFLAGS) $(LDLIBS)
 
 # The folder changes when a suite comes or goes.
 build/tests.exe: $(TEST_OBJECTS) tests/suites
@@ -173,7 +174,7 @@ MAKE_NAME := $(if $(WINDOWS),mingw32-make,make)
 help:
 	@cd . $(info $(MAKE_NAME)               builds server.exe)\
 	$(info $(MAKE_NAME) run           builds and starts it; ARGS="--chat 9001" are its options)\
-	$(info $(MAKE_NAME) client        builds client.exe: client.exe HOST PORT; --help lists the clients it can play)\
+	$(info $(MAKE_NAME) client        builds client.exe: client.exe [HOST] [PORT]; --help lists the clients it can play)\
 	$(info $(MAKE_NAME) test          builds all and runs every test; ARGS="name" only those with that name)\
 	$(info $(MAKE_NAME) demo          a lesson in a quarter of a minute: what the server does while clients talk)\
 	$(info $(MAKE_NAME) steps         builds the two small servers before this one; step N=2 ARGS=9001 starts one)\
@@ -247,7 +248,7 @@ check-hardening: server.exe
 
 # What Visual Studio would refuse or warn of, as near as can be had without it.
 check-msvc: check-tools
-	@sh tests/windows/msvc.sh $(SOURCES) $(DEMO) tests/client/client.c $(wildcard docs/steps/*.c)
+	@sh tests/windows/msvc.sh $(SOURCES) $(DEMO) $(CLIENT) $(wildcard docs/steps/*.c)
 
 # ---- the class's machines ----
 
@@ -258,7 +259,7 @@ windows-check:
 # The package for students without a compiler, and that it runs under a Korean folder of a Korean Windows.
 dist: server.exe client.exe build/demo.exe build/tests.exe $(STEPS)
 	@sh tests/scripts/exercise.sh plant-all
-	@sh tests/windows/dist.sh $(HEADERS) $(SOURCES) tests/client/client.c tests/demo/demo.c
+	@sh tests/windows/dist.sh $(HEADERS) $(SOURCES) $(wildcard tests/client/*) tests/demo/demo.c
 else
 check-warnings: build
 	$(CC) -x c -std=c11 $(CPPFLAGS) -O2 $(WARNINGS) -Werror -fsyntax-only $(CHECKED)

@@ -43,10 +43,20 @@ static void send_all(DWORD bytes)
     }
 }
 
+static int listen_failed(unsigned port, int error)
+{
+    const char *why = error == WSAEADDRINUSE ? "WSAEADDRINUSE, the port is in use; try another one"
+                      : error == WSAEACCES   ? "WSAEACCES, the system does not allow this port; try another one"
+                                             : "see \"Windows Sockets Error Codes\"";
+
+    printf("cannot listen on port %u: error %d (%s)\n", port, error, why);
+    return 1;
+}
+
 int main(int argc, char *argv[])
 {
     static SOCKADDR_IN addr;
-    int size = sizeof addr, failed;
+    int size = sizeof addr;
     SOCKET listen_sock;
     WSADATA data;
     DWORD bytes;
@@ -55,9 +65,11 @@ int main(int argc, char *argv[])
     listen_sock = WSASocketW(AF_INET, SOCK_STREAM, 0, NULL, 0, WSA_FLAG_OVERLAPPED);
     addr.sin_family = AF_INET;
     addr.sin_port = htons((u_short)(argc > 1 ? atoi(argv[1]) : 9000));
-    failed = bind(listen_sock, (SOCKADDR *)&addr, size) != 0 || listen(listen_sock, SOMAXCONN) != 0;
+    if (bind(listen_sock, (SOCKADDR *)&addr, size) != 0 || listen(listen_sock, SOMAXCONN) != 0) {
+        return listen_failed(ntohs(addr.sin_port), WSAGetLastError());
+    }
     getsockname(listen_sock, (SOCKADDR *)&addr, &size);
-    printf("%s on port %u\n", failed ? "cannot listen" : "listening", (unsigned)ntohs(addr.sin_port));
+    printf("listening on port %u\n", (unsigned)ntohs(addr.sin_port));
     fflush(stdout);
     while ((sock = accept(listen_sock, NULL, NULL)) != INVALID_SOCKET) {
         while ((bytes = recv_some()) > 0) send_all(bytes);

@@ -1,92 +1,64 @@
-/* client.c - the client of the lessons. client.exe HOST PORT is a client to talk with: what is typed goes to the
- * server, what the server says is shown, both at the same time. For that it takes two threads: one waits for the
- * keyboard, the other, main's, for the server. The options make it the clients that a server meets: a quiet crowd, busy
- * ones, one that does not read, one that resets, one that sends key by key.
+/* client.c - the client of the lessons. client.exe is a client to talk with: it sends what is typed to the server and
+ * shows what the server says, both at the same time. That takes two threads: one waits for the keyboard, the other,
+ * main's, for the server. The options turn it into the clients that a server meets: a quiet crowd, busy ones, one that
+ * does not read, one that resets, one that sends key by key.
  *
- * Blocking sockets are all that one connection needs, and WSAPoll, which knows no limit of 64, is enough for a client's
- * many. Compare it with the server, where two threads a client would be 20,000 threads.
+ * One connection needs no more than blocking sockets, and WSAPoll, which has no limit of 64, is enough for a client
+ * with many. Compare it with the server, where two threads per client would be 20,000 threads.
  */
-#ifdef _MSC_VER
-#define _CRT_SECURE_NO_WARNINGS
-#pragma comment(lib, "ws2_32.lib")
-#endif
-#ifndef _WIN32_WINNT
-#define _WIN32_WINNT 0x0600 /* Windows Vista */
-#endif
-#ifndef WIN32_LEAN_AND_MEAN
-#define WIN32_LEAN_AND_MEAN
-#endif
-#include <winsock2.h>
-#include <ws2tcpip.h>
-#include <windows.h>
+#include "client.h"
 
-#include <process.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum ExitCode { ENDED = 0, FAILED = 1, BAD_USAGE = 2, CLOSED = 3, INTERRUPTED = 130 };
-
-enum {
-    CTRL_D = 0x04,
-    CTRL_Z = 0x1A,
-    CTRL_BRACKET = 0x1D,
-    TYPED_CHARS = 1024,
-    INPUT_BYTES = 3 * TYPED_CHARS, /* UTF-16 takes 1 to 3 bytes of UTF-8 for each of its units */
-
-    MAX_CROWD = 10000,
-    MAX_BUSY = 500,
-    BUSY_BYTES = 64,     /* of a message */
-    KEY_PAUSE_MS = 30,   /* between redirected keys, so that no two travel together */
-    GOODBYE_MS = 2000,   /* for the other side to end too */
-    RESET_PAUSE_MS = 500 /* so that the server has read everything by then */
-};
-
 /* ---- the command line ---- */
-
-enum { KEYS, RESET, CROWD, BUSY, SECONDS, NO_READ, THEN, OPTION_COUNT, NONE = -1 };
 
 typedef struct Option {
     const char *name;
-    const char *value; /* what the help calls it; NULL: the option takes none */
-    long most;         /* of the value; the least is 1 */
-    int with;          /* the option that it goes with; NONE: it is a kind of client of its own */
-    long usual;        /* the value when it is not given */
+    const char *value; /* its name in the help; NULL if the option takes none */
+    long most;         /* the largest value; the smallest is 1 */
+    int with;          /* the option that it goes with, or NONE if it is a kind of client of its own */
+    long usual;        /* the default value */
     const char *help;
 } Option;
 
 static const Option options[OPTION_COUNT] = {
     { "--keys", NULL, 0, NONE, 0, "send each key by itself, as Windows' telnet does; Ctrl+] ends" },
-    { "--reset", NULL, 0, NONE, 0, "end with a reset (RST), not in order: a hard close" },
-    { "--crowd", "N", MAX_CROWD, NONE, 0, "N quiet connections (1 to 10000), held until Enter" },
-    { "--busy", "N", MAX_BUSY, NONE, 0, "N connections (1 to 500) that send 64 bytes, wait for the echo, send again" },
-    { "--seconds", "S", 3600, BUSY, 3, "... for S seconds (3); then a table of what they got" },
+    { "--reset", NULL, 0, NONE, 0, "end with a reset (RST) instead of an orderly close" },
+    { "--crowd", "N", MAX_CROWD, NONE, 0, "hold N quiet connections (1 to 10000) until Enter" },
+    { "--busy", "N", MAX_BUSY, NONE, 0, "N connections (1 to 500) send 64 bytes, wait for the echo, send again" },
+    { "--seconds", "S", 3600, BUSY, 3, "... for S seconds (default 3), then print a table of what they got" },
     { "--no-read", "BYTES", 1000000000, NONE, 0, "send BYTES and read nothing" },
-    { "--then", "SECONDS", 3600, NO_READ, 3, "... for SECONDS (3), then read everything" },
+    { "--then", "SECONDS", 3600, NO_READ, 3, "... for SECONDS (default 3), then read everything" },
 };
 
-static const char *host, *port;
-static long given[OPTION_COUNT]; /* its value; 1 for an option without; 0: not given */
+static const char *host = "127.0.0.1", *port = "9000";
+long given[OPTION_COUNT];
 
 static void print_help(void)
 {
-    printf("usage: client.exe HOST PORT [OPTION ...]\n"
-           "\n"
-           "Sends what it reads, from the keyboard or redirected, and prints what comes.\n"
-           "\n");
+    fputs("usage: client.exe [HOST] [PORT] [OPTION ...]\n"
+          "\n"
+          "Connects to HOST (default 127.0.0.1) and PORT (default 9000). A number alone is PORT:\n"
+          "client.exe 9001 connects to 127.0.0.1, port 9001.\n"
+          "\n"
+          "Sends its input, typed or redirected, and prints what the server sends. A file that begins with a byte\n"
+          "order mark (Notepad and PowerShell write UTF-16 or UTF-8 with one) is sent as UTF-8, any other as it is.\n"
+          "\n",
+          stdout);
     for (int i = 0; i < OPTION_COUNT; i++) {
         const char *value = options[i].value ? options[i].value : "";
         printf("  %s %-*s %s\n", options[i].name, (int)(17 - strlen(options[i].name)), value, options[i].help);
     }
     printf("  %-18s %s\n", "--help", "print this and end");
     fputs("\n"
-          "It ends with the exit code\n"
-          "    0  after the end of input (Ctrl+Z or Ctrl+D at the keyboard) and of all that the server had to say\n"
-          "    1  when it cannot connect, or the connection is lost\n"
-          "    2  when the command line is wrong\n"
-          "    3  when the server closes the connection first\n"
+          "The exit code is\n"
+          "    0  after the end of the input (Ctrl+Z or Ctrl+D at the keyboard) and of the server's output\n"
+          "    1  if it cannot connect, if the connection is lost or reset, or if --busy gets no answer\n"
+          "    2  if the command line is wrong\n"
+          "    3  if the server closes the connection first\n"
           "  130  after Ctrl+C\n",
           stdout);
 }
@@ -104,16 +76,20 @@ static bool bad_usage(const char *format, ...)
     return false;
 }
 
-/* A whole number from 1 to `most`, or 0. */
-static long number_of(const char *text, long most)
+static bool is_number(const char *text)
 {
-    char *end;
-    long number = strtol(text, &end, 10); /* LONG_MAX for one that is larger */
-
-    return *text >= '0' && *text <= '9' && !*end && number <= most ? number : 0;
+    return *text && text[strspn(text, "0123456789")] == '\0';
 }
 
-/* Reads the option argv[*i], and its value, to which it moves *i. argv ends with a NULL. */
+/* Returns a whole number from 1 to `most`, or 0 if the text is none. */
+static long number_of(const char *text, long most)
+{
+    long number = is_number(text) ? strtol(text, NULL, 10) : 0; /* LONG_MAX for one that is larger */
+
+    return number <= most ? number : 0;
+}
+
+/* Reads the option argv[*i] and, if it takes one, its value, to which it moves *i. argv ends with a NULL. */
 static bool option_read(char *argv[], int *i)
 {
     const char *name = argv[*i], *value;
@@ -128,10 +104,10 @@ static bool option_read(char *argv[], int *i)
     value = argv[++*i];
     if (!value) return bad_usage("%s, which is missing", range);
     given[k] = number_of(value, options[k].most);
-    return given[k] || bad_usage("%s, and not \"%s\"", range, value);
+    return given[k] || bad_usage("%s, not \"%s\"", range, value);
 }
 
-/* At most one kind of client, and no option without the one that it goes with. */
+/* Allows one kind of client, and no option without the one that it goes with. Fills in the defaults. */
 static bool options_agree(void)
 {
     int kind = NONE;
@@ -150,437 +126,66 @@ static bool options_agree(void)
     return true;
 }
 
+/* HOST PORT, HOST, PORT or nothing. */
+static bool address_read(char *words[], int count)
+{
+    bool port_alone = count == 1 && is_number(words[0]);
+
+    if (count == 2 || port_alone) port = words[count - 1];
+    if (count > 0 && !port_alone) host = words[0];
+    return number_of(port, 65535) || bad_usage("PORT is a number from 1 to 65535, not \"%s\"", port);
+}
+
 static bool arguments_read(int argc, char *argv[])
 {
+    char *words[2];
+    int count = 0;
+
     for (int i = 1; i < argc; i++) {
         if (argv[i][0] == '-') {
             if (!option_read(argv, &i)) return false;
-        } else if (!host) {
-            host = argv[i];
-        } else if (!port) {
-            port = argv[i];
+        } else if (count == 2) {
+            return bad_usage("\"%s\" is one argument too many: client.exe [HOST] [PORT] [OPTION ...]", argv[i]);
         } else {
-            return bad_usage("\"%s\" is one too many: client.exe HOST PORT [OPTION ...]", argv[i]);
+            words[count++] = argv[i];
         }
     }
-    if (!host) return bad_usage("HOST and PORT are missing: client.exe HOST PORT [OPTION ...]");
-    if (!port) return bad_usage("PORT is missing: client.exe HOST PORT [OPTION ...]");
-    if (!number_of(port, 65535)) return bad_usage("PORT is a number from 1 to 65535, and not \"%s\"", port);
-    return options_agree();
+    return address_read(words, count) && options_agree();
 }
 
-static SOCKET sock = INVALID_SOCKET;
-static volatile LONG input_ended; /* all that was typed is sent */
+/* ---- messages ---- */
 
-/* ---- the console ---- */
-
-static HANDLE input, output;
-static bool typed, shown;    /* input and output are the console, not a file or a pipe */
-static DWORD input_mode;     /* as it was */
-static UINT input_codepage;  /* of what is typed */
-static UINT output_codepage; /* as it was; 0: there is no console */
-static CRITICAL_SECTION output_lock;
-
-static void console_restore(void)
+static const char *error_meaning(int error)
 {
-    if (typed) SetConsoleMode(input, input_mode);
-    if (output_codepage) SetConsoleOutputCP(output_codepage);
-}
-
-/* Runs on a thread that Windows makes for it. */
-static BOOL WINAPI console_event(DWORD type)
-{
-    (void)type;
-    console_restore();
-    ExitProcess(INTERRUPTED);
-    return TRUE;
-}
-
-static void console_prepare(void)
-{
-    DWORD mode;
-
-    InitializeCriticalSection(&output_lock);
-    input = GetStdHandle(STD_INPUT_HANDLE);
-    output = GetStdHandle(STD_OUTPUT_HANDLE);
-    typed = GetConsoleMode(input, &input_mode) != 0;
-    shown = GetConsoleMode(output, &mode) != 0;
-    SetConsoleCtrlHandler(NULL, FALSE); /* undoes "ignore Ctrl+C", which a child inherits from its parent */
-    SetConsoleCtrlHandler(console_event, TRUE);
-    input_codepage = GetConsoleCP() ? GetConsoleCP() : GetOEMCP();
-    output_codepage = GetConsoleOutputCP();
-    if (shown && !given[KEYS]) SetConsoleOutputCP(CP_UTF8); /* telnet leaves the console its code page */
-    if (typed && given[KEYS]) SetConsoleMode(input, 0);     /* each key at once; Ctrl+C is one of them */
-}
-
-/* ---- what is typed goes to the server ---- */
-
-/* True for a key that goes down, but not for Shift and the like. Only Alt brings a character when it goes up: one that
- * was typed by its number. */
-static bool is_key(const INPUT_RECORD *event)
-{
-    const KEY_EVENT_RECORD *key = &event->Event.KeyEvent;
-    WORD code = key->wVirtualKeyCode;
-
-    if (event->EventType != KEY_EVENT) return false;
-    if (!key->bKeyDown) return code == VK_MENU && key->uChar.UnicodeChar;
-    return code != VK_SHIFT && code != VK_CONTROL && code != VK_MENU;
-}
-
-/* Waits for the first key of a line. Only from then on the line is being edited where the cursor stands, and what comes
- * before is not written into it. Returns false for the end of input. */
-static bool console_await_key(void)
-{
-    INPUT_RECORD event;
-    DWORD count;
-
-    while (WaitForSingleObject(input, INFINITE) == WAIT_OBJECT_0 && PeekConsoleInputW(input, &event, 1, &count)) {
-        WCHAR key = event.Event.KeyEvent.uChar.UnicodeChar;
-        if (count && is_key(&event)) return key != CTRL_Z && key != CTRL_D;
-        if (count) ReadConsoleInputW(input, &event, 1, &count);
-    }
-    return false;
-}
-
-/* Reads a line of the console as UTF-16, the only way to get every character, and makes UTF-8 of it. Returns the bytes,
- * 0 at the end. */
-static int console_read(char data[INPUT_BYTES])
-{
-    static WCHAR wide[TYPED_CHARS]; /* at its front may be half a character, whose other half did not fit */
-    static DWORD kept;
-    static WCHAR last = '\n';
-    DWORD count = 0, half;
-
-    if (last == '\n' && !console_await_key()) return 0;
-    if (!ReadConsoleW(input, wide + kept, TYPED_CHARS - kept, &count, NULL)) return 0;
-    if (count == 0 && GetLastError() == ERROR_OPERATION_ABORTED) Sleep(INFINITE); /* Ctrl+C: console_event() ends us */
-    if (count == 0) return 0;
-    count += kept;
-    last = wide[count - 1];
-    half = count > 1 && IS_HIGH_SURROGATE(last) ? 1 : 0;
-    count = (DWORD)WideCharToMultiByte(CP_UTF8, 0, wide, (int)(count - half), data, INPUT_BYTES, NULL, NULL);
-    wide[0] = last;
-    kept = half;
-    return (int)count;
-}
-
-static int input_read(char data[INPUT_BYTES])
-{
-    DWORD bytes = 0;
-
-    if (typed) return console_read(data);
-    return ReadFile(input, data, INPUT_BYTES, &bytes, NULL) ? (int)bytes : 0;
-}
-
-static bool send_all(SOCKET to, const char *data, int bytes)
-{
-    while (bytes > 0) {
-        int sent = send(to, data, bytes, 0);
-        if (sent == SOCKET_ERROR) return false;
-        data += sent;
-        bytes -= sent;
-    }
-    return true;
-}
-
-/* ---- key by key, as Windows' telnet does ---- */
-
-enum { TELNET_SE = 240, TELNET_SB = 250, TELNET_WILL, TELNET_WONT, TELNET_DO, TELNET_DONT, TELNET_IAC };
-enum { TELNET_ECHO = 1, TELNET_SGA = 3 };
-
-static volatile LONG server_echoes; /* negotiated; until then we show ourselves what is typed */
-
-static bool output_write(const char *data, DWORD bytes);
-
-/* Bytes of the character that begins so, in the code page of the keys. */
-static int char_bytes(unsigned char first)
-{
-    if (input_codepage == CP_UTF8) return first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : first >= 0xC0 ? 2 : 1;
-    return IsDBCSLeadByteEx(input_codepage, first) ? 2 : 1;
-}
-
-/* One character, in one send. Enter is CR LF on the wire. */
-static bool key_send(const char *key, int bytes)
-{
-    if (bytes == 1 && (*key == '\r' || *key == '\n')) {
-        key = "\r\n";
-        bytes = 2;
-    }
-    if (!server_echoes) output_write(key, (DWORD)bytes);
-    return send_all(sock, key, bytes);
-}
-
-/* From the console, until Ctrl+]. A character outside the first 65,536 comes in two halves, as two keys. */
-static void keys_typed(void)
-{
-    WCHAR wide[2];
-    int units = 0;
-    INPUT_RECORD event;
-    DWORD count;
-
-    while (ReadConsoleInputW(input, &event, 1, &count)) {
-        char key[8];
-        int bytes;
-        wide[units] = event.Event.KeyEvent.uChar.UnicodeChar;
-        if (!is_key(&event) || !wide[units]) continue;
-        if (wide[units] == CTRL_BRACKET) return;
-        if (IS_HIGH_SURROGATE(wide[units]) && units == 0) {
-            units = 1;
-            continue;
-        }
-        bytes = WideCharToMultiByte(input_codepage, 0, wide, units + 1, key, sizeof key, NULL, NULL);
-        units = 0;
-        if (!key_send(key, bytes)) return;
+    switch (error) {
+    case WSAECONNREFUSED: return " (nobody listens there)";
+    case WSAECONNRESET: return " (reset by the server)";
+    case WSAECONNABORTED: return " (this computer gave it up)";
+    case WSAESHUTDOWN: return " (the server had closed it)"; /* only under Wine */
+    case WSAETIMEDOUT: return " (no answer)";
+    case WSAENETUNREACH: return " (there is no way to this network)";
+    case WSAEHOSTUNREACH: return " (there is no way to this host)";
+    case WSAHOST_NOT_FOUND: return " (no such host)";
+    case WSATRY_AGAIN: return " (no name server answers)";
+    case WSAENOBUFS: return " (no more memory, or no port left for another connection)";
+    default: return "";
     }
 }
 
-static bool byte_read(char *byte)
+int fail(int error, const char *format, ...)
 {
-    DWORD bytes = 0;
+    va_list arguments;
 
-    return ReadFile(input, byte, 1, &bytes, NULL) && bytes == 1;
-}
-
-/* From a file or a pipe, in the code page of the keys: cmd's echo writes so. */
-static void keys_redirected(void)
-{
-    char key[4];
-
-    while (byte_read(key)) {
-        int bytes = 1, all = char_bytes((unsigned char)key[0]);
-        if (key[0] == '\r') continue; /* its LF is the Enter */
-        while (bytes < all && byte_read(key + bytes)) bytes++;
-        if (!key_send(key, bytes)) return;
-        Sleep(KEY_PAUSE_MS);
-    }
-}
-
-static void telnet_answer(unsigned char verb, unsigned char option)
-{
-    unsigned char answer[3];
-
-    answer[0] = TELNET_IAC;
-    answer[1] = verb;
-    answer[2] = option;
-    send_all(sock, (const char *)answer, sizeof answer);
-}
-
-/* What the server asks for (DO) or offers (WILL). Each change is answered once, or two such programs would answer
- * each other for ever (RFC 1143); all but echo and go-ahead is refused. */
-static void telnet_negotiate(unsigned char verb, unsigned char option)
-{
-    static bool theirs[256], ours[256];
-    bool offered = verb == TELNET_WILL || verb == TELNET_WONT, on = verb == TELNET_WILL || verb == TELNET_DO;
-    bool wanted = on && (option == TELNET_SGA || (option == TELNET_ECHO && offered));
-    bool *agreed = offered ? &theirs[option] : &ours[option];
-
-    if (option == TELNET_ECHO && offered) InterlockedExchange(&server_echoes, on);
-    if (on != *agreed && offered) telnet_answer(wanted ? TELNET_DO : TELNET_DONT, option);
-    if (on != *agreed && !offered) telnet_answer(wanted ? TELNET_WILL : TELNET_WONT, option);
-    *agreed = wanted;
-}
-
-/* Takes telnet's commands out of what came. Returns the bytes that are left. */
-static int telnet_strip(char *data, int bytes)
-{
-    static enum { TEXT, COMMAND, OPTION, SUB, SUB_COMMAND } state;
-    static unsigned char verb;
-    int left = 0;
-
-    for (int i = 0; i < bytes; i++) {
-        unsigned char c = (unsigned char)data[i];
-        if (state == TEXT) {
-            if (c == TELNET_IAC)
-                state = COMMAND;
-            else
-                data[left++] = data[i];
-        } else if (state == COMMAND) {
-            if (c == TELNET_IAC) data[left++] = data[i]; /* doubled: the byte itself */
-            state = c == TELNET_SB ? SUB : c >= TELNET_WILL && c <= TELNET_DONT ? OPTION : TEXT;
-            verb = c;
-        } else if (state == OPTION) {
-            telnet_negotiate(verb, c);
-            state = TEXT;
-        } else if (state == SUB) {
-            if (c == TELNET_IAC) state = SUB_COMMAND;
-        } else {
-            state = c == TELNET_SE ? TEXT : SUB;
-        }
-    }
-    return left;
-}
-
-/* ---- the thread of the input ---- */
-
-static void lines_send(void)
-{
-    char data[INPUT_BYTES];
-    int bytes;
-
-    while ((bytes = input_read(data)) > 0) {
-        if (!send_all(sock, data, bytes)) return; /* main's recv() fails as well, and main says why */
-    }
-}
-
-static unsigned __stdcall input_run(void *nothing)
-{
-    (void)nothing;
-    if (!given[KEYS])
-        lines_send();
-    else if (typed)
-        keys_typed();
-    else
-        keys_redirected();
-    if (given[RESET]) Sleep(RESET_PAUSE_MS);
-    InterlockedExchange(&input_ended, 1);
-    /* Half-close: the server reads the end of file, and can still answer. */
-    if (!given[RESET]) shutdown(sock, SD_SEND);
-    return 0;
-}
-
-/* ---- what the server says is shown ---- */
-
-static bool write_all(const char *data, DWORD bytes)
-{
-    while (bytes > 0) {
-        DWORD written = 0;
-        if (!WriteFile(output, data, bytes, &written, NULL) || written == 0) return false;
-        data += written;
-        bytes -= written;
-    }
-    return true;
-}
-
-/* How many of the bytes at the end are the beginning of a character. */
-static DWORD unfinished(const char *data, DWORD bytes)
-{
-    if (given[KEYS] && input_codepage != CP_UTF8) {
-        DWORD i = 0;
-        while (i < bytes) i += (DWORD)char_bytes((unsigned char)data[i]);
-        return i > bytes ? 1 : 0;
-    }
-    for (DWORD n = 1; n <= 3 && n <= bytes; n++) {
-        unsigned char c = (unsigned char)data[bytes - n];
-        if (c >= 0xC0) return (c >= 0xF0 ? 4u : c >= 0xE0 ? 3u : 2u) > n ? n : 0;
-        if (c < 0x80) return 0;
-    }
-    return 0;
-}
-
-/* A console shows half a character wrongly, so that waits for its other half. With --keys two threads come here. */
-static bool output_write(const char *data, DWORD bytes)
-{
-    static char text[4096 + 4];
-    static DWORD kept;
-    DWORD rest;
-    bool good;
-
-    if (!shown) return write_all(data, bytes);
-    EnterCriticalSection(&output_lock);
-    memcpy(text + kept, data, bytes);
-    bytes += kept;
-    rest = unfinished(text, bytes);
-    good = write_all(text, bytes - rest);
-    memmove(text, text + bytes - rest, rest);
-    kept = rest;
-    LeaveCriticalSection(&output_lock);
-    return good;
-}
-
-/* ---- connecting ---- */
-
-static int fail(const char *what, int error)
-{
-    const char *why = error == WSAECONNREFUSED     ? " (nobody listens there)"
-                      : error == WSAECONNRESET     ? " (reset by the server)"
-                      : error == WSAETIMEDOUT      ? " (no answer)"
-                      : error == WSAHOST_NOT_FOUND ? " (no such host)"
-                      : error == WSAENOBUFS        ? " (no more memory, or no port left for another connection)"
-                                                   : "";
-
-    fprintf(stderr, "client: %s: error %d%s\n", what, error, why);
+    fflush(stdout); /* what was printed before comes before */
+    va_start(arguments, format);
+    fputs("client: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fprintf(stderr, ": error %d%s\n", error, error_meaning(error));
+    va_end(arguments);
     return FAILED;
 }
 
-/* Tries all addresses of the host, IPv6 and IPv4, one after the other. Sets `sock`. Returns 0 or the last error. */
-static int connect_once(void)
-{
-    static struct addrinfo *found;
-    struct addrinfo hints;
-    int error, yes = 1, small_buffer = 64 * 1024;
-
-    memset(&hints, 0, sizeof hints);
-    hints.ai_socktype = SOCK_STREAM;
-    error = found ? 0 : getaddrinfo(host, port, &hints, &found);
-    if (error) return error;
-    for (const struct addrinfo *to = found; to; to = to->ai_next) {
-        sock = socket(to->ai_family, to->ai_socktype, to->ai_protocol);
-        error = 0;
-        if (given[NO_READ]) { /* before connect, or the system makes the buffers as large as megabytes */
-            setsockopt(sock, SOL_SOCKET, SO_RCVBUF, (const char *)&small_buffer, sizeof small_buffer);
-            setsockopt(sock, SOL_SOCKET, SO_SNDBUF, (const char *)&small_buffer, sizeof small_buffer);
-        }
-        if (sock != INVALID_SOCKET && connect(sock, to->ai_addr, (int)to->ai_addrlen) == 0) break;
-        error = WSAGetLastError();
-        if (sock != INVALID_SOCKET) closesocket(sock);
-        sock = INVALID_SOCKET;
-    }
-    /* Without Nagle's algorithm a small message does not wait until the one before is acknowledged. */
-    if (!error) setsockopt(sock, IPPROTO_TCP, TCP_NODELAY, (const char *)&yes, sizeof yes);
-    return error;
-}
-
-/* closesocket() sends a reset (RST) then, instead of an end (FIN). */
-static int reset(void)
-{
-    struct linger at_once = { 1, 0 };
-
-    setsockopt(sock, SOL_SOCKET, SO_LINGER, (const char *)&at_once, sizeof at_once);
-    closesocket(sock);
-    sock = INVALID_SOCKET;
-    return ENDED;
-}
-
-/* ---- one that talks ---- */
-
-/* Until the server's end of file. Returns the exit code. */
-static int listen_to_the_end(void)
-{
-    WSAPOLLFD poll;
-    char data[4096];
-
-    poll.fd = sock;
-    poll.events = POLLIN;
-    for (;;) {
-        int bytes;
-        if (given[RESET] && input_ended) return reset();
-        if (given[RESET] && WSAPoll(&poll, 1, 50) == 0) continue;
-        bytes = recv(sock, data, sizeof data, 0);
-        if (bytes == 0) return input_ended ? ENDED : CLOSED;
-        if (bytes == SOCKET_ERROR) return fail("the connection is lost", WSAGetLastError());
-        if (given[KEYS]) bytes = telnet_strip(data, bytes);
-        if (!output_write(data, (DWORD)bytes)) return fail("cannot print", (int)GetLastError());
-    }
-}
-
-static int talk(void)
-{
-    HANDLE thread;
-
-    if (given[KEYS] && typed) fprintf(stderr, "client: every key is sent by itself; Ctrl+] ends\n");
-    thread = (HANDLE)_beginthreadex(NULL, 0, input_run, NULL, 0, NULL);
-    if (!thread) return fail("no thread for the input", (int)GetLastError());
-    CloseHandle(thread);
-    return listen_to_the_end(); /* the other thread may wait for a key: it ends with the process */
-}
-
-/* ---- many: a crowd that is quiet, and one that is busy ---- */
-
-static WSAPOLLFD polls[MAX_CROWD];
-static int connections; /* in polls */
-
-/* 1234567 as 1,234,567, good until the eighth call from now. */
-static const char *grouped(long long number)
+const char *grouped(long long number)
 {
     static char texts[8][32];
     static int turn;
@@ -597,267 +202,173 @@ static const char *grouped(long long number)
     return text;
 }
 
-/* The first connection is made, `sock`; makes the others. */
-static int connect_all(long count)
+/* ---- connecting ---- */
+
+SOCKET sock = INVALID_SOCKET;
+
+static struct addrinfo *addresses;     /* of HOST, in the order in which the system wants them tried */
+static const struct addrinfo *working; /* the one that worked last */
+
+/* localhost is the loopback interface, whatever the hosts file says (RFC 6761, section 6.3). Without a name
+ * getaddrinfo() returns its addresses, ::1 first where the system has IPv6. */
+static int addresses_find(void)
 {
-    for (;;) {
-        int error;
-        polls[connections].fd = sock;
-        polls[connections].events = POLLIN;
-        connections++;
-        if (connections % 1000 == 0) fprintf(stderr, "client: %s connections\n", grouped(connections));
-        if (connections == count) return 0;
-        error = connect_once();
-        if (error) return error;
-    }
+    struct addrinfo hints;
+
+    memset(&hints, 0, sizeof hints);
+    hints.ai_socktype = SOCK_STREAM;
+    return getaddrinfo(strcmp(host, "localhost") == 0 ? NULL : host, port, &hints, &addresses);
 }
 
-static unsigned __stdcall enter_run(void *nothing)
+static bool is_loopback(const struct addrinfo *address)
 {
-    char byte;
-
-    (void)nothing;
-    while (byte_read(&byte) && byte != '\n' && byte != '\r') {
+    if (address->ai_family == AF_INET6) {
+        return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)address->ai_addr)->sin6_addr) != 0;
     }
-    InterlockedExchange(&input_ended, 1);
-    return 0;
+    return ntohl(((const struct sockaddr_in *)(const void *)address->ai_addr)->sin_addr.s_addr) >> 24 == 127;
 }
 
-/* Drops what came: a crowd that did not read would not be a quiet one, but one of slow readers. Returns how many
- * connections the server closed. */
-static int crowd_listen(void)
+/* GetVersionEx() tells a program without a manifest that it runs on Windows 8. RtlGetVersion() tells the truth. */
+static DWORD windows_build(void)
 {
-    static char dropped[65536];
-    int closed = 0;
+    typedef LONG(WINAPI * GetVersionFunction)(OSVERSIONINFOW *);
+    FARPROC function = GetProcAddress(GetModuleHandleA("ntdll.dll"), "RtlGetVersion");
+    OSVERSIONINFOW version;
 
-    for (int i = 0; i < connections; i++) {
-        if (!polls[i].revents || recv(polls[i].fd, dropped, sizeof dropped, 0) > 0) continue;
-        closesocket(polls[i].fd);
-        polls[i--] = polls[--connections];
-        closed++;
-    }
-    return closed;
+    memset(&version, 0, sizeof version);
+    version.dwOSVersionInfoSize = sizeof version;
+    if (!function || ((GetVersionFunction)(void (*)(void))function)(&version) != 0) return 0;
+    return version.dwBuildNumber;
 }
 
-/* In order: closing a socket while something in it is not read makes a reset of the end. */
-static void close_all(void)
-{
-    ULONGLONG end = GetTickCount64() + GOODBYE_MS;
+/* Mstcpip.h has these from the Windows 8 SDK on. */
+#ifndef SIO_TCP_INITIAL_RTO
+#define SIO_TCP_INITIAL_RTO _WSAIOW(IOC_VENDOR, 17)
+#endif
+typedef struct InitialRto { /* TCP_INITIAL_RTO_PARAMETERS */
+    USHORT rtt;
+    UCHAR max_syn_retransmissions;
+} InitialRto;
+enum { UNSPECIFIED_RTT = 0xFFFF, NO_SYN_RETRANSMISSIONS = 0xFE, WINDOWS_10_1709 = 16299 };
 
-    for (int i = 0; i < connections; i++) shutdown(polls[i].fd, SD_SEND);
-    while (connections > 0 && GetTickCount64() < end && WSAPoll(polls, (ULONG)connections, 100) >= 0) crowd_listen();
-    for (int i = 0; i < connections; i++) closesocket(polls[i].fd);
+/* Windows repeats the SYN when the answer is a reset, so a refused connection takes 2 s, on loopback too. This asks for
+ * a refusal at once ("TCP_INITIAL_RTO_PARAMETERS", mstcpip.h). Earlier versions than Windows 10 1709 would read the
+ * value as 254 retransmissions. If the call fails, as under Wine, the connection is the same, but slower to fail. */
+static void retransmit_no_syn(SOCKET to)
+{
+    InitialRto parameters;
+    DWORD bytes = 0;
+
+    if (windows_build() < WINDOWS_10_1709) return;
+    parameters.rtt = UNSPECIFIED_RTT;
+    parameters.max_syn_retransmissions = NO_SYN_RETRANSMISSIONS;
+    WSAIoctl(to, SIO_TCP_INITIAL_RTO, &parameters, sizeof parameters, NULL, 0, &bytes, NULL, NULL);
+}
+
+/* Connects `sock` to one address. Returns 0 or the error. */
+static int connect_to(const struct addrinfo *address)
+{
+    int error, yes = 1, small_buffer = 64 * 1024;
+
+    sock = socket(address->ai_family, address->ai_socktype, address->ai_protocol);
+    if (sock == INVALID_SOCKET) return WSAGetLastError();
+    if (given[NO_READ]) { /* before connect, or the system makes the buffers as large as megabytes */
+        setsockopt(sock, SOL_SOCKET, SO_RCVBUF, (const char *)&small_buffer, sizeof small_buffer);
+        setsockopt(sock, SOL_SOCKET, SO_SNDBUF, (const char *)&small_buffer, sizeof small_buffer);
+    }
+    /* Without Nagle's algorithm a small message does not wait until the one before is acknowledged. */
+    setsockopt(sock, IPPROTO_TCP, TCP_NODELAY, (const char *)&yes, sizeof yes);
+    if (is_loopback(address)) retransmit_no_syn(sock);
+    if (connect(sock, address->ai_addr, (int)address->ai_addrlen) == 0) return 0;
+    error = WSAGetLastError();
+    closesocket(sock);
     sock = INVALID_SOCKET;
-}
-
-static int crowd(void)
-{
-    HANDLE thread;
-    int error = connect_all(given[CROWD]);
-
-    if (error) {
-        fprintf(stderr, "client: connection %s of %s: ", grouped(connections + 1), grouped(given[CROWD]));
-        return fail("cannot connect", error);
-    }
-    printf("%s connection%s held; Enter ends\n", grouped(connections), connections == 1 ? " is" : "s are");
-    fflush(stdout);
-    thread = (HANDLE)_beginthreadex(NULL, 0, enter_run, NULL, 0, NULL);
-    if (!thread) return fail("no thread for the input", (int)GetLastError());
-    CloseHandle(thread);
-    while (!input_ended && connections > 0) {
-        int closed = 0;
-        if (WSAPoll(polls, (ULONG)connections, connections < 1000 ? 50 : 1000) > 0) closed = crowd_listen();
-        if (!closed) continue;
-        printf("the server closed %s; %s left\n", grouped(closed), grouped(connections));
-        fflush(stdout);
-    }
-    error = connections ? ENDED : CLOSED;
-    close_all();
     return error;
 }
 
-/* One of the busy: its message is on the way there or back. */
-typedef struct Busy {
-    long long messages;
-    long long since; /* when it was sent, in microseconds */
-    int got;         /* bytes of the answer */
-} Busy;
-
-static Busy busy[MAX_BUSY];
-
-/* How often an answer took so long. Up to 1,023 us each has a bucket of its own; above, 512 share an octave, so that a
- * bucket is never wider than 0.2 % of its value. */
-enum { BUCKETS = 512 * 24 };
-static long long took[BUCKETS];
-
-static int bucket_of(long long us)
+static const char *address_text(const struct addrinfo *address)
 {
-    int shift = 0;
+    static char text[NI_MAXHOST];
 
-    while (us >> shift >= 1024 && shift < 22) shift++;
-    us >>= shift;
-    return 512 * shift + (int)(us < 1023 ? us : 1023);
+    if (getnameinfo(address->ai_addr, (socklen_t)address->ai_addrlen, text, sizeof text, NULL, 0, NI_NUMERICHOST) != 0)
+        return "?";
+    return text;
 }
 
-static double bucket_ms(int bucket)
+/* Adds an address that did not work to the list, if the attempt took time: ", ::1 refused". */
+static void tried_add(char *list, size_t size, const struct addrinfo *address, int error)
 {
-    int shift = bucket < 1024 ? 0 : bucket / 512 - 1;
+    size_t length = strlen(list);
+    const char *how = error == WSAECONNREFUSED ? "refused" : error == WSAETIMEDOUT ? "did not answer" : NULL;
 
-    return (double)((long long)(bucket - 512 * shift) << shift) / 1000;
+    if (how) snprintf(list + length, size - length, "%s%s %s", length ? ", " : "", address_text(address), how);
 }
 
-/* So long or less did `share` of all answers take. */
-static double percentile_ms(double share, long long all)
+/* Tries the address that worked last, then the others. A crowd meets a refusal at most once in this way. */
+int connect_once(void)
 {
-    long long sum = 0;
-    int i = 0;
+    char tried[200] = "";
+    int error = addresses ? 0 : addresses_find(), first_error = 0;
 
-    while (i < BUCKETS - 1 && (double)(sum += took[i]) < share * (double)all) i++;
-    return bucket_ms(i);
-}
-
-static long long now_us(void)
-{
-    LARGE_INTEGER frequency, now;
-
-    QueryPerformanceFrequency(&frequency);
-    QueryPerformanceCounter(&now);
-    return (long long)((double)now.QuadPart * 1e6 / (double)frequency.QuadPart);
-}
-
-static char message[BUSY_BYTES];
-
-static bool busy_send(int i)
-{
-    busy[i].since = now_us();
-    busy[i].got = 0;
-    return send_all(polls[i].fd, message, BUSY_BYTES);
-}
-
-/* Something came for connection i. Returns false, having said why, when it is not the echo. */
-static bool busy_served(int i)
-{
-    char data[BUSY_BYTES];
-    int bytes = recv(polls[i].fd, data, BUSY_BYTES - busy[i].got, 0);
-
-    if (bytes <= 0) {
-        fprintf(stderr, "client: connection %d of %d: ", i + 1, connections);
-        if (bytes < 0) return fail("it is lost", WSAGetLastError()) == ENDED;
-        fprintf(stderr, "the server closed it after %s messages\n", grouped(busy[i].messages));
-        return false;
-    }
-    if (memcmp(data, message + busy[i].got, (size_t)bytes) != 0) {
-        fprintf(stderr, "client: the answer is not what was sent: --busy is for an echo server\n");
-        return false;
-    }
-    busy[i].got += bytes;
-    if (busy[i].got < BUSY_BYTES) return true;
-    busy[i].messages++;
-    took[bucket_of(now_us() - busy[i].since)]++;
-    return busy_send(i);
-}
-
-static bool busy_run(void)
-{
-    long long end = now_us() + given[SECONDS] * 1000000LL, now;
-
-    for (int i = 0; i < connections; i++) {
-        if (!busy_send(i)) return fail("cannot send", WSAGetLastError()) == ENDED;
-    }
-    while ((now = now_us()) < end) {
-        if (WSAPoll(polls, (ULONG)connections, (int)((end - now) / 1000) + 1) < 0) {
-            return fail("WSAPoll", WSAGetLastError()) == ENDED;
+    if (error) return error;
+    if (working) first_error = connect_to(working);
+    if (working && !first_error) return 0;
+    for (const struct addrinfo *next = addresses; next; next = next->ai_next) {
+        if (next == working) continue;
+        error = connect_to(next);
+        if (error) {
+            tried_add(tried, sizeof tried, next, error);
+            continue;
         }
-        for (int i = 0; i < connections; i++) {
-            if (polls[i].revents && !busy_served(i)) return false;
-        }
+        if (!working && *tried) fprintf(stderr, "client: %s: %s, using %s\n", host, tried, address_text(next));
+        working = next;
+        return 0;
+    }
+    return first_error ? first_error : error;
+}
+
+int connect_failed(int error)
+{
+    return fail(error, "cannot connect to %s, port %s", host, port);
+}
+
+/* ---- sending, and how the connection ends ---- */
+
+volatile LONG input_ended, input_failed;
+static volatile LONG input_sending;
+
+bool send_all(SOCKET to, const char *data, int bytes)
+{
+    while (bytes > 0) {
+        int sent = send(to, data, bytes, 0);
+        if (sent == SOCKET_ERROR) return false;
+        data += sent;
+        bytes -= sent;
     }
     return true;
 }
 
-static void busy_row(const char *name, long long messages)
+bool input_send(const char *data, int bytes)
 {
-    printf("%-14s %12s %12s\n", name, grouped(messages), grouped(messages / given[SECONDS]));
+    bool good;
+
+    InterlockedExchange(&input_sending, 1);
+    good = send_all(sock, data, bytes);
+    if (!good) InterlockedExchange(&input_failed, WSAGetLastError());
+    InterlockedExchange(&input_sending, 0);
+    return good;
 }
 
-static void busy_table(void)
+/* On Windows every call on a connection that was reset fails. Under Wine only the first one does, whichever thread made
+ * it (it may be a thread of Wine's own, then SO_ERROR has the error), and to recv() the connection then looks closed in
+ * order. So this gives a send() that is under way half a second to fail, too. */
+int end_error(void)
 {
-    long long least = busy[0].messages, most = least, all = 0;
+    int error = 0, size = sizeof error;
 
-    for (int i = 0; i < connections; i++) {
-        if (busy[i].messages < least) least = busy[i].messages;
-        if (busy[i].messages > most) most = busy[i].messages;
-        all += busy[i].messages;
-    }
-    printf("%d connection%s, %ld second%s, messages of %d bytes there and back\n\n", connections,
-           connections == 1 ? "" : "s", given[SECONDS], given[SECONDS] == 1 ? "" : "s", (int)BUSY_BYTES);
-    printf("%-14s %12s %12s\n", "", "messages", "messages/s");
-    busy_row("all together", all);
-    busy_row("most served", most);
-    busy_row("least served", least);
-    printf("%-14s %12.3f\n\n", "least / most", most ? (double)least / (double)most : 0.0);
-    printf("half of the answers came within %.3f ms (p50), 99 of 100 within %.3f ms (p99)\n", percentile_ms(.5, all),
-           percentile_ms(.99, all));
-}
-
-static int be_busy(void)
-{
-    int error, code;
-
-    for (int i = 0; i < BUSY_BYTES; i++) message[i] = (char)(i == BUSY_BYTES - 1 ? '\n' : 'a' + i % 26);
-    error = connect_all(given[BUSY]);
-    if (error) return fail("cannot connect", error);
-    code = busy_run() ? ENDED : FAILED;
-    if (code == ENDED) busy_table();
-    close_all();
-    return code;
-}
-
-/* ---- one that does not read ---- */
-
-static volatile LONG bytes_taken; /* by Winsock, to be sent */
-static HANDLE reading;            /* an event: now it reads */
-
-/* send() returns only when there is room, and a server that cannot send does not receive either: so this stands. */
-static unsigned __stdcall flood_run(void *nothing)
-{
-    static char lines[6400];
-
-    (void)nothing;
-    for (int i = 0; i < (int)sizeof lines; i++) lines[i] = (char)(i % 64 == 63 ? '\n' : 'a' + i % 26);
-    while (bytes_taken < given[NO_READ]) {
-        int bytes = (int)sizeof lines;
-        if (given[NO_READ] - bytes_taken < bytes) bytes = (int)(given[NO_READ] - bytes_taken);
-        if (!send_all(sock, lines, bytes)) return 0; /* main's recv() fails as well, and main says why */
-        InterlockedExchangeAdd(&bytes_taken, bytes);
-    }
-    WaitForSingleObject(reading, INFINITE);
-    shutdown(sock, SD_SEND);
-    return 0;
-}
-
-static int not_read(void)
-{
-    static char data[65536];
-    HANDLE thread;
-    long long all = 0;
-    int bytes;
-
-    reading = CreateEventW(NULL, TRUE, FALSE, NULL);
-    thread = reading ? (HANDLE)_beginthreadex(NULL, 0, flood_run, NULL, 0, NULL) : NULL;
-    if (!thread) return fail("no thread for the sending", (int)GetLastError());
-    printf("sends %s bytes and reads nothing for %ld s\n", grouped(given[NO_READ]), given[THEN]);
-    fflush(stdout);
-    Sleep((DWORD)given[THEN] * 1000);
-    printf("%s bytes were taken until now; now it reads\n", grouped(bytes_taken));
-    fflush(stdout);
-    SetEvent(reading);
-    while ((bytes = recv(sock, data, sizeof data, 0)) > 0) all += bytes;
-    if (bytes < 0) return fail("the connection is lost", WSAGetLastError());
-    printf("%s bytes came back\n", grouped(all));
-    WaitForSingleObject(thread, INFINITE);
-    CloseHandle(thread);
-    return ENDED;
+    for (int ms = 0; ms < 500 && input_sending; ms += 10) Sleep(10);
+    if (input_failed) return (int)input_failed;
+    return getsockopt(sock, SOL_SOCKET, SO_ERROR, (char *)&error, &size) == 0 ? error : 0;
 }
 
 /* ---- main ---- */
@@ -866,7 +377,7 @@ static int run(void)
 {
     int error = connect_once();
 
-    if (error) return fail("cannot connect", error);
+    if (error) return connect_failed(error);
     if (given[CROWD]) return crowd();
     if (given[BUSY]) return be_busy();
     if (given[NO_READ]) return not_read();
@@ -878,13 +389,14 @@ int main(int argc, char *argv[])
     WSADATA data;
     int code;
 
-    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") != 0) continue;
         print_help();
         return ENDED;
     }
     if (!arguments_read(argc, argv)) return BAD_USAGE;
     code = WSAStartup(MAKEWORD(2, 2), &data);
-    if (code) return fail("cannot start Winsock", code);
+    if (code) return fail(code, "cannot start Winsock");
     console_prepare();
     code = run();
     console_restore();

@@ -1,5 +1,6 @@
 /* screen.c - a helper process gets a console without a window, starts the server in it, and answers questions that come
- * through a pipe, a byte each: s its settings, t its text, c Ctrl+C, w has the server ended?
+ * through a pipe, a byte each: s its settings, t its text, c Ctrl+C, w has the server ended? k, with four bytes more,
+ * is a key.
  */
 #include "screen.h"
 
@@ -49,6 +50,26 @@ static void answer_text(HANDLE out)
     }
 }
 
+/* A key goes down and up. */
+static void press_key(HANDLE in, HANDLE questions)
+{
+    INPUT_RECORD events[2];
+    WORD key[2] = { 0, 0 };
+    DWORD count = 0;
+
+    ZeroMemory(events, sizeof events);
+    if (!ReadFile(questions, key, sizeof key, &count, NULL) || count != sizeof key) return;
+    for (int i = 0; i < 2; i++) {
+        KEY_EVENT_RECORD *event = &events[i].Event.KeyEvent;
+        events[i].EventType = KEY_EVENT;
+        event->bKeyDown = i == 0;
+        event->wRepeatCount = 1;
+        event->wVirtualKeyCode = key[0];
+        event->uChar.UnicodeChar = key[1];
+    }
+    printf("%d", WriteConsoleInputW(in, events, 2, &count) && count == 2);
+}
+
 static bool console_run(const WCHAR *command, HANDLE in, HANDLE out, HANDLE *process)
 {
     WCHAR wide[1024];
@@ -82,6 +103,7 @@ int screen_main(const WCHAR *command)
         if (question == 's') answer_state(in, out);
         if (question == 't') answer_text(out);
         if (question == 'c') printf("%d", GenerateConsoleCtrlEvent(CTRL_C_EVENT, 0));
+        if (question == 'k') press_key(in, GetStdHandle(STD_INPUT_HANDLE));
         if (question == 'w') {
             bool ended = WaitForSingleObject(process, 0) == WAIT_OBJECT_0 && GetExitCodeProcess(process, &code);
             printf("%ld", ended ? (long)code : -1);
@@ -100,18 +122,23 @@ struct Screen {
     char answer[ANSWER_BYTES];
 };
 
-static const char *screen_ask(Screen *screen, char question)
+static const char *screen_ask_more(Screen *screen, const char *question, DWORD length)
 {
     DWORD bytes;
     size_t used = 0;
 
-    if (!screen || !WriteFile(screen->questions, &question, 1, &bytes, NULL)) return "";
+    if (!screen || !WriteFile(screen->questions, question, length, &bytes, NULL)) return "";
     while (used < sizeof screen->answer - 1 && ReadFile(screen->answers, screen->answer + used, 1, &bytes, NULL)
            && screen->answer[used]) {
         if (screen->answer[used] != '\r') used++;
     }
     screen->answer[used] = '\0';
     return screen->answer;
+}
+
+static const char *screen_ask(Screen *screen, char question)
+{
+    return screen_ask_more(screen, &question, 1);
 }
 
 static bool screen_create(Screen *screen, const char *options)
@@ -166,6 +193,18 @@ const char *screen_text(Screen *screen)
 bool screen_ctrl_c(Screen *screen)
 {
     return strcmp(screen_ask(screen, 'c'), "1") == 0;
+}
+
+bool screen_key(Screen *screen, int code, int character)
+{
+    char question[5];
+
+    question[0] = 'k';
+    question[1] = (char)(code & 0xFF);
+    question[2] = (char)(code >> 8);
+    question[3] = (char)(character & 0xFF);
+    question[4] = (char)(character >> 8);
+    return strcmp(screen_ask_more(screen, question, sizeof question), "1") == 0;
 }
 
 long long screen_wait(Screen *screen, int ms)

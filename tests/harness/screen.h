@@ -18,6 +18,9 @@ const char *screen_text(Screen *screen);
 
 bool screen_ctrl_c(Screen *screen);
 
+/* Presses a key: its virtual-key code, and the UTF-16 unit that it brings, 0 for none. */
+bool screen_key(Screen *screen, int code, int character);
+
 /* The server's exit code, or -1 if it still runs after `ms`. */
 long long screen_wait(Screen *screen, int ms);
 

@@ -8,18 +8,25 @@ enum { TEXTBOOK_CLIENTS = 63, BUSY = 8, IN_FLIGHT = 16 * 1024 };
 
 static int port;
 
-/* Starts one that stands beside tests.exe, and learns its port from its first line. */
-static Server *step_start(const char *name)
+/* Runs one that stands beside tests.exe. */
+static Server *step_run(const char *name, const char *argument)
 {
-    const char *usual = server_exe, *line;
+    const char *usual = server_exe;
     char path[64];
     Server *server;
 
     snprintf(path, sizeof path, "build/%s", name);
     server_exe = GetFileAttributesA(path) == INVALID_FILE_ATTRIBUTES ? name : path;
-    server = server_run("0");
+    server = server_run(argument);
     server_exe = usual;
-    line = server_line(server, "listening on port ", NULL);
+    return server;
+}
+
+/* Starts one and learns its port from its first line. */
+static Server *step_start(const char *name)
+{
+    Server *server = step_run(name, "0");
+    const char *line = server_line(server, "listening on port ", NULL);
     port = line ? (int)number_after(line, "port ") : 0;
     return port > 0 ? server : NULL;
 }
@@ -82,6 +89,21 @@ TEST(steps_2_many_clients)
     for (int i = 2; i < TEXTBOOK_CLIENTS; i++) CHECK(client_echoes(clients[i], "still here"));
     CHECK(client_echoes(step_connect(), "there is room again"));
     CHECK_EQ(server_wait(server, 0), -1);
+}
+
+TEST(steps_cannot_listen)
+{
+    static const char *const names[] = { "1-one-client.exe", "2-many-clients.exe" };
+    char argument[20], line[100];
+
+    CHECK(step_start(names[0]) != NULL);
+    snprintf(argument, sizeof argument, "%d", port);
+    snprintf(line, sizeof line, "cannot listen on port %d: error 10048 (WSAEADDRINUSE, ", port);
+    for (int i = 0; i < 2; i++) {
+        Server *second = step_run(names[i], argument);
+        CHECK_EQ(server_wait(second, PATIENCE_MS), 1);
+        CHECK_HAS(server_output(second), line);
+    }
 }
 
 /* ---- the starving ---- */

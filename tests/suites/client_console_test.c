@@ -1,0 +1,146 @@
+/* client_console_test.c - client.exe in a console: what it shows, what it leaves alone, which keys begin a line. */
+#include "../harness/program.h"
+#include "../harness/screen.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define HANGUL "\xEC\x95\x88\xEB\x85\x95" /* two syllables */
+
+static SOCKET listener, sock;
+
+/* Starts client.exe in a console and accepts it into `sock`. */
+static Screen *client_screen(const char *options)
+{
+    const char *usual = server_exe;
+    char line[60];
+    int port = 0;
+    Screen *screen;
+
+    listener = listen_here(&port);
+    snprintf(line, sizeof line, "%d %s", port, options);
+    server_exe = client_path();
+    screen = screen_start(line);
+    server_exe = usual;
+    sock = accept_here(listener);
+    return sock != INVALID_SOCKET ? screen : NULL;
+}
+
+static void end_screen(Screen *screen)
+{
+    screen_end(screen);
+    closesocket(sock);
+    closesocket(listener);
+}
+
+static bool shows(Screen *screen, const char *text)
+{
+    for (long long end = now_ms() + PATIENCE_MS; now_ms() < end; Sleep(20)) {
+        if (strstr(screen_text(screen), text)) return true;
+    }
+    printf("\n    the screen:\n%s", screen_text(screen));
+    return false;
+}
+
+static bool says(const char *text)
+{
+    int bytes = (int)strlen(text);
+
+    return send(sock, text, bytes, 0) == bytes;
+}
+
+static bool types(Screen *screen, const char *text)
+{
+    bool good = true;
+
+    for (; *text; text++) good = screen_key(screen, *text == '\r' ? VK_RETURN : 0, *text) && good;
+    return good;
+}
+
+/* The console of the test has code page 1252, which has no Hangul. The bytes of a character come in two pieces. */
+TEST(client_console_code_page)
+{
+    Screen *screen;
+    char state[100];
+
+    NEED_CLIENT();
+    screen = client_screen("");
+    CHECK(screen != NULL);
+    snprintf(state, sizeof state, "%s", screen_state(screen));
+    CHECK_HAS(state, "code page 1252,");
+    CHECK(says("<"
+               "\xEC\x95"));
+    Sleep(100);
+    CHECK(says("\x88\xEB\x85\x95"
+               ">\r\n"));
+    CHECK(shows(screen, "<" HANGUL ">\n"));
+    CHECK_STR(screen_state(screen), state);
+    CHECK(types(screen, "\x1A\r"));
+    closesocket(sock);
+    CHECK_EQ(screen_wait(screen, PATIENCE_MS), 0);
+    CHECK_STR(screen_state(screen), state);
+    end_screen(screen);
+}
+
+/* ReadConsoleW() edits the line where the cursor stood when the first key came. A key without a character is no first
+ * key, or the lines that come meanwhile would be overwritten by what is typed. */
+TEST(client_console_keys_without_a_character)
+{
+    static const int keys[] = { VK_HANGUL, VK_HANJA, VK_CAPITAL, VK_LWIN, VK_RWIN, VK_NUMLOCK, VK_SHIFT, VK_INSERT };
+    Screen *screen;
+
+    NEED_CLIENT();
+    screen = client_screen("");
+    CHECK(screen != NULL);
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) CHECK(screen_key(screen, keys[i], 0));
+    Sleep(200);
+    CHECK(says("first\r\nsecond\r\n"));
+    CHECK(shows(screen, "second\n"));
+    CHECK(types(screen, "typed\r"));
+    CHECK(comes(sock, "typed\r\n", 7));
+    CHECK(shows(screen, "first\nsecond\ntyped\n"));
+    CHECK(types(screen, "\x1A"));
+    closesocket(sock);
+    CHECK_EQ(screen_wait(screen, PATIENCE_MS), 0);
+    end_screen(screen);
+}
+
+/* Hangul comes from the input method as characters, without a key. The arrow up recalls the line. */
+TEST(client_console_typed)
+{
+    Screen *screen;
+
+    NEED_CLIENT();
+    screen = client_screen("");
+    CHECK(screen != NULL);
+    CHECK(screen_key(screen, 0, 0xC548));
+    CHECK(screen_key(screen, 0, 0xB155));
+    CHECK(types(screen, "\r"));
+    CHECK(comes(sock, HANGUL "\r\n", 8));
+    CHECK(screen_key(screen, VK_UP, 0));
+    CHECK(types(screen, "\r"));
+    CHECK(comes(sock, HANGUL "\r\n", 8));
+    CHECK(types(screen, "\x1A"));
+    closesocket(sock);
+    CHECK_EQ(screen_wait(screen, PATIENCE_MS), 0);
+    end_screen(screen);
+}
+
+/* With --keys they are sent in the console's input code page. */
+TEST(client_console_keys)
+{
+    Screen *screen;
+
+    NEED_CLIENT();
+    screen = client_screen("--keys");
+    CHECK(screen != NULL);
+    CHECK(screen_key(screen, VK_CAPITAL, 0));
+    CHECK(types(screen, "ab\r"));
+    CHECK(comes(sock, "ab\r\n", 4));
+    CHECK(shows(screen, "ab\n"));
+    CHECK(types(screen, "\x1D"));
+    closesocket(sock);
+    CHECK_EQ(screen_wait(screen, PATIENCE_MS), 0);
+    CHECK_HAS(screen_state(screen), "code page 1252,");
+    end_screen(screen);
+}
