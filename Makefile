@@ -11,7 +11,10 @@ TEST_OBJECTS := $(patsubst %.c,build/%.o,$(notdir $(TESTS)))
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion
 CPPFLAGS := -D__USE_MINGW_ANSI_STDIO=1
 CFLAGS := -O2 -g $(WARNINGS) -fstack-protector-strong
-LDFLAGS := -static -fstack-protector-strong -Wl,--dynamicbase,--nxcompat,--high-entropy-va
+# The upper half of the address space is for 64 bit only. Asked when something is linked: only then a compiler is there.
+HIGH_ENTROPY = $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),-Wl$(comma)--high-entropy-va)
+LDFLAGS = -static -fstack-protector-strong -Wl,--dynamicbase,--nxcompat $(HIGH_ENTROPY)
+comma := ,
 LDLIBS := -lws2_32
 ARGS ?=
 N ?= 1
@@ -43,7 +46,7 @@ C11 = $(CC) -x c -std=c11 $(CPPFLAGS) $(CFLAGS)
 
 .PHONY: all run client test steps step exercise exercise-check demo bench bench-quick sim sim-quick sim-coverage \
         sim-planted fuzz fuzz-pack soak page-check page-lessons docs-check check clean help tools check-tools check-warnings \
-        check-analyzers check-style check-hardening check-msvc windows-check dist
+        check-32-bit check-analyzers check-style check-hardening check-msvc windows-check dist
 all: server.exe
 
 server.exe: $(OBJECTS)
@@ -131,7 +134,7 @@ endif
 
 ifdef WINDOWS
 DEBIAN_ONLY := bench bench-quick sim sim-quick sim-coverage sim-planted fuzz fuzz-pack \
-               check check-tools check-analyzers check-style check-hardening check-msvc page-check page-lessons \
+               check check-tools check-32-bit check-analyzers check-style check-hardening check-msvc page-check page-lessons \
                docs-check windows-check dist
 .PHONY: $(DEBIAN_ONLY)
 $(DEBIAN_ONLY):
@@ -189,7 +192,7 @@ help:
 
 tools:
 ifndef WINDOWS
-	@sh tests/scripts/need.sh $(CC)=gcc-mingw-w64-x86-64 wine=wine,wine64
+	@sh tests/scripts/need.sh $(CC)=gcc-mingw-w64-$(if $(findstring i686,$(CC)),i686,x86-64) wine=wine,wine64
 endif
 
 ifndef WINDOWS
@@ -205,7 +208,7 @@ STYLED := $(CHECKED) Overlapped.h $(wildcard tests/*/*.h tests/sim/*.c)
 
 # No warning from two compilers, as C11 and as C++17, 64 and 32 bit.
 ifndef WINDOWS
-check: check-warnings check-analyzers check-style check-hardening check-msvc
+check: check-warnings check-32-bit check-analyzers check-style check-hardening check-msvc
 
 COMPILERS := x86_64-w64-mingw32-gcc i686-w64-mingw32-gcc \
              'clang --target=x86_64-w64-mingw32' 'clang --target=i686-w64-mingw32'
@@ -216,6 +219,20 @@ check-warnings: check-tools
 	    echo "$$compiler -x $$language: $(words $(CHECKED)) files"; \
 	    $(EACH) $$compiler -x $$language $(CPPFLAGS) -O2 $(WARNINGS) -Werror -o /dev/null -c || exit 1; \
 	done; done
+
+# 32 bit also links.
+STEPS_32 := $(STEPS:build/%=build/i686/%)
+PROGRAMS_32 := $(patsubst %,build/i686/%.exe,server client tests) $(STEPS_32)
+build/i686/server.exe: $(SOURCES)
+build/i686/client.exe: $(wildcard tests/client/*.c)
+build/i686/tests.exe: $(TESTS) $(wildcard tests/harness/*.h)
+$(STEPS_32): build/i686/%.exe: docs/steps/%.c
+$(PROGRAMS_32): CC := i686-w64-mingw32-gcc
+$(PROGRAMS_32): Overlapped.h Makefile | check-tools
+	@mkdir -p $(@D)
+	@$(C11) -O0 $(filter %.c %.cpp,$^) -o $@ -x none $(LDFLAGS) $(LDLIBS) -liphlpapi
+check-32-bit: $(PROGRAMS_32)
+	@echo "32 bit links: $(notdir $(PROGRAMS_32))"
 
 # GCC from 13 on takes a SOCKET for a file descriptor: it finds that the listening socket leaks, and that INVALID_SOCKET,
 # which is not negative here, is used.
