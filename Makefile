@@ -46,7 +46,7 @@ C11 = $(CC) -x c -std=c11 $(CPPFLAGS) $(CFLAGS)
 
 .PHONY: all run client test steps step exercise exercise-check demo bench bench-quick sim sim-quick sim-coverage \
         sim-planted fuzz fuzz-pack soak page-check page-lessons docs-check check clean help tools check-tools check-warnings \
-        check-32-bit check-analyzers check-style check-hardening check-msvc windows-check dist
+        check-32-bit check-analyzers check-style check-hardening check-msvc windows-check cmake-check dist
 all: server.exe
 
 server.exe: $(OBJECTS)
@@ -135,7 +135,7 @@ endif
 ifdef WINDOWS
 DEBIAN_ONLY := bench bench-quick sim sim-quick sim-coverage sim-planted fuzz fuzz-pack \
                check check-tools check-32-bit check-analyzers check-style check-hardening check-msvc page-check page-lessons \
-               docs-check windows-check dist
+               docs-check windows-check cmake-check dist
 .PHONY: $(DEBIAN_ONLY)
 $(DEBIAN_ONLY):
 	@echo $(MAKE_NAME) $@ needs Debian or Ubuntu. $(MAKE_NAME) help lists what works here. && exit 1
@@ -185,6 +185,7 @@ help:
 	$(if $(WINDOWS),,$(info make docs-check    runs every command of the documents as it is written; ARGS=--quick fewer))\
 	$(if $(WINDOWS),,$(info make page-check    tests docs/replay.html in Chromium))\
 	$(if $(WINDOWS),,$(info make windows-check make, test, demo, client and clean from cmd, with GNU make for Windows, under Wine))\
+	$(if $(WINDOWS),,$(info make cmake-check   builds with CMake and Ninja and runs ctest; ARGS="-R chat" one suite))\
 	$(if $(WINDOWS),,$(info make dist          the package for students without a compiler: build/overlapped-io-VERSION.zip))\
 	$(info $(MAKE_NAME) clean         removes what was built)
 
@@ -267,6 +268,13 @@ check-msvc: check-tools
 # From Wine's cmd, as a student would: GNU make for Windows, no sh, the PATH of Windows.
 windows-check:
 	@sh tests/windows/check.sh
+
+# As an editor does that opens the folder: CMake, Ninja, and each suite a test of ctest.
+cmake-check: | build
+	@sh tests/scripts/need.sh cmake=cmake ninja=ninja-build x86_64-w64-mingw32-g++=g++-mingw-w64-x86-64 wine=wine,wine64
+	@cmake -B build/cmake -G Ninja -DCMAKE_TOOLCHAIN_FILE=tests/windows/mingw.cmake
+	@cmake --build build/cmake
+	@cd build/cmake && ctest --output-on-failure $(ARGS)
 
 # The package for students without a compiler, and that it runs under a Korean folder of a Korean Windows.
 dist: server.exe client.exe build/demo.exe build/tests.exe $(STEPS)

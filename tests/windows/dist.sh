@@ -14,7 +14,7 @@ mkdir -p "$out"
 pack() {
     rm -rf "$out/$name" "build/$name.zip"
     mkdir -p "$out/$name"
-    cp --parents -R README.md README.ko.md LICENSE docs "$@" "$out/$name"
+    cp --parents -R README.md README.ko.md LICENSE CMakeLists.txt docs "$@" "$out/$name"
     for program in server.exe client.exe build/demo.exe build/tests.exe build/[12]-*.exe; do
         x86_64-w64-mingw32-strip "$program" -o "$out/$name/${program##*/}"
     done
