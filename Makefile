@@ -46,7 +46,7 @@ C11 = $(CC) -x c -std=c11 $(CPPFLAGS) $(CFLAGS)
 
 .PHONY: all run client test steps step exercise exercise-check demo bench bench-quick sim sim-quick sim-coverage \
         sim-planted fuzz fuzz-pack soak page-check page-lessons docs-check check clean help tools check-tools check-warnings \
-        check-32-bit check-analyzers check-style check-hardening check-msvc windows-check cmake-check dist
+        check-32-bit check-analyzers check-style check-hardening check-msvc windows-check cmake-check msvc dist
 all: server.exe
 
 server.exe: $(OBJECTS)
@@ -135,7 +135,7 @@ endif
 ifdef WINDOWS
 DEBIAN_ONLY := bench bench-quick sim sim-quick sim-coverage sim-planted fuzz fuzz-pack \
                check check-tools check-32-bit check-analyzers check-style check-hardening check-msvc page-check page-lessons \
-               docs-check windows-check cmake-check dist
+               docs-check windows-check cmake-check msvc dist
 .PHONY: $(DEBIAN_ONLY)
 $(DEBIAN_ONLY):
 	@echo $(MAKE_NAME) $@ needs Debian or Ubuntu. $(MAKE_NAME) help lists what works here. && exit 1
@@ -185,6 +185,7 @@ help:
 	$(if $(WINDOWS),,$(info make docs-check    runs every command of the documents as it is written; ARGS=--quick fewer))\
 	$(if $(WINDOWS),,$(info make page-check    tests docs/replay.html in Chromium))\
 	$(if $(WINDOWS),,$(info make windows-check make, test, demo, client and clean from cmd, with GNU make for Windows, under Wine))\
+	$(if $(WINDOWS),,$(info make msvc          builds as Visual Studio does, C++14, C++20 and C11, and runs the suites))\
 	$(if $(WINDOWS),,$(info make cmake-check   builds with CMake and Ninja and runs ctest; ARGS="-R chat" one suite))\
 	$(if $(WINDOWS),,$(info make dist          the package for students without a compiler: build/overlapped-io-VERSION.zip))\
 	$(info $(MAKE_NAME) clean         removes what was built)
@@ -261,6 +262,7 @@ check-hardening: server.exe
 
 # What Visual Studio would refuse or warn of, as near as can be had without it.
 check-msvc: check-tools
+	@sh tests/windows/clang-cl.sh check
 	@sh tests/windows/msvc.sh $(SOURCES) $(DEMO) tests/client/client.c $(wildcard docs/steps/*.c)
 
 # ---- the class's machines ----
@@ -268,6 +270,13 @@ check-msvc: check-tools
 # From Wine's cmd, as a student would: GNU make for Windows, no sh, the PATH of Windows.
 windows-check:
 	@sh tests/windows/check.sh
+
+# All programs as Visual Studio compiles and links them, with the Universal C runtime; then the suites.
+msvc: | tools
+	@sh tests/windows/clang-cl.sh link
+	@cd build/msvc/c++14 && sh ../../../tests/scripts/wine.sh tests.exe server.exe $(ARGS)
+	@for language in c++20 c11; do echo "$$language:" && cd build/msvc/$$language && \
+	    sh ../../../tests/scripts/wine.sh tests.exe server.exe $(or $(ARGS),echo_ chat_ client_) && cd ../../.. || exit 1; done
 
 # As an editor does that opens the folder: CMake, Ninja, and each suite a test of ctest.
 cmake-check: | build

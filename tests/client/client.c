@@ -193,7 +193,6 @@ static BOOL WINAPI console_event(DWORD type)
     (void)type;
     console_restore();
     ExitProcess(INTERRUPTED);
-    return TRUE;
 }
 
 static void console_prepare(void)
