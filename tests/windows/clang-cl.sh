@@ -44,9 +44,8 @@ WINBASEAPI BOOL WINAPI GetProcessHandleCount(HANDLE, DWORD *);
 H
 printf 'int _fltused = 1;\n' >$out/start.c
 
-# C4702, code that is never reached, is Microsoft's back end's; clang has it as a warning of its own.
 cl="clang --driver-mode=cl --target=x86_64-pc-windows-msvc /nologo $([ "${1:-check}" = link ] && echo /c /O2 || echo /Zs) /W4 /WX /GS- /Zl -D_UCRT -DWINE_UNICODE_NATIVE
-    -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wvla -Wunreachable-code-aggressive
+    -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wvla
     -Wno-unused-command-line-argument
     -imsvc $headers/msvcrt -imsvc $headers/windows -D_InterlockedCompareExchange128=wine_names_a_builtin
     /FI$top/$out/gaps.h"

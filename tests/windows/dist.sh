@@ -86,7 +86,7 @@ try_all() {
     for text in 'Microsoft Windows' 'crowd of 64' '64 ' ' passed, 0 failed' '==== Act 2'; do
         grep -q -e "$text" "$out/report" || fail "windows-report.txt: no \"$text\""
     done
-    [ "$(grep -c '949' "$out/report")" -ge 2 ] || fail "windows-report.txt: the code page is not there twice"
+    [ "$(grep -c '활성 코드 페이지' "$out/report")" = 2 ] || fail "windows-report.txt: the code page is not there twice"
     last=server
     : >"$out/server.949"
     at_cmd server 'server.exe --port 0 --chat' &

@@ -58,7 +58,14 @@ no_unsafe() { # FILE FUNCTIONS MACRO
         || complain "$1: C4996, an error with /sdl; $3 is not defined before the first include: $calls"
 }
 
+# 5. C4702: code that is never reached, behind a call that does not return.
+no_unreachable() {
+    found=$(awk '/ExitProcess\(/ { at = FNR } at && FNR == at + 1 && /(return|break|;)/ { print FNR ":" $0 }' "$1")
+    [ -z "$found" ] || complain "$1: C4702, never reached: $found"
+}
+
 for file in "$@"; do
+    no_unreachable "$file"
     no_gnu "$file"
     no_large_char "$file"
     only_constants "$file"
