@@ -14,7 +14,10 @@ TEST_OBJECTS := $(patsubst %.c,build/%.o,$(notdir $(TESTS)))
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion
 CPPFLAGS := -D__USE_MINGW_ANSI_STDIO=1
 CFLAGS := -O2 -g $(WARNINGS) -fstack-protector-strong
-LDFLAGS := -static -fstack-protector-strong -Wl,--dynamicbase,--nxcompat,--high-entropy-va
+# The upper half of the address space is for 64 bit only. Asked when something is linked: only then a compiler is there.
+HIGH_ENTROPY = $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),-Wl$(comma)--high-entropy-va)
+LDFLAGS = -static -fstack-protector-strong -Wl,--dynamicbase,--nxcompat $(HIGH_ENTROPY)
+comma := ,
 LDLIBS := -lws2_32
 ARGS ?=
 N ?= 1
@@ -46,7 +49,7 @@ C11 = $(CC) -x c -std=c11 $(CPPFLAGS) $(CFLAGS)
 
 .PHONY: all run client test steps step exercise exercise-check demo bench bench-quick sim sim-quick sim-coverage \
         sim-planted fuzz fuzz-pack soak page-check page-lessons docs-check check clean help tools check-tools check-warnings \
-        check-analyzers check-style check-hardening check-msvc windows-check dist
+        check-32-bit check-analyzers check-style check-hardening check-msvc windows-check cmake-check msvc dist
 all: server.exe
 
 server.exe: $(OBJECTS)
@@ -135,8 +138,8 @@ endif
 
 ifdef WINDOWS
 DEBIAN_ONLY := bench bench-quick sim sim-quick sim-coverage sim-planted fuzz fuzz-pack \
-               check check-tools check-analyzers check-style check-hardening check-msvc page-check page-lessons \
-               docs-check windows-check dist
+               check check-tools check-32-bit check-analyzers check-style check-hardening check-msvc page-check page-lessons \
+               docs-check windows-check cmake-check msvc dist
 .PHONY: $(DEBIAN_ONLY)
 $(DEBIAN_ONLY):
 	@echo $(MAKE_NAME) $@ needs Debian or Ubuntu. $(MAKE_NAME) help lists what works here. && exit 1
@@ -187,6 +190,8 @@ help:
 	$(if $(WINDOWS),,$(info make docs-check    runs every command of the documents as it is written; ARGS=--quick fewer))\
 	$(if $(WINDOWS),,$(info make page-check    tests docs/replay.html in Chromium))\
 	$(if $(WINDOWS),,$(info make windows-check make, test, demo, client and clean from cmd, with GNU make for Windows, under Wine))\
+	$(if $(WINDOWS),,$(info make msvc          builds as Visual Studio does, C++14, C++20 and C11, and runs the suites))\
+	$(if $(WINDOWS),,$(info make cmake-check   builds with CMake and Ninja and runs ctest; ARGS="-R chat" one suite))\
 	$(if $(WINDOWS),,$(info make dist          the package for students without a compiler: build/overlapped-io-VERSION.zip))\
 	$(info $(MAKE_NAME) clean         removes what was built)
 
@@ -194,7 +199,7 @@ help:
 
 tools:
 ifndef WINDOWS
-	@sh tests/scripts/need.sh $(CC)=gcc-mingw-w64-x86-64 wine=wine,wine64
+	@sh tests/scripts/need.sh $(CC)=gcc-mingw-w64-$(if $(findstring i686,$(CC)),i686,x86-64) wine=wine,wine64
 endif
 
 ifndef WINDOWS
@@ -210,7 +215,7 @@ STYLED := $(CHECKED) $(HEADERS) $(wildcard tests/*/*.h tests/sim/*.c)
 
 # No warning from two compilers, as C11 and as C++17, 64 and 32 bit.
 ifndef WINDOWS
-check: check-warnings check-analyzers check-style check-hardening check-msvc
+check: check-warnings check-32-bit check-analyzers check-style check-hardening check-msvc
 
 COMPILERS := x86_64-w64-mingw32-gcc i686-w64-mingw32-gcc \
              'clang --target=x86_64-w64-mingw32' 'clang --target=i686-w64-mingw32'
@@ -221,6 +226,20 @@ check-warnings: check-tools
 	    echo "$$compiler -x $$language: $(words $(CHECKED)) files"; \
 	    $(EACH) $$compiler -x $$language $(CPPFLAGS) -O2 $(WARNINGS) -Werror -o /dev/null -c || exit 1; \
 	done; done
+
+# 32 bit also links.
+STEPS_32 := $(STEPS:build/%=build/i686/%)
+PROGRAMS_32 := $(patsubst %,build/i686/%.exe,server client tests) $(STEPS_32)
+build/i686/server.exe: $(SOURCES)
+build/i686/client.exe: $(wildcard tests/client/*.c)
+build/i686/tests.exe: $(TESTS) $(wildcard tests/harness/*.h)
+$(STEPS_32): build/i686/%.exe: docs/steps/%.c
+$(PROGRAMS_32): CC := i686-w64-mingw32-gcc
+$(PROGRAMS_32): Overlapped.h Makefile | check-tools
+	@mkdir -p $(@D)
+	@$(C11) -O0 $(filter %.c %.cpp,$^) -o $@ -x none $(LDFLAGS) $(LDLIBS) -liphlpapi
+check-32-bit: $(PROGRAMS_32)
+	@echo "32 bit links: $(notdir $(PROGRAMS_32))"
 
 # GCC from 13 on takes a SOCKET for a file descriptor: it finds that the listening socket leaks, and that INVALID_SOCKET,
 # which is not negative here, is used.
@@ -248,6 +267,7 @@ check-hardening: server.exe
 
 # What Visual Studio would refuse or warn of, as near as can be had without it.
 check-msvc: check-tools
+	@sh tests/windows/clang-cl.sh check
 	@sh tests/windows/msvc.sh $(SOURCES) $(DEMO) $(CLIENT) $(wildcard docs/steps/*.c)
 
 # ---- the class's machines ----
@@ -255,6 +275,20 @@ check-msvc: check-tools
 # From Wine's cmd, as a student would: GNU make for Windows, no sh, the PATH of Windows.
 windows-check:
 	@sh tests/windows/check.sh
+
+# All programs as Visual Studio compiles and links them, with the Universal C runtime; then the suites.
+msvc: | tools
+	@sh tests/windows/clang-cl.sh link
+	@cd build/msvc/c++14 && sh ../../../tests/scripts/wine.sh tests.exe server.exe $(ARGS)
+	@for language in c++20 c11; do echo "$$language:" && cd build/msvc/$$language && \
+	    sh ../../../tests/scripts/wine.sh tests.exe server.exe $(or $(ARGS),echo_ chat_ client_) && cd ../../.. || exit 1; done
+
+# As an editor does that opens the folder: CMake, Ninja, and each suite a test of ctest.
+cmake-check: | build
+	@sh tests/scripts/need.sh cmake=cmake ninja=ninja-build x86_64-w64-mingw32-g++=g++-mingw-w64-x86-64 wine=wine,wine64
+	@cmake -B build/cmake -G Ninja -DCMAKE_TOOLCHAIN_FILE=tests/windows/mingw.cmake
+	@cmake --build build/cmake
+	@cd build/cmake && ctest --output-on-failure $(ARGS)
 
 # The package for students without a compiler, and that it runs under a Korean folder of a Korean Windows.
 dist: server.exe client.exe build/demo.exe build/tests.exe $(STEPS)

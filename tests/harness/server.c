@@ -382,11 +382,8 @@ static bool host_interrupt(Server *server)
     snprintf(command, sizeof command, "/bin/sh -c \"kill -INT %ld\"", server->host_pid);
     ZeroMemory(&startup, sizeof startup);
     startup.cb = sizeof startup;
-    ZeroMemory(&process, sizeof process); /* Wine leaves it as it is for a program of the host */
-    if (!CreateProcessA(NULL, command, NULL, NULL, FALSE, 0, NULL, NULL, &startup, &process)) return false;
-    CloseHandle(process.hThread);
-    CloseHandle(process.hProcess);
-    return true;
+    /* For a program of the host Wine returns no real handles: closing them may close one of ours. */
+    return CreateProcessA(NULL, command, NULL, NULL, FALSE, 0, NULL, NULL, &startup, &process) != 0;
 }
 
 static long host_cpu_ms(Server *server)

@@ -1,6 +1,7 @@
 #!/bin/sh
-# exercise.sh plant N     a copy of the server's sources in build/exercise-N, with the bug of exercise N in it, and its
-#                         server.exe. A copy that is there is kept: it is the student's.
+# exercise.sh plant N     a copy of the server's sources in build/exercise-N, with the bug of exercise N in it, its
+#                         server.exe, and the CMakeLists.txt with which Visual Studio opens the folder. A copy that
+#                         is there is kept: it is the student's.
 # exercise.sh check N     plays the copy on the simulator (on Windows: runs tests), or runs the given test: green when
 #                         the exercise is solved
 # exercise.sh plant-all   the bugs as programs, for those without a compiler, in build/exercises
@@ -13,7 +14,7 @@ bugs="one-too-many zeroed-too-late end-ignored event-misplaced receive-too-soon 
     free-while-pending"
 
 usage() {
-    sed -n '2,6s/^# //p' "$0" >&2
+    sed -n '2,7s/^# //p' "$0" >&2
     exit 2
 }
 
@@ -30,7 +31,7 @@ bug_of() {
 plant() {
     bug=$(bug_of "$1")
     mkdir -p "$2"
-    cp -R ./*.cpp Overlapped.h chat support "$2"
+    cp -R ./*.cpp Overlapped.h CMakeLists.txt chat support "$2"
     [ -n "$bug" ] || return 0
     script=tests/sim/planted/$bug.sed
     file=$(sed -n '1s/^# \([^:]*\): .*/\1/p' "$script")

@@ -58,7 +58,7 @@ static void asker_run(void *argument)
         one->bad = !asker_ask(one);
         spent = precise_ms() - start;
         if (spent > one->longest) one->longest = spent;
-        one->asked++;
+        InterlockedIncrement(&one->asked);
         Sleep(10);
     }
 }

@@ -126,7 +126,7 @@ static void talker_run(void *argument)
     if (!client_send(talker->client, start, sizeof start)) return;
     while (!talkers_stop && client_recv(talker->client, data, sizeof data)
            && client_send(talker->client, data, sizeof data))
-        talker->served++;
+        InterlockedIncrement(&talker->served);
 }
 
 /* The wait returns the lowest index that is signalled, and only that one is served. This shows what the page of step 2

@@ -84,6 +84,35 @@ shows() {
     grep -q -- "$1" build/windows/out || { echo "windows-check: it does not show \"$1\"" >&2; exit 1; }
 }
 
+# The lines of ci.yml's steps for MinGW, as they are; in all steps for cmd there is one line, because a step's result is
+# that of its last line, and one that failed before would stay green.
+ci_lines() {
+    awk '/^  windows:/ { on = 1; next } /^  [a-z]/ { on = 0 } on && /^ *(- )?run: / { sub(/^ *(- )?run: /, ""); print }' \
+        .github/workflows/ci.yml
+}
+
+ci_fails() {
+    if ci_lines | grep '^[|>]'; then echo "windows-check: ci.yml: a step for cmd of more than one line" >&2; exit 1; fi
+    cat >"$copy/tests/suites/planted_test.c" <<'END'
+#include "../harness/test.h"
+TEST(cli_planted)
+{
+    CHECK(1 == 2);
+}
+END
+    failed=no
+    ci_lines | grep '^mingw32-make' >build/windows/ci-lines
+    while IFS= read -r line; do
+        # Only the suite with the planted test, and nothing is compiled twice.
+        case $line in *clean*) continue ;; *' test') line="$line ARGS=cli_p" ;; esac
+        echo "C:\\> $line"
+        at_cmd "$line" >build/windows/out 2>&1 </dev/null || { failed=yes && break; }
+    done <build/windows/ci-lines
+    rm "$copy/tests/suites/planted_test.c"
+    [ $failed = yes ] || { echo "windows-check: ci.yml stays green when a test fails" >&2; exit 1; }
+    shows 'FAILED cli_planted'
+}
+
 exists() {
     [ -e "$copy/$1" ] || { echo "windows-check: there is no $1" >&2; exit 1; }
 }
@@ -110,6 +139,9 @@ expect 0 mingw32-make client
 exists client.exe
 expect 0 mingw32-make test ARGS="\"${*:-cli_ echo_ client_ demo_}\""
 shows ' passed, 0 failed'
+echo
+echo "A planted test fails, and so do the steps of ci.yml:"
+ci_fails
 expect 0 mingw32-make demo ARGS=--fast
 shows '==== Act 2'
 expect 0 mingw32-make clean

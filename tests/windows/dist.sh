@@ -14,10 +14,11 @@ mkdir -p "$out"
 pack() {
     rm -rf "$out/$name" "build/$name.zip"
     mkdir -p "$out/$name"
-    cp --parents -R README.md README.ko.md LICENSE docs "$@" "$out/$name"
+    cp --parents -R README.md README.ko.md LICENSE CMakeLists.txt docs "$@" "$out/$name"
     for program in server.exe client.exe build/demo.exe build/tests.exe build/[12]-*.exe; do
         x86_64-w64-mingw32-strip "$program" -o "$out/$name/${program##*/}"
     done
+    cp tests/windows/windows-report.cmd "$out/$name"
     cp -R build/exercises "$out/$name/exercises"
     x86_64-w64-mingw32-strip "$out/$name"/exercises/*/server.exe
     (cd "$out" && zip -q -r -X "../../$name.zip" "$name")
@@ -79,6 +80,13 @@ try_all() {
     try folder '수업' cd
     try demo '==== Act 2' 'demo.exe --fast'
     try tests ' passed, 0 failed' 'tests.exe cli_port client_converses client_crowd client_keys demo_'
+    try report 'send this file to the authors' 'windows-report.cmd cli_port client_converses demo_'
+    last=report # what it wrote, to be shown if something is missing
+    iconv -f CP949 -t UTF-8 -c "$class/$name/windows-report.txt" >"$out/report"
+    for text in 'Microsoft Windows' 'crowd of 64' '64 ' ' passed, 0 failed' '==== Act 2'; do
+        grep -q -e "$text" "$out/report" || fail "windows-report.txt: no \"$text\""
+    done
+    [ "$(grep -c '활성 코드 페이지' "$out/report")" = 2 ] || fail "windows-report.txt: the code page is not there twice"
     last=server
     : >"$out/server.949"
     at_cmd server 'server.exe --port 0 --chat' &

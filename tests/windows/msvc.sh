@@ -1,6 +1,6 @@
 #!/bin/sh
-# msvc.sh FILE ...: what Visual Studio's compiler would refuse or warn of in these sources, as near as can be had without
-# it. A new project compiles with /W3 /sdl, as C++14; the README's cl line with /W4, as C11.
+# msvc.sh FILE ...: what Visual Studio's compiler would refuse or warn of in these sources and clang in its mode
+# (clang-cl.sh) does not. A new project compiles with /W3 /sdl, as C++14; the README's cl line with /W4, as C11.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 bad=0
@@ -15,39 +15,26 @@ code_of() {
     x86_64-w64-mingw32-gcc -fpreprocessed -dD -E -P -x c "$1" | sed 's/"\([^"\\]\|\\.\)*"/""/g'
 }
 
-# 1. Only ISO C and C++14, by two compilers: no statement expressions, x ?: y, designated initialisers, compound literals,
-#    arrays of no or of variable length. A size or a sign that changes is C4244, C4267, C4365; a name that hides another
-#    C4456 to C4459.
-iso_only() {
-    warnings='-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wvla -Werror'
-    for compiler in x86_64-w64-mingw32-gcc 'clang --target=x86_64-w64-mingw32 -Wshorten-64-to-32'; do
-        for language in 'c -std=c11' 'c++ -std=c++14'; do
-            $compiler -x $language -D__USE_MINGW_ANSI_STDIO=1 -DUNICODE -D_UNICODE $warnings -fsyntax-only "$1" \
-                || complain "$1: not for $compiler -x $language"
-        done
-    done
-}
-
-# 2. What those two understand in any mode, and Microsoft's does not.
+# 1. What GCC and clang understand in any mode, and Microsoft's compiler does not.
 no_gnu() {
     found=$(code_of "$1" | grep -E '__attribute__|__extension__|__builtin_|__typeof|__sync_|__asm__|#pragma (GCC|clang)')
     [ -z "$found" ] || complain "$1: only GCC and clang know this: $found"
 }
 
-# 3. C4310: a constant cast to char that is too large for it; the names of constants are taken for large.
+# 2. C4310: a constant cast to char that is too large for it; the names of constants are taken for large.
 no_large_char() {
     found=$(code_of "$1" | grep -E '\((CHAR|char)\) *\(?(0x[89A-Fa-f][0-9A-Fa-f]|1[3-9][0-9]|12[89]|2[0-9][0-9]|[A-Z][A-Z_0-9]+\b[^(])')
     [ -z "$found" ] || complain "$1: C4310, a constant that char cannot hold: $found"
 }
 
-# 4. C4204 in C: an aggregate initialised with what is no constant, which C has only since C99.
+# 3. C4204 in C: an aggregate initialised with what is no constant, which C has only since C99.
 only_constants() {
     found=$(clang --target=x86_64-w64-mingw32 -x c -std=c89 -Wc99-extensions -fsyntax-only "$1" 2>&1 \
         | grep 'initializer for aggregate is not a compile-time constant')
     [ -z "$found" ] || complain "$1: C4204: $found"
 }
 
-# 5. /sdl makes an error of C4996: functions that Microsoft calls unsafe or out of date. A file that calls one has to
+# 4. /sdl makes an error of C4996: functions that Microsoft calls unsafe or out of date. A file that calls one has to
 #    define _CRT_SECURE_NO_WARNINGS, or _WINSOCK_DEPRECATED_NO_WARNINGS, behind _MSC_VER and before any include, or to
 #    include first of all a header that does.
 unsafe='strcpy|strcat|strncpy|strncat|v?sprintf|f?scanf|sscanf|fopen|freopen|tmpfile|tmpnam|getenv|strtok|strerror'
@@ -71,8 +58,14 @@ no_unsafe() { # FILE FUNCTIONS MACRO
         || complain "$1: C4996, an error with /sdl; $3 is not defined before the first include: $calls"
 }
 
+# 5. C4702: code that is never reached, behind a call that does not return.
+no_unreachable() {
+    found=$(awk '/ExitProcess\(/ { at = FNR } at && FNR == at + 1 && /(return|break|;)/ { print FNR ":" $0 }' "$1")
+    [ -z "$found" ] || complain "$1: C4702, never reached: $found"
+}
+
 for file in "$@"; do
-    iso_only "$file"
+    no_unreachable "$file"
     no_gnu "$file"
     no_large_char "$file"
     only_constants "$file"
