@@ -1,4 +1,4 @@
-/* Main.cpp - accepts clients, and what is done with their bytes: the handlers. */
+/* Main.cpp - accepts clients, makes and frees their Sessions, and has the echo handler: one message in thirty lines. */
 #include "Overlapped.h"
 #include "chat/chat.h"
 #include "support/address.h"
@@ -14,7 +14,7 @@
 
 /* ---- a session is made and freed ---- */
 
-/* How many clients from the session's address are being served. cs is held. */
+/* Counts the clients from the session's address that are being served. cs is held. */
 static int sessions_from(LPSession session)
 {
     LPServer server = session->server;
@@ -30,7 +30,7 @@ static int sessions_from(LPSession session)
     return same;
 }
 
-/* Why the session is refused, as the line that its client gets; NULL: it is not. cs is held. */
+/* Returns the line for a client that is refused, or NULL if it is welcome. cs is held. */
 static const char *session_refusal(LPSession session)
 {
     LPServer server = session->server;
@@ -40,8 +40,8 @@ static const char *session_refusal(LPSession session)
     return max_per_ip && sessions_from(session) >= max_per_ip ? server->address_full : NULL;
 }
 
-/* Counts the session in and says so. Returns false when it is to be refused and there is no place even for that:
- * refused clients have a group's worth of places, so that they cannot take those of the others. */
+/* Counts the session in and logs it. Returns false when it must be refused and there is no place even for that: refused
+ * clients have the places of one group, so that they cannot take those of welcome ones. */
 static bool session_count_in(LPSession session)
 {
     LPServer server = session->server;
@@ -142,10 +142,11 @@ void session_free(LPSession session)
 
 /* ---- accepting ---- */
 
-/* Out of handles or buffers is said once and waited out: clients that leave give them back. */
+/* Accept may be out of handles or buffers for a while: that is logged once and waited out, because clients that leave
+ * give them back. */
 static void accept_failed(int error, int *last_error)
 {
-    if (error == WSAECONNRESET || error == WSAENOTCONN) return; /* that client is gone again; the latter from Wine */
+    if (error == WSAECONNRESET || error == WSAENOTCONN) return; /* the client is gone again; the latter under Wine */
     if (error != *last_error) log_error(error, "accept failed, trying again");
     *last_error = error;
     Sleep(ACCEPT_PAUSE_MS);
@@ -197,10 +198,10 @@ int main(void)
     return server_stop(&server) ? 0 : 1;
 }
 
-/* ---- echo: what comes goes back ----
+/* ---- echo: whatever is received is sent back ----
  *
- * One operation at a time: the next receive is posted when the send is complete. A client that does
- * not read is simply not read from, and its own TCP connection holds it back. */
+ * One operation at a time: the next receive is posted when the send is complete. That is backpressure: from a client
+ * that does not read nothing is received either, and its own TCP connection holds it back. */
 
 static void echo_opened(LPSession session)
 {
@@ -209,7 +210,7 @@ static void echo_opened(LPSession session)
 
 static void echo_received(LPSession session, ULONG bytes)
 {
-    if (bytes == 0) { /* half-close: all that came before has been sent back by now */
+    if (bytes == 0) { /* half-close: everything before it has been sent back by now */
         session_finish(session, "closed by the client");
         return;
     }
@@ -235,7 +236,7 @@ static void nothing_to_do(LPSession session)
 
 const Handler echo_handler = { "echo", echo_opened, echo_received, echo_sent, echo_notified, nothing_to_do };
 
-/* ---- full: one line, and good-bye ---- */
+/* ---- refuse: one line, and the session ends ---- */
 
 static void refuse_opened(LPSession session)
 {
@@ -250,4 +251,6 @@ static void refuse_received(LPSession session, ULONG bytes)
     (void)session, (void)bytes;
 }
 
-const Handler refuse_handler = { "full", refuse_opened, refuse_received, nothing_to_do, nothing_to_do, nothing_to_do };
+const Handler refuse_handler = {
+    "refuse", refuse_opened, refuse_received, nothing_to_do, nothing_to_do, nothing_to_do
+};

@@ -1,4 +1,8 @@
-/* chat.cpp - the chat handler: what is received, and what is sent. */
+/* chat.cpp - the chat handler: what is received, and what is sent.
+ *
+ * A message is written once, to the room's ring buffer, however many read it. A session that has no send pending copies
+ * what is new behind its cursor and posts one WSASend for it, with its private replies in front. Nobody waits for a
+ * slow reader: when the ring buffer laps its cursor, it is cut off. Talkers wait instead, by the room's rate limit. */
 #include "chat.h"
 #include "../support/buffer.h"
 #include "../support/console.h"
@@ -13,7 +17,7 @@
 
 static void chat_leave(LPSession session, const char *why, bool close_room);
 
-/* Copies what is new into sbuf, in the client's code page; without news, makes that small again. Returns the bytes. */
+/* Copies new messages to sbuf, in the client's encoding, or shrinks sbuf if there are none. Returns the bytes. */
 static ULONG chat_fill(LPSession session, unsigned long long behind)
 {
     Terminal *terminal = terminal_of(session);
@@ -27,7 +31,7 @@ static ULONG chat_fill(LPSession session, unsigned long long behind)
 }
 
 /* Sends the replies and `news` bytes of sbuf. A message that comes while a line is being typed gets a line of its own:
- * the unfinished one is taken away, and shown again below. False if there is nothing to send. */
+ * the unfinished line is hidden, and shown again below. Returns false if there is nothing to send. */
 static bool chat_send(LPSession session, ULONG news)
 {
     Terminal *terminal = terminal_of(session);
@@ -47,7 +51,7 @@ static bool chat_send(LPSession session, ULONG news)
     return true;
 }
 
-/* The log has lapped the member's cursor: it is told, if anything can still be sent to it. */
+/* The ring buffer has lapped the session's cursor. The client is told so, if anything can still be sent to it. */
 static void chat_cut_off(LPSession session, unsigned long long behind)
 {
     log_line("#%lu %s is cut off: %llu bytes behind the room", session->id, member_of(session)->in_room.nick, behind);
@@ -55,7 +59,7 @@ static void chat_cut_off(LPSession session, unsigned long long behind)
         session_close(session, "too slow", 0);
     } else {
         line_hide(session);
-        reply(session, "! you are too slow: %llu bytes behind the room. Good-bye.", behind);
+        reply(session, "! you are too slow: %llu bytes behind the room", behind);
         chat_send(session, 0);
         session_finish(session, "too slow");
     }
@@ -63,7 +67,7 @@ static void chat_cut_off(LPSession session, unsigned long long behind)
 
 /* ---- the handler ---- */
 
-/* From now on nothing is heard from the client. It gets the news up to now, and no more, and the good-bye. */
+/* Begins the session's end: nothing more is taken from the client, which still gets the messages up to now. */
 static void chat_leave(LPSession session, const char *why, bool close_room)
 {
     member_of(session)->why = why;
@@ -124,8 +128,8 @@ static void chat_parse(LPSession session)
     }
 }
 
-/* For half of the time that a stop takes all are heard out. Then the room closes: nobody says anything any more, and
- * all get the same last line before the good-bye. */
+/* The server is stopping. For half of the grace period clients may finish what they are saying. Then the room closes,
+ * so that all get the same last message. */
 static void chat_stop(LPSession session)
 {
     ULONGLONG close_at = session_stop_time(session) - FINISH_MS / 2;
@@ -137,7 +141,8 @@ static void chat_stop(LPSession session)
     }
 }
 
-/* Does what there is to do: reads on, sends what is new unless a send is pending, and at the very end the good-bye. */
+/* Does whatever there is to do: goes on parsing, sends what is new unless a send is pending, and at the end says
+ * good-bye. Every function of the handler ends here. */
 static void chat_pump(LPSession session)
 {
     Member *member = member_of(session);
@@ -181,14 +186,14 @@ static void chat_received(LPSession session, ULONG bytes)
 
     member->next_byte = member->terminal.line;
     member->bytes_end = member->terminal.line + bytes;
-    if (bytes == 0) { /* the end of all ends the last line too */
+    if (bytes == 0) { /* the end of the stream ends the last line too */
         member->terminal.telnet = DATA;
         if (member->terminal.line) session->rbuf[member->bytes_end++] = '\n';
     }
     chat_pump(session);
 }
 
-/* A quiet session is to cost what it cost before its burst. */
+/* Shrinks the reply buffer after a burst, so that a quiet session costs as little as before. */
 static void chat_sent(LPSession session)
 {
     Terminal *terminal = terminal_of(session);

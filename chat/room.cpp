@@ -16,7 +16,7 @@ typedef struct Record {
 
 /* All of it is guarded by cs. */
 typedef struct Room {
-    char log[LOG_BYTES + sizeof(Record) + TEXT_BYTES]; /* a ring of records: byte n of all that was ever said is
+    char log[LOG_BYTES + sizeof(Record) + TEXT_BYTES]; /* a ring buffer of records: byte n of everything ever said is
                                         log[n % LOG_BYTES], and a record that begins before the end lies in one piece */
     unsigned long long head;                           /* where the next record goes */
     unsigned long long talk[RECENT];                   /* where the last lines of talk are */
