@@ -2,9 +2,9 @@
 #include "trace.h"
 #include "address.h"
 #include "console.h"
+#include "keyboard.h"
 #include "text.h"
 
-#include <process.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,61 +20,16 @@ enum {
 
 static bool trace_on;
 
-/* ---- Enter, for --step and --slow: all threads tell one line after the other ---- */
-
-static SRWLOCK step_owner = SRWLOCK_INIT; /* whose line it is has it, until Enter came or the time is over */
-static SRWLOCK step_lock = SRWLOCK_INIT;  /* guards the two below */
-static CONDITION_VARIABLE step_pressed = CONDITION_VARIABLE_INIT;
-static int step_presses; /* how often Enter was pressed ahead */
-static bool step_off;    /* q, Ctrl+C or the end of input: on without a stop */
-static DWORD step_ms;    /* how long to wait for it; INFINITE with --step; 0: not at all */
-
-static void step_press(bool never)
-{
-    AcquireSRWLockExclusive(&step_lock);
-    step_presses++;
-    if (never) step_off = true;
-    ReleaseSRWLockExclusive(&step_lock);
-    WakeConditionVariable(&step_pressed); /* only the one whose turn it is waits */
-}
-
-static void step_wait(void)
-{
-    AcquireSRWLockExclusive(&step_lock);
-    while (!step_off && !step_presses && SleepConditionVariableSRW(&step_pressed, &step_lock, step_ms, 0)) {
-    }
-    if (step_presses) step_presses--;
-    ReleaseSRWLockExclusive(&step_lock);
-}
-
 void trace_pause(void)
 {
-    if (!step_ms || !trace_on) return;
-    AcquireSRWLockExclusive(&step_owner);
-    step_wait();
-    ReleaseSRWLockExclusive(&step_owner);
+    if (!trace_on || !step_is_on()) return;
+    step_begin();
+    step_end();
 }
 
 void trace_skip(void)
 {
-    step_press(true);
-}
-
-/* A thread of its own reads the keyboard: Ctrl+C need not interrupt the read, and the process ends without it. */
-static unsigned __stdcall step_read(void *nothing)
-{
-    HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
-    bool q = false;
-    DWORD got;
-    char c;
-
-    (void)nothing;
-    while (ReadFile(input, &c, 1, &got, NULL) && got == 1 && !(q && c == '\n')) {
-        if (c == '\n') step_press(false);
-        q = c == 'q' || (q && c == '\r');
-    }
-    step_press(true);
-    return 0;
+    step_skip();
 }
 
 /* A file with a name in UTF-8; NULL, having said why, when it cannot be written. The threads write to it themselves, so
@@ -255,7 +210,7 @@ static void trace(TraceStep step, LPSession session, const char *format, ...)
 {
     const TraceThread *self = trace_self();
     bool in_cs = step == SESSION_IN || step == SESSION_MOVED || step == SESSION_OUT || step == SAID || step == TAKEN;
-    bool waits = format && step_ms && !in_cs;
+    bool waits = format && step_is_on() && !in_cs;
     unsigned long id = session ? session->id : 0;
     int thread = self ? self->number : 0;
     char text[TRACE_LINE] = "", *fields;
@@ -268,7 +223,7 @@ static void trace(TraceStep step, LPSession session, const char *format, ...)
     va_end(args);
     fields = text + strcspn(text, "\t");
     if (*fields) *fields++ = '\0';
-    if (waits) AcquireSRWLockExclusive(&step_owner);
+    if (waits) step_begin();
     EnterCriticalSection(&trace_cs);
     QueryPerformanceCounter(&counter);
     now = (unsigned long long)((counter.QuadPart - trace_start.QuadPart) * 1000000 / trace_frequency.QuadPart);
@@ -276,8 +231,7 @@ static void trace(TraceStep step, LPSession session, const char *format, ...)
     if (trace_file && step != GROUP_DRAWN) trace_event(step, now, thread, id, text, fields);
     if (trace_file && !in_cs && trace_used > TRACE_BYTES - TRACE_ROOM) trace_flush();
     LeaveCriticalSection(&trace_cs);
-    if (waits) step_wait();
-    if (waits) ReleaseSRWLockExclusive(&step_owner);
+    if (waits) step_end();
 }
 
 static void trace_operation(LPSession session, LPWSAOVERLAPPED overlapped, int error)
@@ -555,9 +509,7 @@ bool trace_open(const Options *options)
     trace_lines = options->trace;
     if (options->trace_file && !trace_file_open(options->trace_file)) return false;
     if (trace_lines) console_put(STD_OUTPUT_HANDLE, 0, "       us thread      client what happens\n");
-    if (options->step) console_put(STD_OUTPUT_HANDLE, 0, "Enter: the next line; q and Enter: on without a stop\n");
-    if (options->step) CloseHandle((HANDLE)_beginthreadex(NULL, 0, step_read, NULL, 0, NULL));
-    step_ms = options->step ? INFINITE : (DWORD)options->slow;
+    if (!step_open(options)) return false;
     if ((trace_lines || trace_file) && (trace_tls = TlsAlloc()) == TLS_OUT_OF_INDEXES) {
         log_error((int)GetLastError(), "TlsAlloc failed");
         return false;
