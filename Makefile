@@ -45,7 +45,7 @@ C11 = $(CC) -x c -std=c11 $(CPPFLAGS) $(CFLAGS)
 
 .PHONY: all run client test steps step exercise exercise-check demo bench bench-quick sim sim-quick sim-coverage \
         sim-planted fuzz fuzz-pack soak page-check page-lessons docs-check check clean help tools check-tools check-warnings \
-        check-analyzers check-style check-hardening check-msvc windows-check dist
+        check-analyzers check-style check-unicode check-hardening check-msvc windows-check dist
 all: server.exe
 
 server.exe: $(OBJECTS)
@@ -134,7 +134,7 @@ endif
 
 ifdef WINDOWS
 DEBIAN_ONLY := bench bench-quick sim sim-quick sim-coverage sim-planted fuzz fuzz-pack \
-               check check-tools check-analyzers check-style check-hardening check-msvc page-check page-lessons \
+               check check-tools check-analyzers check-style check-unicode check-hardening check-msvc page-check page-lessons \
                docs-check windows-check dist
 .PHONY: $(DEBIAN_ONLY)
 $(DEBIAN_ONLY):
@@ -208,7 +208,7 @@ STYLED := $(CHECKED) $(HEADERS) $(wildcard tests/*/*.h tests/sim/*.c)
 
 # No warning from two compilers, as C11 and as C++17, 64 and 32 bit.
 ifndef WINDOWS
-check: check-warnings check-analyzers check-style check-hardening check-msvc
+check: check-warnings check-analyzers check-style check-unicode check-hardening check-msvc
 
 COMPILERS := x86_64-w64-mingw32-gcc i686-w64-mingw32-gcc \
              'clang --target=x86_64-w64-mingw32' 'clang --target=i686-w64-mingw32'
@@ -236,6 +236,12 @@ check-style: check-tools
 	@clang-format --dry-run -Werror $(STYLED)
 	@awk -f tests/scripts/sizes.awk $(STYLED)
 	@echo "format and sizes: $(words $(STYLED)) files"
+
+# The tables of characters are what the script makes of Unicode's data.
+check-unicode: check-tools
+	@test -r /usr/share/unicode/EastAsianWidth.txt || sh tests/scripts/need.sh no-such-command=unicode-data
+	@sh tests/scripts/need.sh python3=python3
+	@python3 tests/scripts/unicode.py --check
 
 # ASLR, also of the upper half, no execution of data, and a canary on the stack.
 check-hardening: server.exe
