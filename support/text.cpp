@@ -262,11 +262,8 @@ static ULONG page_put_composed(UINT page, const char *text, ULONG length, char *
         wide[units++] = (WCHAR)next;
         at += bytes;
     }
-    if (units > 1) units = FoldStringW(MAP_PRECOMPOSED, wide, units, composed, 8);
-    if (units <= 1) { /* it stands alone, or there is no memory */
-        *to += page_put(page, c, *to);
-        return at;
-    }
+    units = units > 1 ? FoldStringW(MAP_PRECOMPOSED, wide, units, composed, 8) : 0;
+    if (units <= 0) *to += page_put(page, c, *to); /* it stands alone, or there is no memory */
     for (int i = 0; i < units; i++) *to += page_put(page, composed[i], *to);
     return at;
 }
