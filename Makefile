@@ -49,7 +49,7 @@ C11 = $(CC) -x c -std=c11 $(CPPFLAGS) $(CFLAGS)
 
 .PHONY: all run client test steps step exercise exercise-check demo bench bench-quick sim sim-quick sim-coverage \
         sim-planted fuzz fuzz-pack soak page-check page-lessons docs-check check clean help tools check-tools check-warnings \
-        check-32-bit check-analyzers check-style check-hardening check-msvc windows-check cmake-check msvc dist
+        check-32-bit check-analyzers check-style check-unicode check-hardening check-msvc windows-check cmake-check msvc dist
 all: server.exe
 
 server.exe: $(OBJECTS)
@@ -138,7 +138,7 @@ endif
 
 ifdef WINDOWS
 DEBIAN_ONLY := bench bench-quick sim sim-quick sim-coverage sim-planted fuzz fuzz-pack \
-               check check-tools check-32-bit check-analyzers check-style check-hardening check-msvc page-check page-lessons \
+               check check-tools check-32-bit check-analyzers check-style check-unicode check-hardening check-msvc page-check page-lessons \
                docs-check windows-check cmake-check msvc dist
 .PHONY: $(DEBIAN_ONLY)
 $(DEBIAN_ONLY):
@@ -215,7 +215,7 @@ STYLED := $(CHECKED) $(HEADERS) $(wildcard tests/*/*.h tests/sim/*.c)
 
 # No warning from two compilers, as C11 and as C++17, 64 and 32 bit.
 ifndef WINDOWS
-check: check-warnings check-32-bit check-analyzers check-style check-hardening check-msvc
+check: check-warnings check-32-bit check-analyzers check-style check-unicode check-hardening check-msvc
 
 COMPILERS := x86_64-w64-mingw32-gcc i686-w64-mingw32-gcc \
              'clang --target=x86_64-w64-mingw32' 'clang --target=i686-w64-mingw32'
@@ -257,6 +257,12 @@ check-style: check-tools
 	@clang-format --dry-run -Werror $(STYLED)
 	@awk -f tests/scripts/sizes.awk $(STYLED)
 	@echo "format and sizes: $(words $(STYLED)) files"
+
+# The tables of characters are what the script makes of Unicode's data.
+check-unicode: check-tools
+	@test -r /usr/share/unicode/EastAsianWidth.txt || sh tests/scripts/need.sh no-such-command=unicode-data
+	@sh tests/scripts/need.sh python3=python3
+	@python3 tests/scripts/unicode.py --check
 
 # ASLR, also of the upper half, no execution of data, and a canary on the stack.
 check-hardening: server.exe

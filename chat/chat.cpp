@@ -186,6 +186,7 @@ static void chat_received(LPSession session, ULONG bytes)
 
     member->next_byte = member->terminal.line;
     member->bytes_end = member->terminal.line + bytes;
+    escape_received(session);
     if (bytes == 0) { /* the end of the stream ends the last line too */
         member->terminal.telnet = DATA;
         if (member->terminal.line) session->rbuf[member->bytes_end++] = '\n';

@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Nobody else may have the name, in whatever case. "guest" and a number are for the server to give. */
+/* Nobody else may have the name, in whatever case. "guest" and a number are for the server to give. A member's own name
+ * is no news to the room. */
 static void command_nick(LPSession session, const char *text)
 {
     WCHAR wide[NICK_CHARS + 1] = { 0 };
@@ -15,7 +16,15 @@ static void command_nick(LPSession session, const char *text)
     int here;
 
     if (!text_name(text, wide, nick)) {
-        reply(session, "! /nick NAME: a name has 1 to %d letters or digits, and - _ . if you like", NICK_CHARS);
+        reply(session,
+              "! /nick NAME: a name has 1 to %d letters or digits of the Basic Multilingual Plane, which emoji are not "
+              "in,"
+              " and - _ . if you like",
+              NICK_CHARS);
+        return;
+    }
+    if (strcmp(nick, member_of(session)->nick) == 0) {
+        reply(session, "*** you are now %s", nick);
         return;
     }
     taken = _strnicmp(nick, "guest", 5) == 0 && nick[5] && nick[5 + strspn(nick + 5, "0123456789")] == '\0';
@@ -60,6 +69,26 @@ static void command_help(LPSession session, const char *nothing)
                    "*** /help        show this              //text           say /text, which is no command");
 }
 
+/* Ends the command's name, and the argument, where spaces begin, of whatever kind: phones and input methods write
+ * others than the keyboard. Returns the argument. */
+static char *command_split(char *line)
+{
+    char *argument = NULL, *end = line;
+    ULONG space;
+
+    for (char *at = line; *at; at += space ? space : 1) {
+        space = text_space(at);
+        if (space && !argument) argument = at;
+        if (!space) end = at + 1;
+    }
+    *end = '\0';
+    if (!argument || argument >= end) return end;
+    space = text_space(argument);
+    *argument = '\0';
+    for (argument += space; (space = text_space(argument)) > 0;) argument += space;
+    return argument;
+}
+
 void command_run(LPSession session, char *line)
 {
     static const struct {
@@ -70,13 +99,10 @@ void command_run(LPSession session, char *line)
                      { "/me", command_me },
                      { "/quit", command_quit },
                      { "/help", command_help } };
-    char *argument = line + strcspn(line, " "), *end = line + strlen(line);
+    char *argument = command_split(line);
 
-    while (end > argument && end[-1] == ' ') *--end = '\0';
-    if (*argument) *argument++ = '\0';
-    argument += strspn(argument, " ");
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
-        if (strcmp(line, commands[i].name) == 0) {
+        if (_stricmp(line, commands[i].name) == 0) {
             commands[i].run(session, argument);
             return;
         }

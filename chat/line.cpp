@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+enum { CTRL_U = 0x15, DELETE_KEY = 0x7F };
+
 /* Lines of which nothing can be seen are not said. */
 static void line_said(LPSession session, char *text, bool whole)
 {
@@ -18,22 +20,20 @@ static void line_said(LPSession session, char *text, bool whole)
     }
 }
 
-/* The first `length` bytes of the line are one. What is not UTF-8 is taken for the code page, and from then on the
- * client is sent that too; a line of UTF-8 turns it back. A character of three bytes must be in it for that, as Hangul
- * are: those of two are syllables of code page 949 as well. Too much for one message goes out in pieces. */
+/* Takes the first `length` bytes of the line for one, without a byte order mark in front. One that is too long for a
+ * message goes out in pieces. */
 static void line_finish(LPSession session, ULONG length)
 {
     Member *member = member_of(session);
-    int longest = utf8_longest(session->rbuf, length);
+    UINT page = member->terminal.page;
     char text[3 * SAY_BYTES + 1], *piece = text, next;
     bool whole = !member->terminal.continued;
 
-    if (longest == 0) member->terminal.page = (UINT)session->server->options->codepage;
-    if (longest >= 3) member->terminal.page = CP_UTF8;
-    if (!text_decode(member->terminal.page, session->rbuf, length, text) && !member->terminal.warned) {
+    if (!text_decode(page, session->rbuf, length, text) && !member->terminal.warned) {
         member->terminal.warned = true;
-        reply(session, "! some of that was neither UTF-8 nor code page %u, and is lost", member->terminal.page);
+        reply(session, "! some of that was neither UTF-8 nor code page %u, and is lost", page);
     }
+    if (whole && strncmp(text, "\xEF\xBB\xBF", 3) == 0) piece += 3;
     while (*piece && !member->why) {
         ULONG bytes = (ULONG)strlen(piece);
         if (bytes > SAY_BYTES) bytes = text_complete(CP_UTF8, piece, SAY_BYTES);
@@ -46,20 +46,23 @@ static void line_finish(LPSession session, ULONG length)
     }
 }
 
-/* The line ends, or is too long for one message: then what is there goes out, but for an unfinished character. */
+/* Ends the line, or with `split` what of it is too long for one message, without the character that is cut there. The
+ * line decides in which encoding the client is read and answered from now on. */
 static void line_end(LPSession session, bool split)
 {
     Member *member = member_of(session);
-    ULONG length =
-        split ? text_complete(member->terminal.page, session->rbuf, member->terminal.line) : member->terminal.line;
+    Terminal *terminal = terminal_of(session);
+    UINT codepage = (UINT)session->server->options->codepage;
+    ULONG length = terminal->line;
 
-    if (length > 0) member->terminal.known = true;
-    if (member->terminal.echo != NO) reply_add(session, "\r\n", 2);
-    member->terminal.line -= length;
-    member->terminal.drawn = member->terminal.row = member->terminal.column = 0;
+    terminal->page = text_guess(terminal->page, codepage, session->rbuf, length, split);
+    if (split) length = text_complete(terminal->page, session->rbuf, length);
+    if (length > 0) terminal->known = true;
+    if (terminal->echo != NO) line_leave(session);
+    terminal->line -= length;
     line_finish(session, length);
-    memmove(session->rbuf, session->rbuf + length, member->terminal.line);
-    member->terminal.continued = split;
+    memmove(session->rbuf, session->rbuf + length, terminal->line);
+    terminal->continued = split;
 }
 
 static void line_put(LPSession session, unsigned char c)
@@ -71,25 +74,24 @@ static void line_put(LPSession session, unsigned char c)
     line_show(session);
 }
 
-/* A byte of what the client's user typed. */
 void line_byte(LPSession session, unsigned char c)
 {
     Terminal *terminal = terminal_of(session);
-    bool after_cr = terminal->cr, letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '~';
+    bool after_cr = terminal->cr;
 
     terminal->cr = c == '\r';
     if (after_cr && (c == '\n' || c == '\0')) return;
-    if (terminal->escape && c >= 0x20 && c < 0x7F) {
-        /* From ESC to the next letter or ~ nothing is kept; behind ESC O stands one more, for a function key. */
-        terminal->escape = letter && !(terminal->escape == 0x1B && c == 'O') ? 0 : c;
-        return;
-    }
-    terminal->escape = c == 0x1B ? c : 0;
-    if (c == '\r' || c == '\n') {
-        line_end(session, false);
-    } else if (c == 0x08 || c == 0x7F) {
-        line_erase(session);
-    } else if (c == '\t' || (c >= 0x20 && c != 0xFF)) {
-        line_put(session, c == '\t' ? ' ' : c);
+    if (escape_byte(session, c)) return;
+    switch (c) {
+    case '\r':
+    case '\n': line_end(session, false); break;
+    case '\b':
+    case DELETE_KEY: line_erase(session); break;
+    case CTRL_U: line_kill(session); break;
+    case '\t':
+    case '\v':
+    case '\f': line_put(session, ' '); break;
+    default:
+        if (c >= 0x20) line_put(session, c);
     }
 }

@@ -11,8 +11,11 @@ enum {
     TEXT_BYTES = SAY_BYTES + 2 * NICK_BYTES + 64, /* a whole message: names, text, line end */
     KEYS_BYTES = 256,                             /* a first input of so many without a line end is no typed key */
     SUB_BYTES = 512,                              /* a sub-negotiation that has not ended by then never will */
-    TERMINAL_COLUMNS = 79,  /* a line that the server echoes goes on in the next row here: a terminal has 80 or more,
-                               and does not break it anywhere else, so that the server knows where the cursor is */
+    COLUMNS_UNKNOWN = 79,   /* where an echoed line goes on in the next row, when the client has not said how wide its
+                               terminal is: it has 80 columns or more, and does not break the line itself */
+    COLUMNS_LEAST = 10,     /* a client that says less or more than this ... */
+    COLUMNS_MOST = 1000,    /* ... is not believed */
+    ESCAPE_MS = 400,        /* an escape sequence comes in one piece; after such a pause, other keys are pressed */
     REPLY_KEPT = 256,       /* reply in quiet times */
     REPLY_FULL = 2 * 1024,  /* with so many bytes for the client unsent, its next line waits */
     SBUF_KEPT = 2 * 1024,   /* sbuf in quiet times ... */
@@ -33,34 +36,60 @@ enum {
 enum {
     SE = 240,
     AYT = 246,
+    EC = 247, /* erase character */
+    EL = 248, /* erase line */
     SB = 250,
     WILL = 251,
     WONT = 252,
     DO = 253,
     DONT = 254,
     IAC = 255,
+    BINARY = 0, /* RFC 856: all eight bits */
     ECHO_OPTION = 1,
-    SUPPRESS_GO_AHEAD = 3
+    SUPPRESS_GO_AHEAD = 3,
+    NAWS = 31 /* RFC 1073: the window's size */
 };
 
 typedef enum TelnetState { DATA, COMMAND, OPTION, SUBNEGOTIATION, SUB_COMMAND } TelnetState;
 
-/* Of an option that the server may use: it does not; has offered it and not been answered; does. */
+/* Of an option on one side (RFC 1143): it is off; the server has asked for it, and was not answered yet; it is on. */
 typedef enum OptionState { NO, WANTYES, YES } OptionState;
+
+/* Where an escape sequence stands (ECMA-48). Keys are sent as such, and a terminal's answers. */
+typedef enum EscapeState {
+    ESCAPE_NONE,
+    ESCAPE_ALONE,     /* ESC came as the last byte of a segment: the key Esc, unless it goes on at once */
+    ESCAPE_FIRST,     /* behind ESC */
+    ESCAPE_CHARSET,   /* behind ESC and intermediate bytes */
+    ESCAPE_KEY,       /* behind ESC O */
+    ESCAPE_CONTROL,   /* behind ESC [ */
+    ESCAPE_NUMBER,    /* ... and digits */
+    ESCAPE_REST,      /* ... and others that do not end it */
+    ESCAPE_LINUX,     /* behind ESC [ [ */
+    ESCAPE_STRING,    /* behind ESC ] or another that begins a string */
+    ESCAPE_STRING_END /* ... and ESC, which is half of what ends it */
+} EscapeState;
 
 /* The client's terminal: telnet, the line that is being typed, and what is said to this client alone. */
 typedef struct Terminal {
     TelnetState telnet;
-    ULONG sub_bytes;           /* of the sub-negotiation */
-    unsigned char verb;        /* of the telnet option that is coming: DO, DONT, WILL, WONT */
-    OptionState echo, our_sga; /* the server shows what is typed; it suppresses "go ahead" */
-    bool peer_sga;             /* the client does that */
-    bool negotiates;           /* the client has asked for options, or answered */
-    bool known;                /* whether it sends lines or keys */
-    bool cr;                   /* the last byte was CR: a LF or NUL belongs to it */
-    unsigned char escape;      /* the last byte of an escape sequence, of which nothing is kept; 0: there is none */
-    UINT page;                 /* the client's code page, CP_UTF8 for most */
-    bool warned;               /* that some of its bytes are no text */
+    unsigned char verb;   /* of the telnet option that is coming: DO, DONT, WILL, WONT */
+    ULONG sub_bytes;      /* of the sub-negotiation that is coming ... */
+    unsigned char sub[5]; /* ... and the first of them */
+    OptionState echo;     /* the server shows what is typed */
+    OptionState our_sga;  /* it suppresses "go ahead" */
+    OptionState our_binary;
+    OptionState peer_sga; /* the same of the client ... */
+    OptionState peer_binary;
+    OptionState peer_naws; /* ... which tells its terminal's width */
+    ULONG width;           /* in columns; 0: unknown */
+    bool negotiates;       /* the client has asked for options, or answered */
+    bool known;            /* whether it sends lines or keys */
+    bool cr;               /* the last byte was CR: a LF or NUL belongs to it */
+    EscapeState escape;    /* nothing of a sequence is kept */
+    ULONGLONG received_at; /* when its last bytes came */
+    UINT page;             /* the client's code page, CP_UTF8 for most */
+    bool warned;           /* that some of its bytes are no text */
 
     ULONG line;        /* bytes of the unfinished line at the front of rbuf, as they were received */
     bool continued;    /* the front of that line went out already */

@@ -63,16 +63,25 @@ static void telnet_echo(LPSession session)
     line_show(session);
 }
 
+/* Asks how wide the terminal is, for who echoes must know where a line goes on in the next row. */
+static void telnet_ask_width(LPSession session)
+{
+    Terminal *terminal = terminal_of(session);
+
+    if (terminal->peer_naws != NO) return;
+    telnet_answer(session, DO, NAWS);
+    terminal->peer_naws = WANTYES;
+}
+
 /* The client's first input are keys: it has to be told that the server will echo, and is shown what it typed. One
  * that has not negotiated anything is taken for Windows' telnet, which uses the code page; but not if what came can
  * hardly be anything but UTF-8. */
 void telnet_offer(LPSession session)
 {
     Terminal *terminal = terminal_of(session);
+    UINT codepage = (UINT)session->server->options->codepage;
 
-    if (!terminal->negotiates && utf8_longest(session->rbuf, terminal->line) < 3) {
-        terminal->page = (UINT)session->server->options->codepage;
-    }
+    if (!terminal->negotiates) terminal->page = text_guess(codepage, codepage, session->rbuf, terminal->line, true);
     if (terminal->echo != NO) return;
     telnet_answer(session, WILL, ECHO_OPTION);
     terminal->echo = WANTYES;
@@ -80,39 +89,40 @@ void telnet_offer(LPSession session)
         telnet_answer(session, WILL, SUPPRESS_GO_AHEAD);
         terminal->our_sga = WANTYES;
     }
+    telnet_ask_width(session);
     telnet_echo(session);
 }
 
-/* DO and DONT ask for an option of the server's. What changes nothing is not answered, or two sides could answer each
- * other for ever (RFC 1143). */
-static void telnet_asked(LPSession session, bool wanted, unsigned char option, OptionState *ours)
+/* Returns the state of an option of the server's or of the client's; NULL for one that is not wanted. */
+static OptionState *telnet_state(Terminal *terminal, bool ours, unsigned char option)
 {
-    OptionState before = *ours;
-
-    *ours = wanted ? YES : NO;
-    if (wanted && before == NO) telnet_answer(session, WILL, option);
-    if (!wanted && before == YES) telnet_answer(session, WONT, option);
-    if (option == ECHO_OPTION && (!wanted || before == NO)) telnet_echo(session);
+    switch (option) {
+    case BINARY: return ours ? &terminal->our_binary : &terminal->peer_binary;
+    case SUPPRESS_GO_AHEAD: return ours ? &terminal->our_sga : &terminal->peer_sga;
+    case ECHO_OPTION: return ours ? &terminal->echo : NULL;
+    case NAWS: return ours ? NULL : &terminal->peer_naws;
+    default: return NULL;
+    }
 }
 
+/* DO and DONT are about an option of the server's, WILL and WONT about one of the client's. Answers only what changes
+ * something and was not asked for: two sides could answer each other for ever otherwise (RFC 1143). */
 static void telnet_option(LPSession session, unsigned char verb, unsigned char option)
 {
     Terminal *terminal = terminal_of(session);
-    bool suppress = option == SUPPRESS_GO_AHEAD;
+    bool ours = verb == DO || verb == DONT, yes = verb == DO || verb == WILL;
+    int agree = ours ? WILL : DO, refuse = ours ? WONT : DONT;
+    OptionState *state = telnet_state(terminal, ours, option), before = state ? *state : NO;
 
     terminal->negotiates = true;
-    if (verb == DO || verb == DONT) {
-        if (suppress || option == ECHO_OPTION) {
-            telnet_asked(session, verb == DO, option, suppress ? &terminal->our_sga : &terminal->echo);
-        } else if (verb == DO) {
-            telnet_answer(session, WONT, option);
-        }
-    } else if (!suppress) { /* WILL and WONT tell of an option of the client's */
-        if (verb == WILL) telnet_answer(session, DONT, option);
-    } else if (terminal->peer_sga != (verb == WILL)) {
-        terminal->peer_sga = verb == WILL;
-        telnet_answer(session, verb == WILL ? DO : DONT, option);
+    if (state) *state = yes ? YES : NO;
+    if (yes && before == NO) telnet_answer(session, state ? agree : refuse, option);
+    if (!yes && before == YES) telnet_answer(session, refuse, option);
+    if (option == ECHO_OPTION && ours) {
+        if (!yes || before == NO) telnet_echo(session);
+        if (yes) telnet_ask_width(session);
     }
+    if (option == NAWS && !yes && !ours) terminal->width = 0;
 }
 
 static void telnet_command(LPSession session, unsigned char c)
@@ -125,6 +135,10 @@ static void telnet_command(LPSession session, unsigned char c)
     } else if (c >= WILL && c <= DONT) {
         terminal->telnet = OPTION;
         terminal->verb = c;
+    } else if (c == EC) {
+        line_erase(session);
+    } else if (c == EL) {
+        line_kill(session);
     } else if (c == AYT) {
         line_hide(session);
         reply(session, "*** yes, the server is here");
@@ -132,7 +146,28 @@ static void telnet_command(LPSession session, unsigned char c)
     }
 }
 
-/* A byte from the wire. Commands may be cut anywhere. */
+static void telnet_sub_byte(Terminal *terminal, unsigned char c)
+{
+    if (terminal->sub_bytes < sizeof terminal->sub) terminal->sub[terminal->sub_bytes] = c;
+    if (++terminal->sub_bytes < SUB_BYTES) terminal->telnet = SUBNEGOTIATION;
+}
+
+/* The sub-negotiation has ended: NAWS tells columns and rows, two bytes each. What stands in more than one row, or
+ * would now, is drawn again. */
+static void telnet_sub_end(LPSession session)
+{
+    Terminal *terminal = terminal_of(session);
+    ULONG width = terminal->sub[1] * 256u + terminal->sub[2];
+
+    if (terminal->sub_bytes != 5 || terminal->sub[0] != NAWS || terminal->peer_naws != YES) return;
+    if (width < COLUMNS_LEAST || width > COLUMNS_MOST || width == terminal->width) return;
+    if (terminal->row > 0 || terminal->column >= width) line_hide(session);
+    terminal->width = width;
+    line_show(session);
+}
+
+/* A byte from the wire. Commands may be cut anywhere. IAC IAC is a byte 255, in text as in a sub-negotiation, which any
+ * other command ends. */
 bool telnet_byte(LPSession session, unsigned char c)
 {
     Terminal *terminal = terminal_of(session);
@@ -144,24 +179,114 @@ bool telnet_byte(LPSession session, unsigned char c)
         if (c != IAC) return true;
         terminal->telnet = COMMAND;
         break;
-    case COMMAND: telnet_command(session, c); break; /* IAC IAC is a byte 255, which is no text */
+    case COMMAND:
+        if (c == IAC) return true;
+        telnet_command(session, c);
+        break;
     case OPTION: telnet_option(session, terminal->verb, c); break;
     case SUBNEGOTIATION:
-        if (++terminal->sub_bytes < SUB_BYTES) terminal->telnet = c == IAC ? SUB_COMMAND : SUBNEGOTIATION;
+        if (c == IAC) {
+            terminal->telnet = SUB_COMMAND;
+        } else {
+            telnet_sub_byte(terminal, c);
+        }
         break;
-    case SUB_COMMAND: terminal->telnet = c == SE ? DATA : SUBNEGOTIATION; break;
+    case SUB_COMMAND:
+        if (c == IAC) {
+            telnet_sub_byte(terminal, c);
+        } else if (c == SE) {
+            telnet_sub_end(session);
+        } else {
+            telnet_command(session, c);
+        }
+        break;
     }
     return false;
 }
 
+/* ---- escape sequences: keys that write nothing, and a terminal's answers (ECMA-48, 5.3 to 5.6) ---- */
+
+void escape_received(LPSession session)
+{
+    Terminal *terminal = terminal_of(session);
+    ULONGLONG now = GetTickCount64(), pause = now - terminal->received_at;
+
+    terminal->received_at = now;
+    if (pause > ESCAPE_MS) terminal->escape = ESCAPE_NONE;
+    if (terminal->escape == ESCAPE_FIRST) terminal->escape = ESCAPE_ALONE;
+}
+
+/* Returns the state behind a byte from 20 to 7E of a sequence. Three are not as the standard has it: rxvt's keys with
+ * Shift end in "$", the Linux console's F1 to F5 are ESC [ [ and a letter, and old keys have numbers behind ESC O. */
+static EscapeState escape_next(EscapeState state, unsigned char c)
+{
+    bool digit = c >= '0' && c <= '9';
+
+    switch (state) {
+    case ESCAPE_STRING_END:
+    case ESCAPE_ALONE:
+    case ESCAPE_FIRST:
+        if (c == '[') return ESCAPE_CONTROL;
+        if (c == 'O') return ESCAPE_KEY;
+        if (strchr("]PX^_", c)) return ESCAPE_STRING;
+        return c < 0x30 ? ESCAPE_CHARSET : ESCAPE_NONE;
+    case ESCAPE_CHARSET: return c < 0x30 ? ESCAPE_CHARSET : ESCAPE_NONE;
+    case ESCAPE_KEY: return digit || c == ';' ? ESCAPE_KEY : ESCAPE_NONE;
+    case ESCAPE_CONTROL:
+        if (c == '[') return ESCAPE_LINUX;
+        if (digit) return ESCAPE_NUMBER;
+        return c < 0x40 ? ESCAPE_REST : ESCAPE_NONE;
+    case ESCAPE_NUMBER:
+        if (digit) return ESCAPE_NUMBER;
+        return c < 0x40 && c != '$' ? ESCAPE_REST : ESCAPE_NONE;
+    case ESCAPE_REST: return c < 0x40 ? ESCAPE_REST : ESCAPE_NONE;
+    default: return ESCAPE_NONE;
+    }
+}
+
+bool escape_byte(LPSession session, unsigned char c)
+{
+    Terminal *terminal = terminal_of(session);
+    EscapeState state = terminal->escape;
+
+    if (c == 0x1B) {
+        terminal->escape = state == ESCAPE_STRING ? ESCAPE_STRING_END : ESCAPE_FIRST;
+        return true;
+    }
+    if (state == ESCAPE_NONE) return false;
+    if (state == ESCAPE_STRING && c != '\r' && c != '\n') { /* BEL ends it, CAN and SUB break it off */
+        if (c == 0x07 || c == 0x18 || c == 0x1A) terminal->escape = ESCAPE_NONE;
+        return true;
+    }
+    terminal->escape = ESCAPE_NONE;
+    if (c < 0x20 || c >= 0x7F) return false;
+    if (state == ESCAPE_ALONE && !strchr("[O]PX^_", c)) return false;
+    terminal->escape = escape_next(state, c);
+    return true;
+}
+
 /* ---- line: kept as it is received, at the front of rbuf, and echoed to clients that type key by key ---- */
 
+/* Writes a character of the line to the terminal as it stands there. */
+static void line_draw(LPSession session, const char *bytes, ULONG length, unsigned long character)
+{
+    if (character == TEXT_INVALID) {
+        reply_add(session, "?", 1);
+    } else if (text_breaks_line(character)) {
+        reply_add(session, " ", 1);
+    } else if (!text_is_unsafe(character)) {
+        reply_add(session, bytes, length);
+        if ((unsigned char)bytes[0] == IAC) reply_add(session, bytes, 1);
+    }
+}
+
 /* Echoes what was not yet: whole characters only, the rest of one is still coming. In a new row, if this one has no
- * room for the next. */
+ * room for the next. Behind the last column some terminals stand in the next row at once, others only with the next
+ * character: so that one is written, a space, and taken back. */
 void line_show(LPSession session)
 {
     Terminal *terminal = terminal_of(session);
-    ULONG bytes, columns;
+    ULONG bytes, columns, width = terminal->width ? terminal->width : (ULONG)COLUMNS_UNKNOWN;
 
     while (terminal->echo != NO && terminal->drawn < terminal->line) {
         const char *at = session->rbuf + terminal->drawn;
@@ -170,15 +295,28 @@ void line_show(LPSession session)
         bytes = text_next(terminal->page, at, terminal->line - terminal->drawn, &character);
         if (bytes == 0) return;
         columns = text_columns(terminal->page, character, bytes);
-        if (terminal->column + columns > TERMINAL_COLUMNS) {
+        if (terminal->column + columns > width) {
             reply_add(session, "\r\n", 2);
             terminal->row++;
             terminal->column = 0;
         }
-        if (!text_is_unsafe(character)) reply_add(session, character == TEXT_INVALID ? "?" : at, bytes);
+        line_draw(session, at, bytes, character);
         terminal->column += columns;
         terminal->drawn += bytes;
+        if (terminal->width && terminal->column == terminal->width) {
+            reply_add(session, " \r", 2);
+            terminal->row++;
+            terminal->column = 0;
+        }
     }
+}
+
+void line_leave(LPSession session)
+{
+    Terminal *terminal = terminal_of(session);
+
+    if (terminal->row == 0 || terminal->column > 0) reply_add(session, "\r\n", 2);
+    terminal->drawn = terminal->row = terminal->column = 0;
 }
 
 /* Takes the line off the terminal, to be shown again below what comes. */
@@ -201,12 +339,19 @@ void line_erase(LPSession session)
 
     terminal->line = last;
     if (terminal->drawn <= last) return;
-    if (columns <= terminal->column) {
+    if (columns < terminal->column || (columns == terminal->column && terminal->row == 0)) {
         terminal->drawn = last;
         terminal->column -= columns;
         while (columns-- > 0) reply_add(session, "\b \b", 3);
-    } else { /* it stands at the end of the row above */
+    } else { /* the line ends in the row above now */
         line_hide(session);
         line_show(session);
     }
+}
+
+/* Takes the whole line back. */
+void line_kill(LPSession session)
+{
+    line_hide(session);
+    terminal_of(session)->line = 0;
 }

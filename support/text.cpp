@@ -1,5 +1,6 @@
 /* text.cpp - UTF-8, code pages, columns on a terminal, names. */
 #include "text.h"
+#include "unicode.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -26,7 +27,7 @@ static ULONG utf8_next(const char *text, ULONG length, unsigned long *character)
     if (bytes == 0) return 1;
     if (bytes > 1) c &= 0x7Fu >> bytes;
     for (i = 1; i < bytes && i < length; i++) {
-        if (((unsigned char)text[i] & 0xC0) != 0x80) return 1;
+        if (((unsigned char)text[i] & 0xC0) != 0x80) return i;
         c = c << 6 | ((unsigned char)text[i] & 0x3Fu);
         if (i > 1) continue;
         if (c < least >> 6 * (bytes - 2)) return 1;                       /* fewer bytes would do */
@@ -48,7 +49,9 @@ ULONG text_next(UINT page, const char *text, ULONG length, unsigned long *charac
     if (two && length < 2) return 0;
     units = MultiByteToWideChar(page, MB_ERR_INVALID_CHARS, text, two ? 2 : 1, wide, 2);
     *character = units == 1 ? wide[0] : (unsigned long)TEXT_INVALID;
-    if (units == 1 && wide[0] >= 0xD800 && wide[0] <= 0xDFFF) *character = TEXT_INVALID;
+    if (*character >= 0xD800 && *character <= 0xDFFF) *character = TEXT_INVALID;
+    if (*character >= 0xF8F0 && *character <= 0xF8F7)
+        *character = TEXT_INVALID; /* Windows' words for undefined bytes */
     return *character == TEXT_INVALID ? 1 : two ? 2 : 1;
 }
 
@@ -62,17 +65,24 @@ static ULONG utf8_put(char *text, unsigned long character)
     return bytes;
 }
 
-int utf8_longest(const char *text, ULONG length)
+UINT text_guess(UINT page, UINT other, const char *text, ULONG length, bool cut)
 {
+    ULONG strays = 0, sequences = 0, bytes;
     unsigned long character;
-    ULONG longest = 1, bytes;
 
     for (; length > 0; text += bytes, length -= bytes) {
         bytes = utf8_next(text, length, &character);
-        if (bytes == 0 || character == TEXT_INVALID) return 0;
-        if (bytes > longest) longest = bytes;
+        if (bytes == 0) {
+            bytes = length;
+            strays += cut ? 0 : bytes;
+        } else if (character == TEXT_INVALID) {
+            strays += bytes;
+        } else if (bytes >= 3) {
+            sequences++;
+        }
     }
-    return (int)longest;
+    if (sequences > strays) return CP_UTF8;
+    return strays ? other : page;
 }
 
 ULONG text_complete(UINT page, const char *text, ULONG length)
@@ -94,46 +104,15 @@ bool text_decode(UINT page, const char *bytes, ULONG length, char *text)
     for (ULONG at = 0, used; at < length; at += used) {
         used = text_next(page, bytes + at, length - at, &character);
         if (used == 0 || character == TEXT_INVALID) {
-            used = 1;
+            if (used == 0) used = length - at;
             character = 0xFFFD;
             valid = false;
         }
+        if (text_breaks_line(character)) character = ' ';
         if (!text_is_unsafe(character)) text += utf8_put(text, character);
     }
     *text = '\0';
     return valid;
-}
-
-/* The UTF-16 of a UTF-8 text's beginning, 64 units at most, and how many bytes that is. */
-static int text_widen(const char *text, ULONG length, WCHAR wide[64], ULONG *bytes)
-{
-    unsigned long character;
-    int units = 0;
-
-    for (*bytes = 0; *bytes < length && units < 63;) {
-        *bytes += utf8_next(text + *bytes, length - *bytes, &character);
-        if (character > 0xFFFF) wide[units++] = (WCHAR)(0xD7C0 + (character >> 10));
-        wide[units++] = (WCHAR)(character > 0xFFFF ? 0xDC00 + (character & 0x3FF) : character);
-    }
-    return units;
-}
-
-/* No "best fit": it would make one name of two that only look alike ("WideCharToMultiByte function" advises so). A
- * byte 255 would be a command to telnet. */
-ULONG text_encode(UINT page, char *text, ULONG length)
-{
-    ULONG from = 0, to = 0, bytes;
-    WCHAR wide[64];
-
-    if (page == CP_UTF8) return length;
-    for (; from < length; from += bytes) {
-        int units = text_widen(text + from, length - from, wide, &bytes);
-        int made = WideCharToMultiByte(page, WC_NO_BEST_FIT_CHARS, wide, units, text + to, (int)bytes, "?", NULL);
-        for (ULONG end = to + (made > 0 ? (ULONG)made : 0); to < end; to++) {
-            if ((unsigned char)text[to] == 0xFF) text[to] = '?';
-        }
-    }
-    return to;
 }
 
 bool text_is_unsafe(unsigned long c)
@@ -142,51 +121,47 @@ bool text_is_unsafe(unsigned long c)
            || (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x206F);
 }
 
-typedef struct Range {
-    unsigned long first, last;
-} Range;
-
-static bool in_ranges(unsigned long c, const Range *ranges, size_t count)
+bool text_breaks_line(unsigned long c)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (c >= ranges[i].first && c <= ranges[i].last) return true;
-    }
-    return false;
+    return c == 0x0B || c == 0x0C || c == 0x85 || c == 0x2028 || c == 0x2029;
 }
 
-/* Marks that stand on another character, and what is not shown at all. */
-static const Range zero_width[] = { { 0xAD, 0xAD },      { 0x300, 0x36F },   { 0x483, 0x489 },     { 0x591, 0x5BD },
-                                    { 0x610, 0x61A },    { 0x64B, 0x65F },   { 0x93C, 0x93C },     { 0x941, 0x948 },
-                                    { 0x94D, 0x94D },    { 0xE31, 0xE31 },   { 0xE34, 0xE3A },     { 0xE47, 0xE4E },
-                                    { 0x1160, 0x11FF },  { 0x17B4, 0x17B5 }, { 0x180B, 0x180F },   { 0x1AB0, 0x1AFF },
-                                    { 0x1DC0, 0x1DFF },  { 0x200B, 0x200F }, { 0x202A, 0x202E },   { 0x2060, 0x206F },
-                                    { 0x20D0, 0x20FF },  { 0x3099, 0x309A }, { 0xFE00, 0xFE0F },   { 0xFE20, 0xFE2F },
-                                    { 0xFEFF, 0xFEFF },  { 0xFFF0, 0xFFFB }, { 0x1BCA0, 0x1BCA3 }, { 0x1D173, 0x1D17A },
-                                    { 0xE0000, 0xE0FFF } };
+static bool in_ranges(unsigned long c, const UnicodeRange *ranges, size_t count)
+{
+    size_t low = 0, high = count;
 
-/* Hangul, Chinese, kana, full-width, emoji (Unicode's East Asian Width: W and F). */
-static const Range double_width[] = {
-    { 0x1100, 0x115F },   { 0x231A, 0x231B },   { 0x23E9, 0x23EC },   { 0x2614, 0x2615 },   { 0x2648, 0x2653 },
-    { 0x26AA, 0x26AB },   { 0x26BD, 0x26BE },   { 0x2705, 0x2705 },   { 0x270A, 0x270B },   { 0x2728, 0x2728 },
-    { 0x274C, 0x274E },   { 0x2753, 0x2757 },   { 0x2795, 0x2797 },   { 0x2B1B, 0x2B1C },   { 0x2B50, 0x2B55 },
-    { 0x2E80, 0x303E },   { 0x3041, 0x4DBF },   { 0x4E00, 0xA4C6 },   { 0xA960, 0xA97C },   { 0xAC00, 0xD7A3 },
-    { 0xF900, 0xFAFF },   { 0xFE10, 0xFE19 },   { 0xFE30, 0xFE6B },   { 0xFF01, 0xFF60 },   { 0xFFE0, 0xFFE6 },
-    { 0x16FE0, 0x1B2FF }, { 0x1F18E, 0x1F19A }, { 0x1F200, 0x1F64F }, { 0x1F680, 0x1F6FF }, { 0x1F7E0, 0x1F7F0 },
-    { 0x1F900, 0x1F9FF }, { 0x1FA70, 0x1FAFF }, { 0x20000, 0x3FFFD }
-};
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (c > ranges[middle].last) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < count && c >= ranges[low].first;
+}
 
-/* What has its place, but nothing in it. */
-static const Range blank[] = { { 0x20, 0x20 },     { 0xA0, 0xA0 },     { 0x115F, 0x1160 }, { 0x1680, 0x1680 },
-                               { 0x2000, 0x200A }, { 0x202F, 0x202F }, { 0x205F, 0x205F }, { 0x2800, 0x2800 },
-                               { 0x3000, 0x3000 }, { 0x3164, 0x3164 }, { 0xFFA0, 0xFFA0 } };
+#define IN_RANGES(c, table) in_ranges(c, table, sizeof table / sizeof *table)
+
+static bool is_zero_width(unsigned long c)
+{
+    return c >= 0x80 && IN_RANGES(c, unicode_zero_width);
+}
+
+/* Characters that take a place and show nothing in it: spaces, Hangul's fillers, the empty braille pattern. */
+static bool is_blank(unsigned long c)
+{
+    return c == 0x115F || c == 0x2800 || c == 0x3164 || c == 0xFFA0 || IN_RANGES(c, unicode_spaces);
+}
 
 /* A code page of East Asia is shown with as many columns as it has bytes. */
 ULONG text_columns(UINT page, unsigned long character, ULONG bytes)
 {
+    if (text_breaks_line(character)) return 1;
     if (text_is_unsafe(character)) return 0;
-    if (page != CP_UTF8) return bytes;
-    if (in_ranges(character, zero_width, sizeof zero_width / sizeof *zero_width)) return 0;
-    return in_ranges(character, double_width, sizeof double_width / sizeof *double_width) ? 2 : 1;
+    if (page != CP_UTF8) return character == TEXT_INVALID ? 1 : bytes;
+    if (is_zero_width(character)) return 0;
+    return IN_RANGES(character, unicode_double_width) ? 2 : 1;
 }
 
 /* Looked for from the beginning: the second byte of a character may look like the first of one. */
@@ -214,10 +189,134 @@ bool text_visible(const char *text)
     for (ULONG length = (ULONG)strlen(text), bytes; length > 0; text += bytes, length -= bytes) {
         bytes = utf8_next(text, length, &c);
         if (bytes == 0) return false;
-        if (text_columns(CP_UTF8, c, bytes) > 0 && !in_ranges(c, blank, sizeof blank / sizeof *blank)) return true;
+        if (text_columns(CP_UTF8, c, bytes) > 0 && !is_blank(c)) return true;
     }
     return false;
 }
+
+/* ---- to a code page ---- */
+
+/* Writes the character if the page has it, or with `flags` 0 something like it; returns the bytes, or 0. The system's
+ * best fit may be a control character: in code page 437 that of U+2022 is 07. A byte 255 is doubled, as telnet wants
+ * it. */
+static ULONG page_try(UINT page, unsigned long c, DWORD flags, char *to)
+{
+    unsigned long back;
+    BOOL missing = FALSE;
+    WCHAR wide = (WCHAR)c;
+    int made = c > 0xFFFF ? 0 : WideCharToMultiByte(page, flags, &wide, 1, to, 2, "?", &missing);
+
+    if (made <= 0 || missing) return 0;
+    if (text_next(page, to, (ULONG)made, &back) != (ULONG)made || back == TEXT_INVALID || text_is_unsafe(back))
+        return 0;
+    if ((unsigned char)to[0] == 0xFF) to[made++] = to[0];
+    return (ULONG)made;
+}
+
+/* Returns a plainer character with the same meaning for what phones write in place of the keyboard's, 0 if there is
+ * none. */
+static unsigned long text_plainer(unsigned long c)
+{
+    if (c == 0x2014) return 0x2015; /* a long dash: East Asia's pages have a bar */
+    if ((c >= 0x2010 && c <= 0x2015) || c == 0x2212) return '-';
+    if (c >= 0x2018 && c <= 0x201B) return '\'';
+    if (c >= 0x201C && c <= 0x201F) return '"';
+    if (c == 0x2039 || c == 0x203A) return c == 0x2039 ? '<' : '>';
+    return c > 0x20 && IN_RANGES(c, unicode_spaces) ? ' ' : 0;
+}
+
+/* Writes the character, or what comes nearest to it; returns the bytes. */
+static ULONG page_put(UINT page, unsigned long c, char *to)
+{
+    ULONG made = 0;
+
+    if (c == 0xA0) c = ' ';
+    if (c < 0x80) { /* line ends too */
+        to[0] = (char)c;
+        return 1;
+    }
+    if (is_zero_width(c)) { /* Thai's pages have its vowels; what joins or varies is in no page */
+        return c == 0xAD || c >= 0x2000 ? 0 : page_try(page, c, WC_NO_BEST_FIT_CHARS, to);
+    }
+    for (; c && made == 0; c = text_plainer(c)) {
+        made = page_try(page, c, WC_NO_BEST_FIT_CHARS, to);
+        if (made == 0) made = page_try(page, c, 0, to);
+    }
+    if (made == 0) to[made++] = '?';
+    return made;
+}
+
+/* Writes the character that the text begins with, composed with the marks that stand on it ("FoldStringW function").
+ * Returns the bytes that it took; `to` moves on. */
+static ULONG page_put_composed(UINT page, const char *text, ULONG length, char **to)
+{
+    unsigned long c = 0, next;
+    ULONG at = utf8_next(text, length, &c), bytes;
+    WCHAR wide[8], composed[8];
+    int units = 0;
+
+    wide[units++] = (WCHAR)c;
+    while (c <= 0xFFFF && at < length && units < 8) {
+        bytes = utf8_next(text + at, length - at, &next);
+        if (!is_zero_width(next) || next > 0xFFFF) break;
+        wide[units++] = (WCHAR)next;
+        at += bytes;
+    }
+    units = units > 1 ? FoldStringW(MAP_PRECOMPOSED, wide, units, composed, 8) : 0;
+    if (units <= 0) *to += page_put(page, c, *to); /* it stands alone, or there is no memory */
+    for (int i = 0; i < units; i++) *to += page_put(page, composed[i], *to);
+    return at;
+}
+
+/* Gathers the UTF-16 of the characters in front that no mark stands on and that are nothing special; returns the units
+ * and the bytes. */
+static int text_widen(const char *text, ULONG length, WCHAR wide[64], ULONG *bytes)
+{
+    unsigned long c = 0;
+    ULONG last = 0;
+    int units = 0;
+
+    for (*bytes = 0; *bytes < length && units < 64;) {
+        ULONG used = utf8_next(text + *bytes, length - *bytes, &c);
+        if (c > 0xFFFF || c == 0xA0 || is_zero_width(c)) break;
+        wide[units++] = (WCHAR)c;
+        last = used;
+        *bytes += used;
+    }
+    if (units > 0 && *bytes < length) { /* the next one may be a mark */
+        units--;
+        *bytes -= last;
+    }
+    return units;
+}
+
+/* Most text needs one call: the rest goes character by character. */
+ULONG text_encode(UINT page, char *text, ULONG length)
+{
+    char *to = text;
+    WCHAR wide[64];
+    ULONG bytes;
+
+    if (page == CP_UTF8) return length;
+    for (ULONG from = 0; from < length; from += bytes) {
+        int units = text_widen(text + from, length - from, wide, &bytes), made = 0;
+        BOOL missing = FALSE;
+
+        if (units == 0) {
+            bytes = page_put_composed(page, text + from, length - from, &to);
+            continue;
+        }
+        made = WideCharToMultiByte(page, WC_NO_BEST_FIT_CHARS, wide, units, to, (int)bytes, "?", &missing);
+        if (made <= 0 || missing || memchr(to, 0xFF, (size_t)made)) {
+            for (int i = 0; i < units; i++) to += page_put(page, wide[i], to);
+        } else {
+            to += made;
+        }
+    }
+    return (ULONG)(to - text);
+}
+
+/* ---- names, and text for people ---- */
 
 /* Letters and digits of any script. Of marks only those without which a script cannot be written, from Devanagari to
  * Khmer, and not at the beginning. Some letters and vowels of Unicode are not seen: what takes no place on the screen
@@ -228,10 +327,7 @@ static bool name_character(const WCHAR *at, bool first)
 
     if (*at == '-' || *at == '_' || *at == '.') return true;
     if (!GetStringTypeW(CT_CTYPE1, at, 1, &type1) || !GetStringTypeW(CT_CTYPE3, at, 1, &type3)) return false;
-    if ((type1 & (C1_ALPHA | C1_DIGIT)) && text_columns(CP_UTF8, *at, 0) > 0
-        && !in_ranges(*at, blank, sizeof blank / sizeof *blank)) {
-        return true;
-    }
+    if ((type1 & (C1_ALPHA | C1_DIGIT)) && text_columns(CP_UTF8, *at, 0) > 0 && !is_blank(*at)) return true;
     return !first && ((type1 & C1_ALPHA) || (type3 & (C3_NONSPACING | C3_VOWELMARK)))
            && ((*at >= 0x900 && *at <= 0x109F) || (*at >= 0x17B6 && *at <= 0x17D3));
 }
@@ -247,6 +343,16 @@ bool text_name(const char *text, WCHAR wide[NICK_CHARS + 1], char nick[NICK_BYTE
         if (!name_character(&wide[i], i == 0)) return false;
     }
     return units > 1 && WideCharToMultiByte(CP_UTF8, 0, wide, -1, nick, NICK_BYTES, NULL, NULL) > 0;
+}
+
+ULONG text_space(const char *text)
+{
+    unsigned long c = 0;
+    ULONG length = 0, bytes;
+
+    while (length < 4 && text[length]) length++;
+    bytes = length ? utf8_next(text, length, &c) : 0;
+    return IN_RANGES(c, unicode_spaces) ? bytes : 0;
 }
 
 ULONG text_truncate(const char *text, ULONG length, int columns)

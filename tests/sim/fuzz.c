@@ -4,8 +4,8 @@
  * sessions, one that sends the fuzzer's bytes and one that reads. The same bytes are played twice,
  * cut in two ways; the reader must get the same, whole lines only, and nothing that steers a
  * terminal. Every byte that anybody is sent is well-formed UTF-8, but for a client that uses a code
- * page. The first byte of the input draws the options: 1: the author types keys, and is echoed;
- * 2: code page 949. */
+ * page: that is sent characters of the page, none that steers a terminal, and no byte 255 alone. The first byte of the
+ * input draws the options: 1: the author types keys, and is echoed; 2: code page 949. */
 #include "chat/chat.h"
 #include "chat/room.cpp"
 #include "support/buffer.h"
@@ -26,6 +26,7 @@ static Server fuzz_server;
 static Proactor fuzz_proactor;
 static Player players[SESSIONS];
 static unsigned cut_state;
+static bool cut_behind_escape;
 
 /* ---- Proactor.cpp's part ---- */
 
@@ -150,6 +151,17 @@ static ULONG cut(size_t left, ULONG room)
     return 1 + (cut_state >> 16) % (cut_state & 0x8000u ? most : most < 4 ? most : 4);
 }
 
+/* ESC as a segment's last byte is the key Esc, and else it begins a sequence: no cut is made behind it, if there is
+ * room for more. */
+static ULONG cut_not_behind_escape(const uint8_t *bytes, size_t count, ULONG room)
+{
+    ULONG part = cut(count, room);
+
+    while (part < count && part < room && bytes[part - 1] == 0x1B) part++;
+    while (part < count && part > 1 && bytes[part - 1] == 0x1B) part--;
+    return part;
+}
+
 static void play_bytes(const uint8_t *bytes, size_t count)
 {
     LPSession session = &players[AUTHOR].session;
@@ -157,11 +169,13 @@ static void play_bytes(const uint8_t *bytes, size_t count)
     while (count && session->phase == OPEN && !member_of(session)->why) {
         ULONG part;
         if (!session->receiving) violation("a session that is open does not receive");
-        part = cut(count, session->rwsa.len);
+        part = cut_not_behind_escape(bytes, count, session->rwsa.len);
         memcpy(session->rwsa.buf, bytes, part);
         session->rwsa.buf[part] = '\0';
         session->receiving = IDLE;
         session->received = part;
+        if (terminal_of(session)->escape == ESCAPE_FIRST) cut_behind_escape = true;
+        terminal_of(session)->received_at = GetTickCount64(); /* a pause would end an escape sequence */
         session->handler->received(session, part);
         bytes += part;
         count -= part;
@@ -217,23 +231,67 @@ static void check_reader(const Player *reader)
     if (!text_is_utf8(reader->out, reader->count)) violation("the reader is sent what is not UTF-8");
 }
 
-/* Telnet's commands are taken out. Of a code page only this is known: a byte 255 is telnet's. */
-static void check_author(Player *author, bool korean)
+/* Takes telnet's commands out of what the author was sent; a byte 255 is one of its text only as a pair. Returns the
+ * bytes of text, and whether the server has offered to echo. */
+static size_t take_commands_out(char *out, size_t count, bool *echo)
 {
     size_t used = 0;
 
-    for (size_t i = 0; i < author->count; i++) {
-        unsigned char c = (unsigned char)author->out[i];
-        if (c != 0xFF) {
-            author->out[used++] = author->out[i];
+    for (size_t i = 0; i < count; i++) {
+        unsigned char c = (unsigned char)out[i], verb = i + 1 < count ? (unsigned char)out[i + 1] : 0;
+        if (c == IAC && verb == IAC) {
+            i++;
+        } else if (c == IAC) {
+            if (i + 2 >= count || verb < WILL || verb > DONT) violation("a byte 255 that begins no command");
+            if (verb == WILL && out[i + 2] == ECHO_OPTION) *echo = true;
+            i += 2;
             continue;
         }
-        if (i + 2 >= author->count || (unsigned char)author->out[i + 1] < WILL
-            || (unsigned char)author->out[i + 1] > DONT)
-            violation("a byte 255 that begins no command");
-        i += 2;
+        out[used++] = (char)c;
     }
-    if (!korean && !text_is_utf8(author->out, used)) violation("the author is sent what is not UTF-8");
+    return used;
+}
+
+/* The only controls that the author is sent are line ends, a carriage return and, with echo, what takes characters and
+ * rows back. */
+static void check_controls(const char *out, size_t count, bool echo)
+{
+    for (size_t i = 0; i < count; i++) {
+        unsigned char c = (unsigned char)out[i];
+        if ((c >= 0x20 && c != 0x7F) || c == '\r' || c == '\n') continue;
+        if (echo && c == '\b') continue;
+        if (echo && c == 0x1B && i + 2 < count && out[i + 1] == '[' && (out[i + 2] == 'A' || out[i + 2] == 'J'))
+            continue;
+        violation("control character %d for the author", c);
+    }
+}
+
+/* Text in a code page is whole: each of its characters is one of the page, and none steers a terminal. */
+static void check_korean(const char *out, size_t count)
+{
+    unsigned long character;
+
+    for (ULONG at = 0, bytes; at < count; at += bytes) {
+        bytes = text_next(949, out + at, (ULONG)count - at, &character);
+        if (bytes == 0 || character == TEXT_INVALID) violation("the author is sent what is not of the code page");
+        if (character >= 0x7F && text_is_unsafe(character)) violation("U+%04lX for the author", character);
+    }
+}
+
+static void check_author(Player *author, bool korean)
+{
+    bool echo = false;
+    size_t used = take_commands_out(author->out, author->count, &echo), begin = 0;
+
+    check_controls(author->out, used, echo);
+    for (size_t end = 0; end < used; end++) { /* it may turn from one to the other with each line */
+        if (author->out[end] != '\n' && end + 1 < used) continue;
+        if (!text_is_utf8(author->out + begin, end + 1 - begin)) {
+            if (!korean) violation("the author is sent what is not UTF-8");
+            check_korean(author->out + begin, end + 1 - begin);
+        }
+        begin = end + 1;
+    }
 }
 
 static void play_end(void)
@@ -303,7 +361,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     if (!started) fuzz_start();
     started = true;
     if (count == 0) return 0;
-    if (play(bytes + 1, count - 1, bytes[0], bytes[0]) != play(bytes + 1, count - 1, 77u + bytes[0], bytes[0]))
+    cut_behind_escape = false;
+    if (play(bytes + 1, count - 1, bytes[0], bytes[0]) != play(bytes + 1, count - 1, 77u + bytes[0], bytes[0])
+        && !cut_behind_escape)
         violation("the same bytes, cut in another way, became other lines");
     return 0;
 }

@@ -107,6 +107,19 @@ static int utf8_put(uint32_t character, char *text)
     return 4;
 }
 
+/* As the real tables: something like it, and for some symbols a control character that a screen of 1981 showed as one.
+ */
+static uint32_t best_fit(uint32_t character)
+{
+    switch (character) {
+    case 0x2019: return '\'';
+    case 0x2022: return 7;
+    case 0x263A: return 1;
+    case 0xE9: return 'e';
+    default: return character;
+    }
+}
+
 int korean_encode(const char *text, char *korean)
 {
     int left = (int)strlen(text), used = 0;
@@ -115,7 +128,7 @@ int korean_encode(const char *text, char *korean)
     for (int length; left > 0; text += length, left -= length) {
         length = utf8_decode((const unsigned char *)text, left, &character);
         if (length == 0) violation("korean_encode: no UTF-8");
-        used += korean_put(character, korean + used);
+        used += korean_put(best_fit(character), korean + used);
     }
     return used;
 }
@@ -182,8 +195,8 @@ int WideCharToMultiByte(UINT page, DWORD flags, const WCHAR *wide, int units, ch
     int used = 0;
 
     call_begin(CALL_WideCharToMultiByte);
-    if ((page != CP_UTF8 && page != KOREAN) || (page == CP_UTF8) != (flags == 0) || used_instead
-        || (page == CP_UTF8) != !instead)
+    if ((page != CP_UTF8 && page != KOREAN) || (flags != 0 && flags != WC_NO_BEST_FIT_CHARS)
+        || (page == CP_UTF8) != !used_instead || (page == CP_UTF8) != !instead || (page == CP_UTF8 && flags))
         violation("WideCharToMultiByte: not simulated with these arguments");
     if (units < 0)
         for (units = 1; wide[units - 1]; units++) continue;
@@ -193,7 +206,9 @@ int WideCharToMultiByte(UINT page, DWORD flags, const WCHAR *wide, int units, ch
         int length;
         if (page == CP_UTF8 && character >= 0xD800 && character < 0xDC00)
             character = 0x10000 + ((character & 0x3FF) << 10) + (wide[++i] & 0x3FFu);
+        if (page == KOREAN && flags == 0) character = best_fit(character);
         length = page == CP_UTF8 ? utf8_put(character, bytes) : korean_put(character, bytes);
+        if (page == KOREAN && length == 1 && bytes[0] == '?' && character != '?') *used_instead = TRUE;
         if (used + length > size) return 0; /* ERROR_INSUFFICIENT_BUFFER */
         memcpy(text + used, bytes, (size_t)length);
         used += length;
@@ -204,13 +219,16 @@ int WideCharToMultiByte(UINT page, DWORD flags, const WCHAR *wide, int units, ch
 /* Composes e and U+0301, and a syllable's first two parts, which is enough here. */
 int FoldStringW(DWORD flags, const WCHAR *from, int units, WCHAR *to, int size)
 {
+    const WCHAR *end;
     int used = 0;
 
     call_begin(CALL_FoldStringW);
-    if (flags != MAP_PRECOMPOSED || units != -1) violation("FoldStringW: not simulated with these arguments");
+    if (flags != MAP_PRECOMPOSED || units < -1) violation("FoldStringW: not simulated with these arguments");
     if (call_fault(CALL_FoldStringW, NULL)) return 0;
-    for (;; from++) {
-        WCHAR character = *from, next = character ? from[1] : 0;
+    if (units < 0)
+        for (units = 1; from[units - 1]; units++) continue;
+    for (end = from + units; from < end; from++) {
+        WCHAR character = *from, next = from + 1 < end ? from[1] : 0;
         if (used == size) return 0;
         if (character == 'e' && next == 0x301) {
             character = 0xE9;
@@ -220,8 +238,8 @@ int FoldStringW(DWORD flags, const WCHAR *from, int units, WCHAR *to, int size)
             from++;
         }
         to[used++] = character;
-        if (!character) return used;
     }
+    return used;
 }
 
 static WCHAR upper(WCHAR character)

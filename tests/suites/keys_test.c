@@ -17,6 +17,8 @@ typedef struct Terminal {
     Kind kind;
     UINT page;
     bool negotiated;
+    int columns;                  /* COLUMNS at first, and never more */
+    bool wraps_at_once;           /* behind the last column the cursor is in the next row already */
     char cells[ROWS][COLUMNS][5]; /* a character each; behind one of two columns an empty one */
     int row, column;
     char typed[4];        /* a character that is coming */
@@ -69,12 +71,16 @@ static void terminal_put(Terminal *terminal, const char *character)
 {
     int columns = strlen(character) >= 3 ? 2 : 1; /* as far as these tests go */
 
-    if (terminal->column + columns > COLUMNS) {
+    if (terminal->column + columns > terminal->columns) {
         terminal->column = 0;
         terminal_newline(terminal);
     }
     strcpy(terminal->cells[terminal->row][terminal->column++], character);
     if (columns == 2) terminal->cells[terminal->row][terminal->column++][0] = '\0';
+    if (terminal->column == terminal->columns && terminal->wraps_at_once) {
+        terminal->column = 0;
+        terminal_newline(terminal);
+    }
 }
 
 /* A byte of a character in the terminal's code page. */
@@ -202,6 +208,7 @@ static void sits_down(Kind kind, UINT page, const char *options)
     server = server_start(options);
     ann.kind = kind;
     ann.page = page;
+    ann.columns = COLUMNS;
     ann.client = member_join(server, NULL);
     carl = member_join(server, "carl");
     bob = member_join(server, "bob");
@@ -220,8 +227,8 @@ static bool ann_and_bob(Kind kind, UINT page)
     if (!bob || !member_awaits(ann.client, "*** guest3 is now bob (3 here)")) return false;
     if (kind == ASKS_FOR_ECHO) {
         client_send(ann.client, "\xFF\xFD\x01\xFF\xFD\x03", 6);
-        if (strcmp(screen_and_options("", " WILL 1 WILL 3"), "") != 0) return false;
-        if (strcmp(ann.options, " WILL 1 WILL 3") != 0) return false;
+        if (strcmp(screen_and_options("", " WILL 1 DO 31 WILL 3"), "") != 0) return false;
+        if (strcmp(ann.options, " WILL 1 DO 31 WILL 3") != 0) return false;
     }
     ann.options[0] = '\0';
     return true;
@@ -361,18 +368,124 @@ TEST(keys_dont_echo)
     CHECK_EQ(server_stop(server), 0);
 }
 
-/* What the client offers or wants beyond that is refused, and answers are not answered. */
+/* BINARY and the window's size are agreed on, the rest is refused, and answers are not answered. */
 TEST(keys_options)
 {
     CHECK(ann_and_bob(ASKS_FOR_ECHO, CP_UTF8));
-    CHECK(client_send(ann.client, "\xFF\xFD\x18\xFF\xFB\x1F", 6)); /* DO TERMINAL-TYPE, WILL window size */
-    CHECK_STR(screen_and_options("", " WONT 24 DONT 31"), "");
-    CHECK_STR(ann.options, " WONT 24 DONT 31");
+    CHECK(client_send(ann.client, "\xFF\xFD\x18\xFF\xFB\x1F", 6)); /* DO TERMINAL-TYPE, WILL NAWS: it was asked */
+    CHECK(client_send(ann.client, "\xFF\xFB\0\xFF\xFD\0", 6));     /* telnet -8 */
+    CHECK_STR(screen_and_options("", " WONT 24 DO 0 WILL 0"), "");
+    CHECK_STR(ann.options, " WONT 24 DO 0 WILL 0");
     ann.options[0] = '\0';
-    CHECK(client_send(ann.client, "\xFF\xFC\x1F\xFF\xFE\x18\xFF\xFD\x01\xFF\xFD\x03", 12));
+    CHECK(client_send(ann.client, "\xFF\xFE\x18\xFF\xFD\x01\xFF\xFD\x03\xFF\xFB\0\xFF\xFD\0", 15));
     CHECK(client_send(ann.client, "\xFF\xFA\x1F\0\x50\0\x18\xFF\xF0ok", 11));
     CHECK_SCREEN("ok");
     CHECK_STR(ann.options, "");
+    CHECK_EQ(server_stop(server), 0);
+}
+
+/* ---- narrow terminals ---- */
+
+/* The terminal becomes so wide, and says so (NAWS). */
+static bool resizes(int columns)
+{
+    char size[] = { (char)IAC, (char)250, 31, 0, 0, 0, 24, (char)IAC, (char)240 };
+
+    ann.columns = columns;
+    size[3] = (char)(columns / 256);
+    size[4] = (char)(columns % 256);
+    return client_send(ann.client, size, sizeof size) && member_asks(carl);
+}
+
+#define NEWS "bob: news\n"
+
+/* A line fills the terminal's rows; what wraps at once and what wraps with the next character show the same. */
+static void check_narrow(bool wraps_at_once)
+{
+    CHECK(ann_and_bob(ASKS_FOR_ECHO, CP_UTF8));
+    ann.wraps_at_once = wraps_at_once;
+    CHECK(client_send(ann.client, "\xFF\xFB\x1F", 3));
+    CHECK(resizes(40));
+    CHECK(types(TEN TEN TEN TEN TEN TEN));
+    CHECK_SCREEN(TEN TEN TEN TEN "\n" TEN TEN);
+    CHECK(member_says(bob, "news"));
+    CHECK_SCREEN(NEWS TEN TEN TEN TEN "\n" TEN TEN);
+    CHECK(types("\b\b\b\b\b\b\b\b\b\b\b\b\b\b\b\b\b\b\b\b")); /* to the end of the first row, ... */
+    CHECK_SCREEN(NEWS TEN TEN TEN TEN "\n");
+    CHECK(member_says(bob, "news"));
+    CHECK_SCREEN(NEWS NEWS TEN TEN TEN TEN "\n");
+    CHECK(types("\b\b")); /* ... and behind it */
+    CHECK_SCREEN(NEWS NEWS TEN TEN TEN "01234567");
+    CHECK(types(GA NA)); /* the second does not fit */
+    CHECK_SCREEN(NEWS NEWS TEN TEN TEN "01234567" GA "\n" NA);
+    CHECK(types("\b\b0" NA)); /* nor this, where a column is left */
+    CHECK_SCREEN(NEWS NEWS TEN TEN TEN "012345670\n" NA);
+    CHECK(types("\b0\r\n")); /* Enter at the very end makes no empty row */
+    CHECK_SCREEN(NEWS NEWS TEN TEN TEN "0123456700\n");
+    CHECK(member_hears(bob, "guest1: " TEN TEN TEN "0123456700"));
+    screen_clear();
+    CHECK(types(TEN TEN TEN "\x15ok")); /* Ctrl+U */
+    CHECK_SCREEN("ok");
+    CHECK_EQ(server_stop(server), 0);
+}
+
+TEST(keys_narrow_terminal)
+{
+    check_narrow(false);
+}
+
+TEST(keys_narrow_terminal_that_wraps_at_once)
+{
+    check_narrow(true);
+}
+
+/* Widths that are none leave what was known; a new one draws the line again. */
+TEST(keys_terminal_is_resized)
+{
+    static const int none[] = { 0, 1, 9, 1001, 65535 };
+
+    CHECK(ann_and_bob(ASKS_FOR_ECHO, CP_UTF8));
+    CHECK(client_send(ann.client, "\xFF\xFB\x1F", 3));
+    CHECK(resizes(20));
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) CHECK(resizes(none[i]));
+    ann.columns = 20;
+    CHECK(types(TEN TEN TEN));
+    CHECK_SCREEN(TEN TEN "\n" TEN);
+    CHECK(resizes(40));
+    CHECK_SCREEN(TEN TEN TEN);
+    CHECK(resizes(10));
+    CHECK_SCREEN(TEN "\n" TEN "\n" TEN "\n");
+    CHECK(resizes(25));
+    CHECK(types("x"));
+    CHECK_SCREEN(TEN TEN "01234\n56789x");
+    CHECK(types("\x15"));
+    CHECK_SCREEN("");
+    CHECK(client_send(ann.client, "\xFF\xFC\x1F", 3)); /* WONT NAWS: any width again */
+    ann.columns = COLUMNS;
+    CHECK(types(TEN TEN TEN));
+    CHECK_SCREEN(TEN TEN TEN);
+    CHECK_EQ(server_stop(server), 0);
+}
+
+/* Ctrl+U, and telnet's EC and EL, on the screen. */
+TEST(keys_erased)
+{
+    CHECK(ann_and_bob(ASKS_FOR_ECHO, CP_UTF8));
+    CHECK(types("my password\x15"));
+    CHECK_SCREEN("");
+    CHECK(types("\x15hello"));
+    CHECK_SCREEN("hello");
+    CHECK(client_send(ann.client, "\xFF\xF7", 2));
+    CHECK_SCREEN("hell");
+    CHECK(types(GA));
+    CHECK(client_send(ann.client, "\xFF\xF7", 2));
+    CHECK_SCREEN("hell");
+    CHECK(client_send(ann.client, "\xFF\xF8", 2));
+    CHECK_SCREEN("");
+    CHECK(types(TEN TEN TEN TEN TEN TEN TEN TEN TEN "\x15"
+                                                    "done\r"));
+    CHECK_SCREEN("done\n");
+    CHECK(member_hears(bob, "guest1: done"));
     CHECK_EQ(server_stop(server), 0);
 }
 
@@ -385,8 +498,8 @@ static void check_windows(const char *options)
     sits_down(WINDOWS, 949, options);
     CHECK(bob && member_awaits(ann.client, "*** guest3 is now bob (3 here)"));
     CHECK(types(GA)); /* its own echo; then the server offers, and shows the same at the same place */
-    CHECK_STR(screen_and_options(GA, " WILL 1 WILL 3"), GA);
-    CHECK_STR(ann.options, " WILL 1 WILL 3");
+    CHECK_STR(screen_and_options(GA, " WILL 1 WILL 3 DO 31"), GA);
+    CHECK_STR(ann.options, " WILL 1 WILL 3 DO 31");
     CHECK(types(NA "x" DA "\b\b" DA));
     CHECK_SCREEN(GA NA DA);
     CHECK(client_send(ann.client, "\x80\b", 2)); /* a control of C1 in her code page takes no place of its own */
@@ -404,7 +517,7 @@ static void check_windows(const char *options)
     CHECK(member_hears(bob, "*** guest1 is now " MINSU " (3 here)"));
     CHECK(types("/who\r\n"));
     CHECK_SCREEN("/nick " MINSU "\n*** you are now " MINSU "\n/who\n*** 3 here: bob, carl, " MINSU "\n");
-    CHECK_STR(ann.options, " WILL 1 WILL 3"); /* her answers were not answered */
+    CHECK_STR(ann.options, " WILL 1 WILL 3 DO 31"); /* her answers were not answered */
     CHECK_EQ(server_stop(server), 0);
 }
 
@@ -429,8 +542,8 @@ TEST(keys_windows_telnet_enters_first)
     CHECK(client_send(ann.client, "\x1B[A", 3));
     CHECK(member_asks(carl));
     CHECK(types("h"));
-    CHECK_STR(screen_and_options("h", " WILL 1 WILL 3"), "h");
-    CHECK_STR(ann.options, " WILL 1 WILL 3");
+    CHECK_STR(screen_and_options("h", " WILL 1 WILL 3 DO 31"), "h");
+    CHECK_STR(ann.options, " WILL 1 WILL 3 DO 31");
     CHECK(types("i"));
     CHECK_SCREEN("hi");
     CHECK_EQ(server_stop(server), 0);

@@ -207,6 +207,10 @@ static const Nick nicks[] = {
     { "jane\xEE\x80\x80", NULL },
     { "jane\xEF\xBF\xBE", NULL },
     { "jane\xF0\x9D\x85\xB3", NULL },
+    { "\xF0\x9D\x92\x9C", NULL }, /* letters all the same: a mathematical one, ... */
+    { "\xF0\xA0\xAE\xB7", NULL }, /* ... Han of plane 2, ... */
+    { "\xF0\x90\x90\x80", NULL }, /* ... Deseret, and a digit */
+    { "\xF0\x9D\x9F\x99", NULL },
     { "jane\xF0\x9B\xB2\xA0", NULL },
     { "jane\xF3\xA0\x80\x81", NULL },
     { "jane\xF3\xA0\x84\x80", NULL },
@@ -229,7 +233,7 @@ static void check_nick(Client *ann, Client *bob, const Nick *nick, char *name)
     } else {
         CHECK(client_line(ann, answer, sizeof answer));
         CHECK_HAS(answer, "! /nick ");
-        CHECK(strstr(answer, "taken") || strstr(answer, "1 to 20 letters or digits"));
+        CHECK(strstr(answer, "taken") || strstr(answer, "1 to 20 letters or digits of the Basic Multilingual Plane"));
     }
     CHECK(!client_readable(ann, 0));
     CHECK(member_says(ann, "checked"));
@@ -315,9 +319,10 @@ TEST(names_forge_no_notice)
         { "/me  * you are now teacher", "* ann * you are now teacher" },
         { "*** bob left (1 here)", "ann: *** bob left (1 here)" },
         { "! bob: hi", "ann: ! bob: hi" },
-        { "\r\v*** bob left", "ann: *** bob left" },
-        { "\xE2\x80\xA8*** bob left", "ann: *** bob left" }, /* a line separator */
-        { "\xC2\x85*** bob left", "ann: *** bob left" },     /* next line, a control of C1 */
+        { "\r\v*** bob left", "ann:  *** bob left" },
+        { "\xE2\x80\xA8*** bob left", "ann:  *** bob left" }, /* a line separator */
+        { "\xC2\x85*** bob left", "ann:  *** bob left" },     /* next line, a control of C1 */
+        { "\xEF\xBB\xBF*** bob left", "ann: *** bob left" },  /* a byte order mark */
     };
     Server *server = server_start("--chat --quiet");
     Client *ann = member_join(server, "ann"), *bob = member_join(server, "bob");
@@ -377,6 +382,69 @@ TEST(names_commands)
     CHECK(member_says(ann, " /who is one at the front only"));
     CHECK(member_hears(bob, "ann:  /who is one at the front only"));
     CHECK(!client_readable(ann, 50)); /* she does not hear herself */
+    CHECK_EQ(server_stop(server), 0);
+}
+
+/* Phones write the first letter large, and input methods spaces of their own. */
+TEST(names_commands_of_phones)
+{
+    static const char *const typed[][2] = {
+        { "/Who", "*** 2 here: " },
+        { "/WHO", "*** 2 here: " },
+        { "/who\xC2\xA0", "*** 2 here: " },
+        { "/HELP", "*** /nick NAME" },
+        { "/Nick Phone", "*** you are now Phone" },
+        { "/nick\xC2\xA0name0", "*** you are now name0" },                            /* no-break space */
+        { "/nick\xE3\x80\x80name1", "*** you are now name1" },                        /* ideographic space */
+        { "/nick \xE3\x80\x80\xC2\xA0 name2 \xE3\x80\x80", "*** you are now name2" }, /* some of each */
+        { "/nick\tname3\t", "*** you are now name3" },
+        { "/nick\xE2\x80\x89name4", "*** you are now name4" }, /* thin space */
+        { "/nick\xE2\x80\xAFname5", "*** you are now name5" }, /* narrow no-break space */
+        { "/nick\xE2\x80\xA8name6", "*** you are now name6" }, /* line separator */
+        { "/me\xE3\x80\x80", "! /me ACTION" },
+        { "/nick\xE3\x80\x80", "! /nick NAME" },
+        { "\xE3\x80\x80/who", NULL },
+    };
+    Server *server = server_start("--chat --quiet");
+    Client *ann = member_join(server, "ann"), *bob = member_join(server, "bob");
+    char answer[LINE_SIZE];
+
+    CHECK(member_awaits(ann, "*** guest2 is now bob (2 here)"));
+    for (size_t i = 0; i < sizeof typed / sizeof typed[0]; i++) {
+        CHECK(member_says(ann, typed[i][0]));
+        if (!typed[i][1]) continue;
+        CHECK(client_line(ann, answer, sizeof answer));
+        CHECK_HAS(answer, typed[i][1]);
+        CHECK(member_asks(ann));
+    }
+    CHECK(member_says(ann, "/ME\xE3\x80\x80"
+                           "waves  at\xC2\xA0"
+                           "bob"));
+    CHECK(member_awaits(bob, "name6: \xE3\x80\x80/who")); /* a command stands at the front */
+    CHECK(member_hears(bob, "* name6 waves  at\xC2\xA0"
+                            "bob"));
+    CHECK_EQ(server_stop(server), 0);
+}
+
+/* A change to one's own name is none, and is not told to the room; in another case it is one. */
+TEST(names_own)
+{
+    Server *server = server_start("--chat --quiet");
+    Client *ann = member_join(server, "ann"), *bob = member_join(server, "bob");
+
+    CHECK(member_awaits(ann, "*** guest2 is now bob (2 here)"));
+    for (int i = 0; i < 3; i++) {
+        CHECK(member_says(ann, "/nick ann"));
+        CHECK(member_hears(ann, "*** you are now ann"));
+    }
+    CHECK(member_says(ann, "/nick Ann"));
+    CHECK(member_hears(bob, "*** ann is now Ann (2 here)"));
+    CHECK(member_says(ann, "/nick \xC3\x89mile"));
+    CHECK(member_hears(bob, "*** Ann is now \xC3\x89mile (2 here)"));
+    CHECK(member_says(ann, "/nick E\xCC\x81mile"));
+    CHECK(member_says(ann, "hi"));
+    CHECK(member_hears(bob, "\xC3\x89mile: hi"));
+    CHECK(member_hears(member_join(server, NULL), "\xC3\x89mile: hi"));
     CHECK_EQ(server_stop(server), 0);
 }
 
