@@ -23,7 +23,7 @@ static void command_nick(LPSession session, const char *text)
               NICK_CHARS);
         return;
     }
-    if (strcmp(nick, member_of(session)->nick) == 0) {
+    if (strcmp(nick, member_of(session)->in_room.nick) == 0) {
         reply(session, "*** you are now %s", nick);
         return;
     }
