@@ -10,14 +10,17 @@
 
 #define VERSION "1.0"
 
+#ifndef TRACE_BYTES /* the simulator sets it, to see the buffer full */
+#define TRACE_BYTES (128 * 1024) /* of the trace file, written with one call */
+#endif
+
 enum {
     LINE_BYTES = 5 * 1024,   /* of one line on the console */
     HALF_BYTES = 128 * 1024, /* of the lines that wait for the console, in each half of the queue */
     HALF_LINES = 4096,
     DRAIN_MS = 500,           /* for what waits at the end */
     COMMAND_CHARS = 32768,    /* "CreateProcessW function": a command line has 32,767, and a NUL */
-    TRACE_BYTES = 128 * 1024, /* of the trace file, written with one call */
-    TRACE_ROOM = 64 * 1024,   /* for an event of each thread: what is told while cs is held is not written at once */
+    TRACE_ROOM = TRACE_BYTES / 2, /* for an event of each thread: what is told while cs is held is not written at once */
     TRACE_LINE = 512,         /* bytes of a line of the trace with its fields */
     TRACE_COLUMNS = 99,       /* of a line on the console */
     MAX_SLOW_MS = 60 * 1000,

@@ -6,6 +6,8 @@
 
 #include "sim.h"
 
+enum { MAX_WINDOWS = 64 };
+
 static LPServer server;
 static uint64_t last_counts;
 
@@ -80,6 +82,25 @@ static void check_window(const Proactor *proactor, uint64_t mark)
         violation("window %d: %d sessions are busy, but it counts %d", proactor->number, busy, proactor->busy);
 }
 
+/* A round serves those who were there when it began, and ends: no more than these can leave in it. */
+static void check_round(const Proactor *proactor)
+{
+    static struct {
+        unsigned long long round;
+        int sessions, left;
+    } seen[MAX_WINDOWS];
+    int i = proactor->number - 1;
+
+    if (i >= MAX_WINDOWS) violation("more windows than the simulator has");
+    if (seen[i].round != proactor->round) seen[i].left = 0;
+    seen[i].round = proactor->round;
+    if (proactor->noc < seen[i].sessions) seen[i].left += seen[i].sessions - proactor->noc;
+    seen[i].sessions = proactor->noc;
+    if (seen[i].left > WINDOW_SESSIONS)
+        violation("window %d: %d sessions have left it within one round, and it goes on", proactor->number,
+                  seen[i].left);
+}
+
 void arrays_check(const void *cs)
 {
     static uint64_t mark;
@@ -92,7 +113,10 @@ void arrays_check(const void *cs)
     last_counts = counts;
     windows = server->windows;
     mark++;
-    for (int i = 0; i < windows; i++) check_window(&server->proactors[i], mark);
+    for (int i = 0; i < windows; i++) {
+        check_window(&server->proactors[i], mark);
+        check_round(&server->proactors[i]);
+    }
 }
 
 void arrays_check_thread(const void *argument)

@@ -258,6 +258,38 @@ static void plan_draw_lulls(void)
     plan.stop_at = NEVER;
 }
 
+/* How many of them it takes, by what they do. */
+static int draw_hostile(Attack attack)
+{
+    static const int least[ATTACKS] = { 0, 2, 3, 20, 6, 6, 20, 20, 3 },
+                     most[ATTACKS] = { 0, 4, 60, 70, 20, 20, 70, 60, 30 };
+
+    return least[attack] + (int)rnd((uint64_t)(most[attack] - least[attack] + 1));
+}
+
+static void plan_draw_attack(void)
+{
+    int kinds = plan.mode[0] == 'c' ? ATTACKS : ECHO_KINDS;
+
+    plan.attack = (Attack)(1 + rnd((uint64_t)kinds - 1));
+    plan.second = chance(700) ? plan.attack : (Attack)(1 + rnd((uint64_t)kinds - 1));
+    plan.hostile = draw_hostile(plan.attack);
+    if (plan.second != plan.attack) plan.hostile += draw_hostile(plan.second);
+    plan.attack_time = 1200000 + rnd(800000);
+    plan.resets = chance(500) ? 0 : (unsigned)rnd_between(1, 30);
+    plan.clients = (int)rnd_between(1, 4);
+    plan.max_clients = plan.max_per_ip = 0;
+    plan.bulk = plan.short_sends = false;
+    plan.whole = (unsigned)(50 + rnd(51));
+    plan.latency = rnd_between(1, 5000);
+    plan.window = (size_t)rnd_between(16384, 65536);
+    plan.timed = chance(800);
+    if (chance(300)) plan.trace = true;
+    if (!plan.timed) return;
+    plan.stall_rate = plan.console = 0;
+    plan.narration = SILENT;
+}
+
 void plan_draw(uint64_t seed, const char *mode)
 {
     static const unsigned rates[] = { 5, 20, 100, 300, 600 };
@@ -288,10 +320,14 @@ void plan_draw(uint64_t seed, const char *mode)
     if (mode[0] == 'c' && plan.window < 4000) plan.window += 4000;
     plan.codepage = mode[0] == 'c' && !plan.options_only && chance(400);
     plan.trace = chance(50);
+    plan.narration = plan.trace && chance(500) ? chance(300) ? STEPPED : TOLD : SILENT;
+    plan.disk = chance(500) ? 50 : 0;
     plan.console = chance(150) ? (unsigned)rnd_between(1, 300) : 0;
     plan.flood = mode[0] == 'c' && !plan.options_only && chance(20);
     if (plan.flood) plan_draw_flood();
     plan.lulls = mode[0] == 'c' && !plan.options_only && !plan.flood && chance(60);
     if (plan.lulls) plan_draw_lulls();
-    faults_draw();
+    if (!plan.options_only && !plan.flood && !plan.lulls && !plan.crowd && chance(mode[0] == 'c' ? 20 : 12))
+        plan_draw_attack();
+    if (!plan.timed) faults_draw();
 }

@@ -2,6 +2,7 @@
 #include "sim.h"
 
 Socket *sockets;
+int socket_moves;
 static Socket *gate; /* the listening socket */
 static int started;
 
@@ -50,6 +51,17 @@ static Socket *socket_new(int family, Conn *conn)
     socket->send.name = "WSASend";
     sockets = socket;
     return socket;
+}
+
+void socket_done(Socket *socket)
+{
+    Socket **at = &sockets;
+
+    if (socket->open || !socket->conn || socket->receive.pending || socket->send.pending) return;
+    while (*at && *at != socket) at = &(*at)->next;
+    if (!*at) return;
+    *at = socket->next; /* its own `next` stays, for who is just there */
+    socket_moves += socket->moves;
 }
 
 int WSAStartup(WORD version, WSADATA *data)
@@ -113,6 +125,7 @@ int closesocket(SOCKET sock)
     if (socket->conn) {
         conn_server_closed(socket->conn);
         operations_try(socket);
+        socket_done(socket);
     } else if (socket->listening) {
         listener_close();
     }
@@ -216,7 +229,11 @@ SOCKET sim_accept(SOCKET sock, struct sockaddr *addr, int *length)
     listener_wait();
     conn = listener_take();
     if (!conn) return accept_failed(closed[rnd(2)]);
-    if (conn->reset_by_client && chance(500)) return accept_failed(WSAECONNRESET);
+    if (conn->reset_by_client && chance(500)) { /* it is gone again */
+        conn->reset_by_server = true;
+        fail_with(WSAECONNRESET);
+        return INVALID_SOCKET;
+    }
 
     if ((!socket->no_delay || !socket->keep_alive) && !faults_any())
         violation("accept: the client's socket would be without TCP_NODELAY or SO_KEEPALIVE");
