@@ -549,6 +549,13 @@ typedef enum TraceStep { TRACE_STEPS(TRACE_STEP) TRACE_STEP_COUNT } TraceStep;
 
 extern bool trace_on;
 
+/* Begins the trace, on stdout and in a file, as the options say. Main only, before the first thread. Returns false,
+ * having said why, when the file cannot be written. */
+bool trace_open(const Options *options);
+
+/* Ends it. Main only, after the last thread. Returns false when the file is not whole. */
+bool trace_close(void);
+
 /* With tracing off a step costs one branch. */
 #define TRACE(...)                                                                                                     \
     do {                                                                                                               \

@@ -733,7 +733,7 @@ static bool trace_file_open(const char *name)
     return true;
 }
 
-static bool trace_open(const Options *options)
+bool trace_open(const Options *options)
 {
     InitializeCriticalSection(&trace_cs);
     QueryPerformanceFrequency(&trace_frequency);
@@ -748,8 +748,7 @@ static bool trace_open(const Options *options)
     return true;
 }
 
-/* Returns false when the file is not whole. */
-static bool trace_close(void)
+bool trace_close(void)
 {
     trace_on = false;
     if (trace_file) trace_put("\n]\n");
