@@ -88,9 +88,10 @@ DWORD GetFileType(HANDLE handle)
 
 static void file_append(const char *bytes, size_t count)
 {
+    if (!count) return;
     if (at + count > content_room) {
         char *more = (char *)arena(2 * ((size_t)at + count));
-        bytes_copy(more, content, (size_t)size);
+        if (size) bytes_copy(more, content, (size_t)size);
         content = more;
         content_room = 2 * ((size_t)at + count);
     }

@@ -5,7 +5,7 @@
  * cut in two ways; the reader must get the same, whole lines only, and nothing that steers a
  * terminal. Every byte that anybody is sent is well-formed UTF-8, but for a client that uses a code
  * page. The first byte of the input draws the options: 1: the author types keys, and is echoed;
- * 2: code page 949. */
+ * 2: code page 949; 4: all is traced to a file, which must be JSON. */
 #include "Main.cpp"
 
 #include "sim.h"
@@ -55,6 +55,7 @@ void session_send(LPSession session)
         player->count += session->swsa[i].len;
     }
     session->sending = PENDING;
+    if (trace_on) trace_posted(session, &session->sover, 0);
 }
 
 void session_finish(LPSession session, const char *why)
@@ -160,6 +161,15 @@ static ULONG cut(size_t left, ULONG room)
     return 1 + (cut_state >> 16) % (cut_state & 0x8000u ? most : most < 4 ? most : 4);
 }
 
+/* As Proactor.cpp tells what came. */
+static void trace_bytes(LPSession session, ULONG bytes)
+{
+    char preview[PREVIEW_BYTES];
+
+    TRACE(RECV_END, session->proactor, session, "%u bytes\tbytes=%u\tpreview:%s", bytes, bytes,
+          text_preview(preview, session->rwsa.buf, bytes));
+}
+
 static void play_bytes(const uint8_t *bytes, size_t count)
 {
     LPSession session = &players[AUTHOR].session;
@@ -172,6 +182,7 @@ static void play_bytes(const uint8_t *bytes, size_t count)
         session->rwsa.buf[part] = '\0';
         session->receiving = IDLE;
         session->filled = part == session->rwsa.len;
+        trace_bytes(session, part);
         session->handler->received(session, part);
         bytes += part;
         count -= part;
@@ -267,6 +278,8 @@ static uint64_t play(const uint8_t *bytes, size_t count, unsigned cuts, unsigned
     static const uint8_t line[] = "a\r\n", keys[] = "\xFF\xFD\x01";
 
     memset(&room, 0, sizeof room);
+    fuzz_server.options.trace_file = options & 4 ? "trace.json" : NULL;
+    if (!trace_open(&fuzz_server.options)) violation("there is no trace");
     fuzz_server.options.codepage = options & 2 ? 949 : CP_UTF8;
     cut_state = cuts;
     sched_begin_again();
@@ -283,6 +296,8 @@ static uint64_t play(const uint8_t *bytes, size_t count, unsigned cuts, unsigned
     check_author(&players[AUTHOR], options & 2);
     check_console();
     player_close(&players[READER]);
+    if (!trace_close()) violation("the trace file is not whole");
+    file_begin_again();
     memory_check();
     return bytes_hash(players[READER].out, players[READER].count);
 }

@@ -79,6 +79,7 @@ static const int errors[CALLS][6] = {
     [CALL_CreateFileA] = { ERROR_ACCESS_DENIED },
     [CALL_CreateFileW] = { ERROR_ACCESS_DENIED, ERROR_PATH_NOT_FOUND },
     [CALL_socket] = { WSAEMFILE, WSAENOBUFS, WSAEAFNOSUPPORT },
+    [CALL_WSAPoll] = { WSAENETDOWN, WSAENOBUFS },
     [CALL_WSAIoctl] = { WSAEFAULT, WSAENETDOWN },
     [CALL_CancelIoEx] = { ERROR_NOT_FOUND, ERROR_INVALID_HANDLE },
     [CALL_closesocket] = { WSAENETDOWN },
@@ -206,12 +207,36 @@ int call_fault_aimed(Call call, Conn *conn)
     return call_fail(call, conn);
 }
 
+/* Code in place, or of the C library and the like. */
+static bool in_kernel(Call call)
+{
+    switch (call) {
+    case CALL_EnterCriticalSection:
+    case CALL_LeaveCriticalSection:
+    case CALL_AcquireSRWLockExclusive:
+    case CALL_ReleaseSRWLockExclusive:
+    case CALL_Interlocked:
+    case CALL_HasOverlappedIoCompleted:
+    case CALL_GetTickCount64:
+    case CALL_GetCurrentThreadId:
+    case CALL_QueryPerformanceCounter:
+    case CALL_MultiByteToWideChar:
+    case CALL_WideCharToMultiByte:
+    case CALL_CompareStringOrdinal:
+    case CALL_malloc:
+    case CALL_calloc:
+    case CALL_realloc:
+    case CALL_free: return false;
+    default: return true;
+    }
+}
+
 void call_begin(Call call)
 {
     stats->made[call]++;
     /* A call that succeeds may change it, and here it does; these two are no calls but code in place. */
     if (call != CALL_Interlocked && call != CALL_HasOverlappedIoCompleted) sched_self()->last_error = 4711;
-    sched_point();
+    sched_point_after(in_kernel(call));
 }
 
 /* ---- the plan ---- */
@@ -283,8 +308,13 @@ static void plan_draw_attack(void)
     plan.whole = (unsigned)(50 + rnd(51));
     plan.latency = rnd_between(1, 5000);
     plan.window = (size_t)rnd_between(16384, 65536);
+    plan.hush = plan.attack >= ECHO_KINDS && plan.attack == plan.second && chance(250);
+    if (plan.hush) plan.clients = 1;
+    if (plan.hush) plan.span = 1000;
+    if (plan.hush) plan.resets = 0;
+    plan.stop_at = !plan.hush && chance(250) ? rnd(2000000) : NEVER;
     plan.timed = chance(800);
-    if (chance(300)) plan.trace = true;
+    if (chance(400)) plan.trace = true;
     if (!plan.timed) return;
     plan.stall_rate = plan.console = 0;
     plan.narration = SILENT;
@@ -319,7 +349,7 @@ void plan_draw(uint64_t seed, const char *mode)
     if (plan.clients > 200) plan.span = rnd_between(1, 200);
     if (mode[0] == 'c' && plan.window < 4000) plan.window += 4000;
     plan.codepage = mode[0] == 'c' && !plan.options_only && chance(400);
-    plan.trace = chance(50);
+    plan.trace = chance(80);
     plan.narration = plan.trace && chance(500) ? chance(300) ? STEPPED : TOLD : SILENT;
     plan.disk = chance(500) ? 50 : 0;
     plan.console = chance(150) ? (unsigned)rnd_between(1, 300) : 0;

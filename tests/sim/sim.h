@@ -89,6 +89,7 @@ typedef struct Plan {
     int hostile;          /* how many they are */
     uint64_t attack_time; /* us that it lasts */
     unsigned resets;      /* ... and every look in so many thousand ends with a reset */
+    bool hush;            /* they all reset at its end, and then nobody says anything */
     bool timed;           /* nothing fails or stalls: what must be quick is timed */
 } Plan;
 
@@ -115,7 +116,7 @@ bool chance(unsigned in_thousand);
     X(MultiByteToWideChar) X(WideCharToMultiByte) X(FoldStringW) X(CompareStringOrdinal) X(GetStringTypeW) \
     X(AcquireSRWLockExclusive) X(ReleaseSRWLockExclusive) \
     X(SleepConditionVariableSRW) X(WakeConditionVariable) X(GetCommandLineW) X(CreateFileA) X(CreateFileW) X(GetFileType) \
-    X(SetFilePointerEx) X(SetEndOfFile) X(socket) X(WSAIoctl) X(IsValidCodePage)
+    X(SetFilePointerEx) X(SetEndOfFile) X(socket) X(WSAPoll) X(WSAIoctl) X(IsValidCodePage)
 /* clang-format on */
 
 typedef enum Call {
@@ -186,6 +187,7 @@ bool sched_threads_done(void); /* all but the caller and the console's */
 
 /* Others may run here. */
 void sched_point(void);
+void sched_point_after(bool in_kernel); /* such a call */
 
 /* Waits until `ready` says so or the time has come; true in the first case. */
 bool sched_block(Ready ready, void *argument, uint64_t deadline);

@@ -1,9 +1,10 @@
 /* sim_flood.c - clients that mean harm, as fast as they can, and beside them two quiet ones who must not feel it: what
  * one of them says now and then reaches the other within a second, and neither is ever cut off.
  *
- * A second of simulated time is one of a machine with a single processor, on which every call of the server costs 1 to
- * 10 us (sched.c) and what it computes in between nothing. So only seeds in which nothing else takes time are timed:
- * no call fails, no thread lies still, the console takes what it gets, and no step is told on it. */
+ * A second of simulated time is one of a machine with a single processor, on which every call of the server into the
+ * kernel costs 1 to 50 us, any other of its calls a quarter of one (sched.c), and what it computes in between nothing.
+ * So only seeds in which nothing else takes time are timed: no call fails, no thread lies still, the console takes what
+ * it gets, and no step is told on it. */
 #include "sim.h"
 
 enum {
@@ -15,6 +16,7 @@ enum {
     IN_TIME = 1000 * 1000, /* us from a line to its reader, or from a byte to its echo */
     GONE = 1250 * 1000,    /* ... from a reset to the moment when the server has closed its side: a second, and a bit */
     AFTERWARDS = 1500 * 1000, /* ... in which they are timed on when the flood is over */
+    HUSH = 300 * 1000,        /* ... before its end in which nothing is said any more, if so it is planned */
     QUIET_LOOK = 5000,
     LINE_BYTES = 8192
 };
@@ -79,7 +81,7 @@ static void script_types(Hostile *me)
 
 static void script_write(Hostile *me)
 {
-    static const char *const lines[] = { "x\n", "\n", "\xFF\xF6", "/me x\n", "/nope\n" };
+    static const char *const lines[] = { "x\n", "hello, all of you\n", "\xFF\xF6", "/me x\n", "/nope\n" };
     static const char *const asks[] = { "/who\n", "/who\n", "/help\n", "/nick guest1\n" };
 
     me->length = me->prologue = me->at = 0;
@@ -162,17 +164,18 @@ static bool hostile_connect(Hostile *me)
     return me->connected;
 }
 
-/* At the end they go, in one way or the other, or stay and are quiet. */
+/* At the end they go, in one way or the other; or all reset at once, and nobody says anything more that would show it
+ * to the server. */
 static bool hostile_leaves(Hostile *me)
 {
-    unsigned often = attack_on() ? plan.resets : 100;
+    unsigned often = attack_on() ? plan.resets : plan.hush ? 1000 : 100;
 
     if (me->conn.reset_by_server || (me->conn.down.fin && !me->conn.down.count)) {
         conn_close(&me->conn);
         return true;
     }
     if (!chance(often)) return false;
-    if (attack_on() || chance(500)) {
+    if (attack_on() || plan.hush || chance(500)) {
         conn_reset(&me->conn);
         me->reset_at = now;
     } else {
@@ -239,6 +242,7 @@ static void quiet_say(void)
     int length;
 
     if (said_at || !speaker.welcome || (is_chat() && !reader.welcome) || now < say_next) return;
+    if (plan.hush && begun_at && now + HUSH > over_at) return;
     length = text_write(tag, sizeof tag, "quiet %d.\n", ++tags);
     if (!conn_send(&speaker.conn, tag, (size_t)length)) return;
     said_at = now;

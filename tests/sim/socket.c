@@ -278,6 +278,28 @@ const char *sim_inet_ntop(int family, const void *addr, char *text, size_t size)
     return inet_ntop(family, addr, text, (socklen_t)size);
 }
 
+/* A look, without a wait. A reset and the client's end are told whether they are asked for or not; the latter when all
+ * that came before it was received. */
+int WSAPoll(WSAPOLLFD *fds, ULONG count, int timeout)
+{
+    int found = 0, error;
+
+    winsock_begin(CALL_WSAPoll, "WSAPoll");
+    if (timeout || !fds || !count) violation("WSAPoll: not simulated with these arguments");
+    error = call_fault(CALL_WSAPoll, NULL);
+    if (error) return fail_with(error);
+    for (ULONG i = 0; i < count; i++) {
+        const Conn *conn = socket_get(fds[i].fd, "WSAPoll")->conn;
+        fds[i].revents = 0;
+        if (conn->reset_by_client) fds[i].revents |= POLLERR | POLLHUP;
+        if (conn->up.fin && !conn->up.count) fds[i].revents |= POLLHUP;
+        if (conn->up.count) fds[i].revents |= (short)(fds[i].events & POLLRDNORM);
+        if (pipe_room(&conn->down)) fds[i].revents |= (short)(fds[i].events & POLLWRNORM);
+        found += fds[i].revents != 0;
+    }
+    return found;
+}
+
 /* Only asked for the machine's addresses. */
 SOCKET sim_socket(int family, int type, int protocol)
 {
