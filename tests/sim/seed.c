@@ -320,6 +320,13 @@ static void plan_draw_attack(void)
     plan.narration = SILENT;
 }
 
+static void plan_draw_trace(void)
+{
+    plan.trace = chance(80);
+    plan.narration = plan.trace && chance(500) ? chance(300) ? STEPPED : TOLD : SILENT;
+    plan.disk = chance(500) ? 50 : 0;
+}
+
 void plan_draw(uint64_t seed, const char *mode)
 {
     static const unsigned rates[] = { 5, 20, 100, 300, 600 };
@@ -349,9 +356,7 @@ void plan_draw(uint64_t seed, const char *mode)
     if (plan.clients > 200) plan.span = rnd_between(1, 200);
     if (mode[0] == 'c' && plan.window < 4000) plan.window += 4000;
     plan.codepage = mode[0] == 'c' && !plan.options_only && chance(400);
-    plan.trace = chance(80);
-    plan.narration = plan.trace && chance(500) ? chance(300) ? STEPPED : TOLD : SILENT;
-    plan.disk = chance(500) ? 50 : 0;
+    plan_draw_trace();
     plan.console = chance(150) ? (unsigned)rnd_between(1, 300) : 0;
     plan.flood = mode[0] == 'c' && !plan.options_only && chance(20);
     if (plan.flood) plan_draw_flood();
