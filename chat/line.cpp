@@ -50,7 +50,6 @@ static void line_finish(LPSession session, ULONG length)
  * line decides in which encoding the client is read and answered from now on. */
 static void line_end(LPSession session, bool split)
 {
-    Member *member = member_of(session);
     Terminal *terminal = terminal_of(session);
     UINT codepage = (UINT)session->server->options->codepage;
     ULONG length = terminal->line;

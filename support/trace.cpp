@@ -10,12 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifndef TRACE_BYTES              /* the simulator sets it, to see the buffer full */
+#define TRACE_BYTES (128 * 1024) /* of the trace file, written with one call */
+#endif
+
 enum {
-    TRACE_BYTES = 128 * 1024, /* of the trace file, written with one call */
-    TRACE_ROOM = 64 * 1024,   /* for an event of each thread: what is told while cs is held is not written at once */
-    TRACE_LINE = 512,         /* bytes of a line of the trace with its fields */
-    TRACE_COLUMNS = 99,       /* of a line on the console */
-    COMMAND_CHARS = 32768     /* "CreateProcessW function": a command line has 32,767, and a NUL */
+    TRACE_ROOM =
+        TRACE_BYTES / 2,  /* for an event of each thread: what is told while cs is held is not written at once */
+    TRACE_LINE = 512,     /* bytes of a line of the trace with its fields */
+    TRACE_COLUMNS = 99,   /* of a line on the console */
+    COMMAND_CHARS = 32768 /* "CreateProcessW function": a command line has 32,767, and a NUL */
 };
 
 static bool trace_on;

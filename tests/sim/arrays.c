@@ -6,6 +6,8 @@
 
 #include "sim.h"
 
+enum { MAX_GROUPS = 64 };
+
 static LPServer server;
 static uint64_t last_counts;
 
@@ -79,6 +81,25 @@ static void check_group(const Proactor *proactor, uint64_t mark)
         violation("group %d: %d sessions are busy, but it counts %d", proactor->number, busy, proactor->busy);
 }
 
+/* A round serves those who were there when it began, and ends: no more than these can leave in it. */
+static void check_round(const Proactor *proactor)
+{
+    static struct {
+        unsigned long long round;
+        int sessions, left;
+    } seen[MAX_GROUPS];
+    int i = proactor->number - 1;
+
+    if (i >= MAX_GROUPS) violation("more groups than the simulator has");
+    if (seen[i].round != proactor->round) seen[i].left = 0;
+    seen[i].round = proactor->round;
+    if (proactor->noc < seen[i].sessions) seen[i].left += seen[i].sessions - proactor->noc;
+    seen[i].sessions = proactor->noc;
+    if (seen[i].left > GROUP_SESSIONS)
+        violation("group %d: %d sessions have left it within one round, and it goes on", proactor->number,
+                  seen[i].left);
+}
+
 void arrays_check(const void *cs)
 {
     static uint64_t mark;
@@ -91,7 +112,10 @@ void arrays_check(const void *cs)
     last_counts = counts;
     groups = server->groups;
     mark++;
-    for (int i = 0; i < groups; i++) check_group(&server->proactors[i], mark);
+    for (int i = 0; i < groups; i++) {
+        check_group(&server->proactors[i], mark);
+        check_round(&server->proactors[i]);
+    }
 }
 
 void arrays_check_thread(const void *argument)

@@ -148,7 +148,7 @@ BOOL WriteFile(HANDLE file, const void *bytes, DWORD count, DWORD *written, LPOV
     uintptr_t handle = (uintptr_t)file;
 
     call_begin(CALL_WriteFile);
-    if (file_is(file) && !over) return file_write(file, count, written);
+    if (file_is(file) && !over) return file_write(file, bytes, count, written);
     if (writer && !writer->done && writer != sched_self()) violation("WriteFile on the console by another thread");
     if (over || !written || (handle != OUTPUT_HANDLE && handle != ERROR_HANDLE && file != INVALID_HANDLE_VALUE))
         violation("WriteFile: not simulated with these arguments");

@@ -4,7 +4,10 @@
 enum { FILE_HANDLE = 0x2001, SCREEN_HANDLE = 0x2005, COMMAND_CHARS = 1024 };
 
 static bool file_open, screen_open, failed;
+static bool whole = true; /* the last write was */
 static uint64_t size, at;
+static char *content; /* of the trace file */
+static size_t content_room;
 
 /* ---- the command line ---- */
 
@@ -83,22 +86,31 @@ DWORD GetFileType(HANDLE handle)
     return FILE_TYPE_DISK;
 }
 
-/* A disk that is full takes a part. */
-BOOL file_write(HANDLE handle, DWORD count, DWORD *written)
+static void file_append(const char *bytes, size_t count)
 {
-    file_check(handle, "WriteFile");
-    if (call_fault(CALL_WriteFile, NULL) || chance(50)) {
-        failed = true;
-        sched_self()->last_error = ERROR_DISK_FULL;
-        *written = chance(500) ? (DWORD)rnd(count) : 0;
-        at += *written;
-        if (at > size) size = at;
-        return chance(500) && *written; /* some file systems say no more than that */
+    if (!count) return;
+    if (at + count > content_room) {
+        char *more = (char *)arena(2 * ((size_t)at + count));
+        if (size) bytes_copy(more, content, (size_t)size);
+        content = more;
+        content_room = 2 * ((size_t)at + count);
     }
-    *written = count;
+    bytes_copy(content + at, bytes, count);
     at += count;
     if (at > size) size = at;
-    return TRUE;
+}
+
+/* A disk that is full takes a part. */
+BOOL file_write(HANDLE handle, const void *bytes, DWORD count, DWORD *written)
+{
+    file_check(handle, "WriteFile");
+    whole = !call_fault(CALL_WriteFile, NULL) && !chance(plan.disk);
+    *written = whole ? count : chance(500) ? (DWORD)rnd(count) : 0;
+    file_append((const char *)bytes, *written);
+    if (whole) return TRUE;
+    failed = true;
+    sched_self()->last_error = ERROR_DISK_FULL;
+    return chance(500) && *written; /* some file systems say no more than that */
 }
 
 BOOL SetFilePointerEx(HANDLE handle, LARGE_INTEGER distance, LARGE_INTEGER *position, DWORD from)
@@ -119,6 +131,14 @@ BOOL SetEndOfFile(HANDLE handle)
     return TRUE;
 }
 
+/* If the end could be written, all of it can be read. */
+static void file_check_content(void)
+{
+    char why[160];
+
+    if (whole && size && !json_check(content, (size_t)size, why)) violation("the trace file is no JSON: %s", why);
+}
+
 bool file_failed(void)
 {
     return failed;
@@ -127,4 +147,11 @@ bool file_failed(void)
 void file_check_closed(void)
 {
     if (file_open || screen_open) violation("leak: a file is still open");
+    file_check_content();
+}
+
+void file_begin_again(void)
+{
+    file_check_closed();
+    size = at = 0;
 }

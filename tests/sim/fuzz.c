@@ -5,7 +5,8 @@
  * cut in two ways; the reader must get the same, whole lines only, and nothing that steers a
  * terminal. Every byte that anybody is sent is well-formed UTF-8, but for a client that uses a code
  * page: that is sent characters of the page, none that steers a terminal, and no byte 255 alone. The first byte of the
- * input draws the options: 1: the author types keys, and is echoed; 2: code page 949. */
+ * input draws the options: 1: the author types keys, and is echoed; 2: code page 949; 4: everything is traced to
+ * a file, which must be JSON. */
 #include "chat/chat.h"
 #include "chat/room.cpp"
 #include "support/buffer.h"
@@ -58,6 +59,7 @@ void session_send(LPSession session)
         player->count += session->swsa[i].len;
     }
     session->sending = PENDING;
+    if (fuzz_options.trace_file) trace_posted(session, &session->sover, 0);
 }
 
 void session_finish(LPSession session, const char *why)
@@ -176,6 +178,7 @@ static void play_bytes(const uint8_t *bytes, size_t count)
         session->received = part;
         if (terminal_of(session)->escape == ESCAPE_FIRST) cut_behind_escape = true;
         terminal_of(session)->received_at = GetTickCount64(); /* a pause would end an escape sequence */
+        trace_result(session, &session->over, part, 0);
         session->handler->received(session, part);
         bytes += part;
         count -= part;
@@ -315,6 +318,8 @@ static uint64_t play(const uint8_t *bytes, size_t count, unsigned cuts, unsigned
     static const uint8_t line[] = "a\r\n", keys[] = "\xFF\xFD\x01";
 
     memset(&room, 0, sizeof room);
+    fuzz_options.trace_file = options & 4 ? "trace.json" : NULL;
+    if (!trace_open(&fuzz_options)) violation("there is no trace");
     fuzz_options.codepage = options & 2 ? 949 : CP_UTF8;
     cut_state = cuts;
     sched_begin_again();
@@ -331,6 +336,8 @@ static uint64_t play(const uint8_t *bytes, size_t count, unsigned cuts, unsigned
     check_author(&players[AUTHOR], options & 2);
     check_console();
     player_close(&players[READER]);
+    if (!trace_close()) violation("the trace file is not whole");
+    file_begin_again();
     memory_check();
     return bytes_hash(players[READER].out, players[READER].count);
 }

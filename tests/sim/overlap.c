@@ -169,6 +169,7 @@ static void operation_return(Request *operation)
         violation("a buffer was changed while its WSASend was pending");
     event_of(operation)->operations--;
     operation->pending = false;
+    socket_done(operation->socket);
 }
 
 /* ---- completion ---- */

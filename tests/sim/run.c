@@ -120,7 +120,7 @@ static void look_for_end(void *unused)
 
     (void)unused;
     if (ended || interrupt_time() != NEVER) return;
-    if (clients_busy()) {
+    if (clients_busy() || flood_busy()) {
         happen_in(LOOK, look_for_end, NULL);
     } else if (!witness) {
         witness = true;
@@ -148,6 +148,7 @@ static void look_for_start(void *unused)
         return;
     }
     clients_start();
+    flood_start();
     if (plan.stop_at == NEVER)
         happen_in(LOOK, look_for_end, NULL);
     else
@@ -302,7 +303,7 @@ static void arguments_draw(void)
         argument("--codepage");
         argument("949");
     }
-    if (plan.trace && chance(500)) argument(chance(300) ? "--step" : "--trace");
+    if (plan.narration != SILENT) argument(plan.narration == STEPPED ? "--step" : "--trace");
     if (plan.trace) {
         argument("--trace-file");
         argument("/dev/null");

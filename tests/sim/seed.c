@@ -208,12 +208,36 @@ int call_fault_aimed(Call call, Conn *conn)
     return call_fail(call, conn);
 }
 
+/* Code in place, or of the C library and the like. */
+static bool in_kernel(Call call)
+{
+    switch (call) {
+    case CALL_EnterCriticalSection:
+    case CALL_LeaveCriticalSection:
+    case CALL_AcquireSRWLockExclusive:
+    case CALL_ReleaseSRWLockExclusive:
+    case CALL_Interlocked:
+    case CALL_HasOverlappedIoCompleted:
+    case CALL_GetTickCount64:
+    case CALL_GetCurrentThreadId:
+    case CALL_QueryPerformanceCounter:
+    case CALL_MultiByteToWideChar:
+    case CALL_WideCharToMultiByte:
+    case CALL_CompareStringOrdinal:
+    case CALL_malloc:
+    case CALL_calloc:
+    case CALL_realloc:
+    case CALL_free: return false;
+    default: return true;
+    }
+}
+
 void call_begin(Call call)
 {
     stats->made[call]++;
     /* A call that succeeds may change it, and here it does; these two are no calls but code in place. */
     if (call != CALL_Interlocked && call != CALL_HasOverlappedIoCompleted) sched_self()->last_error = 4711;
-    sched_point();
+    sched_point_after(in_kernel(call));
 }
 
 /* ---- the plan ---- */
@@ -260,6 +284,50 @@ static void plan_draw_lulls(void)
     plan.stop_at = NEVER;
 }
 
+/* How many of them it takes, by what they do. */
+static int draw_hostile(Attack attack)
+{
+    static const int least[ATTACKS] = { 0, 2, 3, 20, 6, 6, 20, 20, 3 },
+                     most[ATTACKS] = { 0, 4, 60, 70, 20, 20, 70, 60, 30 };
+
+    return least[attack] + (int)rnd((uint64_t)(most[attack] - least[attack] + 1));
+}
+
+static void plan_draw_attack(void)
+{
+    int kinds = plan.mode[0] == 'c' ? ATTACKS : ECHO_KINDS;
+
+    plan.attack = (Attack)(1 + rnd((uint64_t)kinds - 1));
+    plan.second = chance(700) ? plan.attack : (Attack)(1 + rnd((uint64_t)kinds - 1));
+    plan.hostile = draw_hostile(plan.attack);
+    if (plan.second != plan.attack) plan.hostile += draw_hostile(plan.second);
+    plan.attack_time = 1200000 + rnd(800000);
+    plan.resets = chance(500) ? 0 : (unsigned)rnd_between(1, 30);
+    plan.clients = (int)rnd_between(1, 4);
+    plan.max_clients = plan.max_per_ip = 0;
+    plan.bulk = plan.short_sends = false;
+    plan.whole = (unsigned)(50 + rnd(51));
+    plan.latency = rnd_between(1, 5000);
+    plan.window = (size_t)rnd_between(16384, 65536);
+    plan.hush = plan.attack >= ECHO_KINDS && plan.attack == plan.second && chance(250);
+    if (plan.hush) plan.clients = 1;
+    if (plan.hush) plan.span = 1000;
+    if (plan.hush) plan.resets = 0;
+    plan.stop_at = !plan.hush && chance(250) ? rnd(2000000) : NEVER;
+    plan.timed = chance(800);
+    if (chance(400)) plan.trace = true;
+    if (!plan.timed) return;
+    plan.stall_rate = plan.console = 0;
+    plan.narration = SILENT;
+}
+
+static void plan_draw_trace(void)
+{
+    plan.trace = chance(80);
+    plan.narration = plan.trace && chance(500) ? chance(300) ? STEPPED : TOLD : SILENT;
+    plan.disk = chance(500) ? 50 : 0;
+}
+
 void plan_draw(uint64_t seed, const char *mode)
 {
     static const unsigned rates[] = { 5, 20, 100, 300, 600 };
@@ -289,11 +357,13 @@ void plan_draw(uint64_t seed, const char *mode)
     if (plan.clients > 200) plan.span = rnd_between(1, 200);
     if (mode[0] == 'c' && plan.window < 4000) plan.window += 4000;
     plan.codepage = mode[0] == 'c' && !plan.options_only && chance(400);
-    plan.trace = chance(50);
+    plan_draw_trace();
     plan.console = chance(150) ? (unsigned)rnd_between(1, 300) : 0;
     plan.flood = mode[0] == 'c' && !plan.options_only && chance(20);
     if (plan.flood) plan_draw_flood();
     plan.lulls = mode[0] == 'c' && !plan.options_only && !plan.flood && chance(60);
     if (plan.lulls) plan_draw_lulls();
-    faults_draw();
+    if (!plan.options_only && !plan.flood && !plan.lulls && !plan.crowd && chance(mode[0] == 'c' ? 20 : 12))
+        plan_draw_attack();
+    if (!plan.timed) faults_draw();
 }

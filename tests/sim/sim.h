@@ -12,7 +12,9 @@
  *   arrays.c   its arrays and counts, as Overlapped.h has them
  *   console.c  its output, its Ctrl+C, its end
  *   file.c     its command line, its trace file;  slim.c: slim locks, condition variables
+ *   json.c     what is in that file
  *   sim_client.c  scripted clients;  sim_echo.c, sim_chat.c: what they say and what they must get back
+ *   sim_flood.c   clients that mean harm, and two that are timed beside them
  *   run.c      one seed from the start to the last check;  driver.c: many seeds
  *
  * Threads are real, but only one runs at a time; the next is drawn from the seed at every call into
@@ -32,6 +34,23 @@
 #define NEVER UINT64_MAX
 
 /* ---- seed.c ---- */
+
+/* What a client that means harm does, without end. */
+typedef enum Attack {
+    NO_ATTACK,
+    CHURN,      /* connects and is gone */
+    LINES,      /* short lines, as bulk */
+    ECHO_KINDS, /* all from here on is against the chat */
+    NOPS = ECHO_KINDS,
+    BACKSPACES, /* over a long line */
+    TOGGLES,    /* echo off and on, with a long line to be shown again */
+    TYPISTS,    /* key by key */
+    ASKERS,     /* /who, /help */
+    QUITTERS,   /* /quit, and then sends on */
+    ATTACKS
+} Attack;
+
+typedef enum Narration { SILENT, TOLD, STEPPED } Narration;
 
 /* Drawn once for the whole run: seeds differ in kind, not only in detail. */
 typedef struct Plan {
@@ -61,8 +80,17 @@ typedef struct Plan {
     bool lulls;           /* chat: a long line each, and one more when large buffers are taken back */
     bool flood;           /* chat: more than its log holds, and somebody who does not read */
     unsigned console;     /* writes in 1,000 in which the console stalls for seconds */
-    bool trace;           /* the options --trace and --trace-file */
+    bool trace;           /* the option --trace-file */
+    Narration narration;  /* with it: --trace, or --step */
+    unsigned disk;        /* writes in 1,000 for which the disk is full */
     bool options_only;    /* the command line is the test */
+    Attack attack;        /* clients that mean harm: see sim_flood.c */
+    Attack second;        /* every other one of them does this */
+    int hostile;          /* how many they are */
+    uint64_t attack_time; /* us that it lasts */
+    unsigned resets;      /* ... and every look in so many thousand ends with a reset */
+    bool hush;            /* they all reset at its end, and then nobody says anything */
+    bool timed;           /* nothing fails or stalls: what must be quick is timed */
 } Plan;
 
 extern Plan plan;
@@ -160,6 +188,7 @@ bool sched_threads_done(void); /* all but the caller and the console's */
 
 /* Others may run here. */
 void sched_point(void);
+void sched_point_after(bool in_kernel); /* such a call */
 
 /* Waits until `ready` says so or the time has come; true in the first case. */
 bool sched_block(Ready ready, void *argument, uint64_t deadline);
@@ -240,6 +269,7 @@ typedef struct Conn {
     int client;
     int tries; /* to connect */
     bool accepted, server_closed, client_closed;
+    bool known; /* to wire.c */
     bool reset_by_client, reset_by_server;
     bool excused;          /* a failure was made for it: it may be cut off */
     uint64_t taken, given; /* bytes that receives brought and the server saw; that sends took */
@@ -251,7 +281,8 @@ void pipe_put_all(Pipe *pipe, const char *bytes, size_t count);
 size_t pipe_take(Pipe *pipe, char *bytes, size_t count);
 void pipe_clear(Pipe *pipe);
 
-bool conn_open(Conn *conn, int client);                        /* the client connects; false: try again */
+bool conn_open(Conn *conn, int client); /* the client connects; false: try again */
+bool conn_renew(Conn *conn);            /* for another connection, if the server is done with this one */
 size_t conn_send(Conn *conn, const char *bytes, size_t count); /* the client's */
 size_t conn_receive(Conn *conn, char *bytes, size_t count);
 void conn_fin(Conn *conn);
@@ -297,10 +328,12 @@ typedef struct Socket {
     Request receive, send;
 } Socket;
 
-extern Socket *sockets; /* all there were */
+extern Socket *sockets;  /* those that are open, or have an operation pending */
+extern int socket_moves; /* of the others */
 
 int fail_with(int error); /* sets WSAGetLastError and returns SOCKET_ERROR */
 Socket *socket_get(SOCKET sock, const char *call);
+void socket_done(Socket *socket); /* takes it out of `sockets`, if it is not one of them any more */
 void operations_try(Socket *socket);
 void operations_check_sleep(const Thread *thread);
 void operations_check_thread(const Thread *thread);
@@ -340,10 +373,16 @@ void console_writer(const Thread *thread);
 
 bool file_is(HANDLE handle); /* one of those that CreateFileW gave */
 bool file_is_screen(HANDLE handle);
-BOOL file_write(HANDLE handle, DWORD count, DWORD *written);
+BOOL file_write(HANDLE handle, const void *bytes, DWORD count, DWORD *written);
 void file_close(HANDLE handle);
-bool file_failed(void); /* a write to it was made to fail */
-void file_check_closed(void);
+bool file_failed(void);       /* a write to it was made to fail */
+void file_check_closed(void); /* and what is in the trace file */
+void file_begin_again(void);  /* there is none any more */
+
+/* ---- json.c ---- */
+
+/* An array of objects, one a line, each well-formed, in UTF-8. If not, says where and what in `why`, 160 bytes. */
+bool json_check(const char *text, size_t count, char *why);
 
 /* ---- sim_client.c ---- */
 
@@ -352,6 +391,11 @@ bool clients_busy(void); /* somebody still has things to do or to get */
 void clients_witness(void);
 void clients_finish(void); /* the server is gone: last checks */
 int clients_total(void);
+
+/* ---- sim_flood.c ---- */
+
+void flood_start(void);
+bool flood_busy(void);
 
 /* ---- run.c ---- */
 

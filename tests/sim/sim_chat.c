@@ -142,6 +142,7 @@ static void chat_prepare(Client *client)
 
     if (plan.lulls) lines = client->id == 1 ? 2 : 1; /* what is said last, no other news makes up for */
     client->state = me;
+    if (plan.attack) any_wild = true; /* the hostile ones say what is no line of ours */
     me->previous = -1;
     me->script = (char *)arena((size_t)(lines + 1) * (size_t)(longest + 120) + 40000);
     me->korean = plan.codepage && chance(300);

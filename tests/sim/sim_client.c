@@ -207,8 +207,8 @@ static Client *client_new(void)
     client->id = client_count + 1;
     clients[client_count++] = client;
     client->manner = chance(700) ? (Manner)likely[rnd(7)] : (Manner)rnd(MANNERS);
-    client->pace = rnd_between(1, 20000);
-    client->cut = plan.bulk ? CHUNK : (size_t)rnd_between(1, CHUNK);
+    client->pace = rnd_between(1, plan.attack ? 1000 : 20000);
+    client->cut = plan.bulk || plan.attack ? CHUNK : (size_t)rnd_between(1, CHUNK);
     client->doom = now + rnd_between(1, 2 * plan.span);
     if (plan.flood) client->manner = client_count == 3 ? DEAF : client->manner == DEAF ? STAYER : client->manner;
     if (plan.lulls) client->manner = STAYER;

@@ -2,6 +2,7 @@
 #include "sim.h"
 
 Socket *sockets;
+int socket_moves;
 static Socket *gate; /* the listening socket */
 static int started;
 
@@ -50,6 +51,17 @@ static Socket *socket_new(int family, Conn *conn)
     socket->send.name = "WSASend";
     sockets = socket;
     return socket;
+}
+
+void socket_done(Socket *socket)
+{
+    Socket **at = &sockets;
+
+    if (socket->open || !socket->conn || socket->receive.pending || socket->send.pending) return;
+    while (*at && *at != socket) at = &(*at)->next;
+    if (!*at) return;
+    *at = socket->next; /* its own `next` stays, for who is just there */
+    socket_moves += socket->moves;
 }
 
 int WSAStartup(WORD version, WSADATA *data)
@@ -113,6 +125,7 @@ int closesocket(SOCKET sock)
     if (socket->conn) {
         conn_server_closed(socket->conn);
         operations_try(socket);
+        socket_done(socket);
     } else if (socket->listening) {
         listener_close();
     }
@@ -216,7 +229,11 @@ SOCKET sim_accept(SOCKET sock, struct sockaddr *addr, int *length)
     listener_wait();
     conn = listener_take();
     if (!conn) return accept_failed(closed[rnd(2)]);
-    if (conn->reset_by_client && chance(500)) return accept_failed(WSAECONNRESET);
+    if (conn->reset_by_client && chance(500)) { /* it is gone again */
+        conn->reset_by_server = true;
+        fail_with(WSAECONNRESET);
+        return INVALID_SOCKET;
+    }
 
     if ((!socket->no_delay || !socket->keep_alive) && !faults_any())
         violation("accept: the client's socket would be without TCP_NODELAY or SO_KEEPALIVE");
@@ -261,6 +278,28 @@ const char *sim_inet_ntop(int family, const void *addr, char *text, size_t size)
     return inet_ntop(family, addr, text, (socklen_t)size);
 }
 
+/* A look, without a wait. A reset and the client's end are told whether they are asked for or not; the latter when all
+ * that came before it was received. */
+int WSAPoll(WSAPOLLFD *fds, ULONG count, int timeout)
+{
+    int found = 0, error;
+
+    winsock_begin(CALL_WSAPoll, "WSAPoll");
+    if (timeout || !fds || !count) violation("WSAPoll: not simulated with these arguments");
+    error = call_fault(CALL_WSAPoll, NULL);
+    if (error) return fail_with(error);
+    for (ULONG i = 0; i < count; i++) {
+        const Conn *conn = socket_get(fds[i].fd, "WSAPoll")->conn;
+        fds[i].revents = 0;
+        if (conn->reset_by_client) fds[i].revents |= POLLERR | POLLHUP;
+        if (conn->up.fin && !conn->up.count) fds[i].revents |= POLLHUP;
+        if (conn->up.count) fds[i].revents |= (short)(fds[i].events & POLLRDNORM);
+        if (pipe_room(&conn->down)) fds[i].revents |= (short)(fds[i].events & POLLWRNORM);
+        found += fds[i].revents != 0;
+    }
+    return found;
+}
+
 /* Only asked for the machine's addresses. */
 SOCKET sim_socket(int family, int type, int protocol)
 {
@@ -303,19 +342,4 @@ int WSAIoctl(SOCKET sock, DWORD code, void *in, DWORD in_size, void *out, DWORD 
     }
     *bytes = sizeof *list + sizeof list->Address[0];
     return 0;
-}
-
-/* Only whether the connection was reset is asked, and of a session that has nothing pending. */
-int WSAPoll(WSAPOLLFD *polls, ULONG count, int timeout)
-{
-    Socket *socket;
-
-    call_begin(CALL_WSAPoll);
-    rule_no_cs("WSAPoll");
-    if (count != 1 || timeout != 0) violation("WSAPoll: not simulated with these arguments");
-    socket = socket_get(polls->fd, "WSAPoll");
-    if (!socket->conn) violation("WSAPoll: it is the listening socket");
-    if (call_fault(CALL_WSAPoll, NULL)) return SOCKET_ERROR;
-    polls->revents = socket->conn->reset_by_client ? POLLERR | POLLHUP : 0;
-    return polls->revents != 0;
 }

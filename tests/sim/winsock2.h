@@ -103,14 +103,19 @@ typedef struct SOCKET_ADDRESS_LIST {
 
 #define POLLERR    0x0001
 #define POLLHUP    0x0002
+#define POLLNVAL   0x0004
+#define POLLWRNORM 0x0010
 #define POLLRDNORM 0x0100
+#define POLLRDBAND 0x0200
+#define POLLIN     (POLLRDNORM | POLLRDBAND)
+#define POLLOUT    POLLWRNORM
 
 typedef struct WSAPOLLFD {
     SOCKET fd;
     short events, revents;
-} WSAPOLLFD;
+} WSAPOLLFD, *LPWSAPOLLFD;
 
-int WSAPoll(WSAPOLLFD *polls, ULONG count, int timeout);
+int WSAPoll(WSAPOLLFD *fds, ULONG count, int timeout);
 int WSAIoctl(SOCKET sock, DWORD code, void *in, DWORD in_size, void *out, DWORD out_size, DWORD *bytes,
              LPWSAOVERLAPPED over, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine);
 SOCKET sim_socket(int family, int type, int protocol);

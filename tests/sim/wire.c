@@ -1,7 +1,7 @@
 /* wire.c - connections, as Winsock and the client see them from their two ends. */
 #include "sim.h"
 
-enum { MAX_CONNS = 1024, LEAST_BACKLOG = 200, TRIES = 3 };
+enum { MAX_CONNS = 4096, LEAST_BACKLOG = 200, TRIES = 3 };
 
 static Conn *waiting[MAX_CONNS]; /* connected, not accepted yet */
 static size_t backlog;
@@ -10,6 +10,8 @@ static bool listener_gone = true, accepting;
 static Conn *last_accepted;
 static Conn *conns[MAX_CONNS]; /* all there were */
 static size_t conn_count;
+static uint64_t past_taken, past_given; /* of connections that were renewed */
+static unsigned past_accepted;
 
 /* ---- pipes ---- */
 
@@ -90,15 +92,15 @@ static void conn_address(Conn *conn)
         inet_pton(AF_INET6, "::ffff:127.0.0.1", &in6->sin6_addr);
     else
         inet_pton(AF_INET6, "::1", &in6->sin6_addr);
-    in4->sin_port = htons((uint16_t)(40000 + conn->client)); /* at the same place in both */
+    in4->sin_port = htons((uint16_t)(40000 + conn->client % 25000)); /* at the same place in both */
 }
 
 bool conn_open(Conn *conn, int client)
 {
     if (!conn->tries++) {
         conn->client = client;
-        pipe_open(&conn->up);
-        pipe_open(&conn->down);
+        if (!conn->up.bytes) pipe_open(&conn->up);
+        if (!conn->down.bytes) pipe_open(&conn->down);
         conn_address(conn);
     }
     if (!listener_gone && waiting_count == backlog) {
@@ -112,8 +114,26 @@ bool conn_open(Conn *conn, int client)
         return true;
     }
     if (conn_count == MAX_CONNS) violation("more connections than the simulator has");
-    conns[conn_count++] = conn;
+    if (!conn->known) conns[conn_count++] = conn;
+    conn->known = true;
     waiting[waiting_count++] = conn;
+    return true;
+}
+
+bool conn_renew(Conn *conn)
+{
+    const Socket *socket = conn->socket;
+    Conn renewed = { .up = conn->up, .down = conn->down, .known = conn->known };
+
+    if (conn->accepted && (!conn->server_closed || socket->receive.pending || socket->send.pending)) return false;
+    if (!conn->accepted && conn->tries && !conn->reset_by_server) return false; /* it waits to be accepted */
+    past_taken += conn->taken;
+    past_given += conn->given;
+    past_accepted += conn->accepted;
+    pipe_clear(&renewed.up);
+    pipe_clear(&renewed.down);
+    renewed.up.fin = renewed.down.fin = false;
+    *conn = renewed;
     return true;
 }
 
@@ -231,7 +251,9 @@ void listener_close(void)
 
 void wire_totals(uint64_t *taken, uint64_t *given, unsigned *accepted)
 {
-    *taken = *given = *accepted = 0;
+    *taken = past_taken;
+    *given = past_given;
+    *accepted = past_accepted;
     for (size_t i = 0; i < conn_count; i++) {
         *taken += conns[i]->taken;
         *given += conns[i]->given;
@@ -241,7 +263,7 @@ void wire_totals(uint64_t *taken, uint64_t *given, unsigned *accepted)
 
 int wire_moves(void)
 {
-    int moves = 0;
+    int moves = socket_moves;
 
     for (const Socket *socket = sockets; socket; socket = socket->next) moves += socket->moves;
     return moves;
