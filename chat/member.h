@@ -23,12 +23,13 @@ enum {
     TICK_MS = 50,           /* the shortest tick ... */
     TICK_LIMIT_MS = 200,    /* ... and the longest */
     TICK_BYTES = 16 * 1024, /* tokens that a tick brings: a sustained rate of 320 KB/s */
+    BUSY_TICK_BYTES = 2 * 1024,   /* likewise, of a tick in which a Proactor was never idle */
     BUCKET_BYTES = LOG_BYTES / 4, /* the most tokens: a burst after a quiet time */
     MAX_DEFICIT = LOG_BYTES / 8,  /* how far the bucket may be overdrawn */
     CHARGE_BYTES = 256,           /* input is charged in advance, at least so much at a time */
     LINE_COST = 48,               /* of each line, beside its bytes: its record, the name, waking the others */
     LIGHT_BYTES = 512,            /* a charge of at most this size, by an account ... */
-    RESTED_TICKS = 10,            /* ... that was not charged for so many ticks, may overdraw the bucket */
+    RESTED_MS = 500,              /* ... that was not charged for so long, may overdraw the bucket */
     RETRY_MS = 10                 /* before the next try when the tick is late */
 };
 
@@ -103,8 +104,9 @@ typedef struct Terminal {
 
 /* What somebody may still make the room do. */
 typedef struct Account {
-    unsigned long tick, charged_in; /* in which it asked last; in which it was charged last */
-    long long credit;               /* bytes of work in that tick; below 0: its debt */
+    unsigned long tick;   /* in which it asked last */
+    ULONGLONG charged_at; /* when it was charged last */
+    long long credit;     /* bytes of work in that tick; below 0: its debt */
 } Account;
 
 typedef enum Presence { ABSENT, UNANNOUNCED, ANNOUNCED } Presence;

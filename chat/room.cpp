@@ -48,12 +48,13 @@ static Room room;
 static void rate_tick(LPServer server, ULONGLONG now)
 {
     ULONGLONG late = now - room.tick_at, ticks = late / TICK_MS;
+    bool idled = proactor_all_idled(server);
 
-    if (ticks == 0 || (late < TICK_LIMIT_MS && !proactor_all_idled(server))) return;
+    if (ticks == 0 || (late < TICK_LIMIT_MS && !idled)) return;
     room.tick_at = ticks == 1 ? room.tick_at + TICK_MS : now; /* the clock steps by 15.6 ms: the remainder counts */
     if (room.waiting) ticks = 1;
     if (ticks > BUCKET_BYTES / TICK_BYTES) ticks = BUCKET_BYTES / TICK_BYTES;
-    room.tokens += (long long)ticks * TICK_BYTES;
+    room.tokens += idled ? (long long)ticks * TICK_BYTES : (long long)BUSY_TICK_BYTES;
     if (room.tokens > BUCKET_BYTES) room.tokens = BUCKET_BYTES;
     room.quantum = room.tokens / (room.talkers ? room.talkers : 1);
     if (room.quantum < 1) room.quantum = 1; /* one without a debt can talk in every tick */
@@ -66,17 +67,17 @@ static void rate_tick(LPServer server, ULONGLONG now)
 /* Returns how many tokens must be left for a charge. Something small passes where something large has to wait, and it
  * may overdraw the bucket if the account was not charged lately. So a line said now and then is heard at once, however
  * many others wait for each new token. */
-static long long account_reserve(const Account *account, ULONG cost)
+static long long account_reserve(const Account *account, ULONG cost, ULONGLONG now)
 {
     if (cost > LIGHT_BYTES) return TICK_BYTES / 2;
-    return room.tick - account->charged_in < RESTED_TICKS ? 0 : -MAX_DEFICIT;
+    return now - account->charged_at < RESTED_MS ? 0 : -MAX_DEFICIT;
 }
 
 /* Charges `cost` to the account. Returns false, and charges nothing, when it has a debt or the bucket is too empty. cs
  * is held. */
-static bool account_charge(Account *account, ULONG cost)
+static bool account_charge(Account *account, ULONG cost, ULONGLONG now)
 {
-    long long reserve = account_reserve(account, cost);
+    long long reserve = account_reserve(account, cost, now);
 
     if (account->tick != room.tick) {
         account->credit += (long long)(room.tick - account->tick) * room.quantum;
@@ -86,7 +87,7 @@ static bool account_charge(Account *account, ULONG cost)
     }
     if (account->credit <= 0 || room.tokens <= reserve) return false;
     account->credit -= cost;
-    account->charged_in = room.tick;
+    account->charged_at = now;
     room.tokens -= cost;
     if (room.tokens < -MAX_DEFICIT) room.tokens = -MAX_DEFICIT;
     return true;
@@ -98,7 +99,7 @@ static bool rate_ask(LPSession session, Account *account, ULONG cost)
     ULONGLONG now = GetTickCount64(), again;
 
     rate_tick(session->server, now);
-    if (account_charge(account, cost)) return true;
+    if (account_charge(account, cost, now)) return true;
     room.waiting = true;
     again = room.tick_at + TICK_MS;
     session_notify_at(session, again < now + RETRY_MS ? now + RETRY_MS : again);

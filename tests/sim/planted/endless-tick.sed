@@ -1,2 +1,2 @@
 # chat/room.cpp: a tick does not end while one Proactor never rests
-/^static void rate_tick/,/^}/s/(late < TICK_LIMIT_MS && !proactor_all_idled(server))/!proactor_all_idled(server)/
+/^static void rate_tick/,/^}/s/(late < TICK_LIMIT_MS \&\& !idled)/!idled/
