@@ -104,8 +104,8 @@ function read_shown() {
             went: text('.out'),
         };
     };
-    const window_of = (panel) => ({
-        number: Number(panel.dataset.window),
+    const group_of = (panel) => ({
+        number: Number(panel.dataset.group),
         doing: panel.dataset.doing,
         serving: Number(panel.dataset.serving),
         noc: Number(panel.querySelector('.noc').textContent.replace('noc = ', '')),
@@ -116,7 +116,7 @@ function read_shown() {
         line: document.getElementById('line').textContent,
         main: document.getElementById('main').dataset.doing,
         noc: Number(document.querySelector('#main .noc').textContent.replace('noc = ', '')),
-        windows: [...document.querySelectorAll('.window')].map(window_of),
+        groups: [...document.querySelectorAll('.group')].map(group_of),
     };
 }
 
