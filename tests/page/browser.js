@@ -120,6 +120,11 @@ function read_shown() {
     };
 }
 
+/* What the page shows now. */
+function page_shown(page) {
+    return page.evaluate((source) => new Function(`return (${source})()`)(), read_shown.toString());
+}
+
 /* Goes to each of these steps by link and reads what is shown there. */
 async function page_shown_at(page, steps) {
     await page.evaluate((source) => {
@@ -170,6 +175,7 @@ module.exports = {
     page_load,
     page_problem,
     page_step,
+    page_shown,
     page_shown_at,
     page_press,
     pictures_differ,

@@ -76,6 +76,7 @@ module.exports = {
     lesson_echo,
     lesson_chat,
     chat_20: () => chat_of(20, 12, 5).stop(),
+    room_62: () => chat_of(62, 3, 9).stop(),
     groups_3: () => echo_groups(14, 40, 11, 5).stop(),
     events_10000: () => events_of(echo_groups(70, 260, 13), 10000),
 };
