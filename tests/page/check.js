@@ -509,6 +509,19 @@ test('English and Korean, by the browser and by the switch', async (browser) => 
     }
 });
 
+test('every word of the page is there in both languages', async (browser) => {
+    const page = await page_open(browser);
+    const [one, other] = await page.evaluate(() => {
+        const names = (value, path = '') =>
+            value && typeof value === 'object'
+                ? Object.keys(value).flatMap((key) => names(value[key], `${path}.${key}`))
+                : [`${path} ${typeof value}`];
+        return [names(english).sort(), names(korean).sort()];
+    });
+    assert.deepStrictEqual(one, other);
+    return page;
+});
+
 test('every step is explained in both languages, in whole sentences', async (browser) => {
     const page = await page_open(browser);
     for (const name of ['lesson_echo', 'chat_20', 'groups_3']) {
