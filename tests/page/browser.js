@@ -104,8 +104,8 @@ function read_shown() {
             went: text('.out'),
         };
     };
-    const window_of = (panel) => ({
-        number: Number(panel.dataset.window),
+    const group_of = (panel) => ({
+        number: Number(panel.dataset.group),
         doing: panel.dataset.doing,
         serving: Number(panel.dataset.serving),
         noc: Number(panel.querySelector('.noc').textContent.replace('noc = ', '')),
@@ -116,8 +116,13 @@ function read_shown() {
         line: document.getElementById('line').textContent,
         main: document.getElementById('main').dataset.doing,
         noc: Number(document.querySelector('#main .noc').textContent.replace('noc = ', '')),
-        windows: [...document.querySelectorAll('.window')].map(window_of),
+        groups: [...document.querySelectorAll('.group')].map(group_of),
     };
+}
+
+/* What the page shows now. */
+function page_shown(page) {
+    return page.evaluate((source) => new Function(`return (${source})()`)(), read_shown.toString());
 }
 
 /* Goes to each of these steps by link and reads what is shown there. */
@@ -170,6 +175,7 @@ module.exports = {
     page_load,
     page_problem,
     page_step,
+    page_shown,
     page_shown_at,
     page_press,
     pictures_differ,

@@ -9,11 +9,18 @@ const SLOT_FIRST = 2;
 /* A trace may come without previews. */
 const quoted = (preview) => (preview ? ` "${preview}"` : '');
 
+/* Version 1 says window where version 2 says group. */
+function fields_of({ window: group, to_window: to_group, ...args }) {
+    if (group !== undefined) Object.assign(args, { group });
+    if (to_group !== undefined) Object.assign(args, { to_group });
+    return { ...args, step: args.step.replace(/^window_/, 'group_') };
+}
+
 function events_of(text) {
     return JSON.parse(text)
         .filter((raw) => raw.ph !== 'M')
         .map((raw) => ({
-            ...raw.args,
+            ...fields_of(raw.args),
             ts: raw.ts,
             name: raw.name,
             told: Boolean(raw.args.call || raw.args.result),
@@ -24,20 +31,20 @@ function events_of(text) {
         }));
 }
 
-/* After each event: the sessions of each window in the order of their slots. */
+/* After each event: the sessions of each group in the order of their slots. */
 function places_of(events) {
     let now = [];
     return events.map((e) => {
-        if (!['window_open', 'session_in', 'session_moved', 'session_out'].includes(e.step)) return now;
-        now = now.map((window) => [...window]);
-        if (e.step === 'window_open') now[e.window] = [];
+        if (!['group_open', 'session_in', 'session_moved', 'session_out'].includes(e.step)) return now;
+        now = now.map((group) => [...group]);
+        if (e.step === 'group_open') now[e.group] = [];
         if (e.step === 'session_out' || e.step === 'session_moved') {
-            const window = now[e.window],
-                last = window.pop();
-            if (last !== e.session) window[window.indexOf(e.session)] = last;
+            const group = now[e.group],
+                last = group.pop();
+            if (last !== e.session) group[group.indexOf(e.session)] = last;
         }
-        if (e.step === 'session_in') now[e.window].push(e.session);
-        if (e.step === 'session_moved') now[e.to_window].push(e.session);
+        if (e.step === 'session_in') now[e.group].push(e.session);
+        if (e.step === 'session_moved') now[e.to_group].push(e.session);
         return now;
     });
 }
@@ -49,7 +56,7 @@ class Expectation {
         this.ends = [0];
         this.events.forEach((e, n) => {
             if (e.thread === undefined)
-                e.thread = this.places[n].findIndex((window) => window && window.includes(e.session));
+                e.thread = this.places[n].findIndex((group) => group && group.includes(e.session));
             if (e.told) this.ends.push(n + 1);
         });
     }
@@ -65,8 +72,8 @@ class Expectation {
     }
 
     /* The number of a session's slot after event n. */
-    slot_of(n, window, session) {
-        const at = this.places[n][window] ? this.places[n][window].indexOf(session) : -1;
+    slot_of(n, group, session) {
+        const at = this.places[n][group] ? this.places[n][group].indexOf(session) : -1;
         return at < 0 ? -1 : at + SLOT_FIRST;
     }
 
@@ -75,7 +82,7 @@ class Expectation {
         const e = this.last(
             end,
             (one) =>
-                (one.thread === thread && about.test(one.step)) || (one.step === 'window_end' && one.window === thread),
+                (one.thread === thread && about.test(one.step)) || (one.step === 'group_end' && one.group === thread),
         );
         if (!e) return 'start';
         if (e.step === 'handler_begin') return e.name;
@@ -84,7 +91,7 @@ class Expectation {
                 ? 'sweep'
                 : 'awake';
         }
-        return { wait_begin: 'wait', wait_end: 'awake', sweep_begin: 'sweep', sweep_end: 'awake', window_end: 'ended' }[
+        return { wait_begin: 'wait', wait_end: 'awake', sweep_begin: 'sweep', sweep_end: 'awake', group_end: 'ended' }[
             e.step
         ];
     }
@@ -111,15 +118,15 @@ class Expectation {
     }
 
     /* Is the send or the wake event signalled? */
-    own_event_on(end, window, slot) {
+    own_event_on(end, group, slot) {
         const e = this.last(
             end,
             (one) =>
-                (one.thread === window &&
+                (one.thread === group &&
                     ((one.step === 'wait_end' && slot < one.events.length) ||
                         (one.step === 'event_reset' && one.slot === slot) ||
                         (slot === 0 && /^send_(pending|at_once)$/.test(one.step)))) ||
-                (slot === 1 && one.step === 'wake_set' && one.window === window),
+                (slot === 1 && one.step === 'wake_set' && one.group === group),
         );
         if (!e) return false;
         return e.step === 'wait_end' ? e.events[slot] === '1' : e.step === 'wake_set' || e.step === 'send_at_once';
@@ -184,8 +191,8 @@ class Expectation {
         };
     }
 
-    slot(end, window, slot, wait, session) {
-        const on = session ? this.event_on(end, session) : this.own_event_on(end, window, slot),
+    slot(end, group, slot, wait, session) {
+        const on = session ? this.event_on(end, session) : this.own_event_on(end, group, slot),
             returned = wait.returned === slot;
         return {
             slot,
@@ -197,7 +204,7 @@ class Expectation {
         };
     }
 
-    window(end, number, sessions) {
+    group(end, number, sessions) {
         const wait = this.wait(end, number);
         return {
             number,
@@ -219,7 +226,7 @@ class Expectation {
             line: step ? this.events[end - 1].line : '',
             main: this.doing(end, 0),
             noc,
-            windows: places.flatMap((sessions, number) => (sessions ? [this.window(end, number, sessions)] : [])),
+            groups: places.flatMap((sessions, number) => (sessions ? [this.group(end, number, sessions)] : [])),
         };
     }
 }

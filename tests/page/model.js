@@ -7,7 +7,7 @@
  */
 'use strict';
 
-const WINDOW_SESSIONS = 62,
+const GROUP_SESSIONS = 62,
     SLOT_SEND = 0,
     SLOT_WAKE = 1,
     SLOT_FIRST = 2,
@@ -19,6 +19,7 @@ class Trace {
     constructor() {
         this.lines = [];
         this.now = 300;
+        this.meta('trace_version', 1, 0, { version: 2 });
         this.meta('process_name', 1, 0, { name: 'threads' });
         this.meta('process_name', 2, 0, { name: 'sessions: what is pending' });
         this.meta('thread_name', 1, 0, { name: 'main' });
@@ -55,13 +56,13 @@ const bytes_of = (text) => Buffer.byteLength(text);
 /* ---- the server ---- */
 
 class Model {
-    constructor({ chat = false, seed = 1, window_sessions = WINDOW_SESSIONS } = {}) {
+    constructor({ chat = false, seed = 1, group_sessions = GROUP_SESSIONS } = {}) {
         Object.assign(this, {
             chat,
-            window_sessions,
+            group_sessions,
             trace: new Trace(),
             coming: [],
-            windows: [],
+            groups: [],
             threads: [],
             backlog: [],
         });
@@ -78,22 +79,22 @@ class Model {
     start() {
         this.trace.event('i', 'step', 0, 'WSASocketW(AF_INET6, WSA_FLAG_OVERLAPPED) -> a socket for overlapped I/O');
         this.trace.event('i', 'step', 0, 'bind(port 9000) -> 0');
-        this.window_open();
+        this.group_open();
         this.trace.event('i', 'step', 0, 'listen(SOMAXCONN) -> 0: clients may come');
         this.threads.push({ run: this.main(), ready: () => true });
     }
 
-    window_open() {
-        const number = this.windows.length + 1;
-        const window = { number, slots: [{ on: false }, { on: false }], word: false, news: false, sending: false };
-        this.windows.push(window);
-        this.trace.event('i', 'window_open', 0, `_beginthreadex(): proactor ${number} will wait for window ${number}`, {
-            window: number,
+    group_open() {
+        const number = this.groups.length + 1;
+        const group = { number, slots: [{ on: false }, { on: false }], word: false, news: false, sending: false };
+        this.groups.push(group);
+        this.trace.event('i', 'group_open', 0, `_beginthreadex(): proactor ${number} will wait for group ${number}`, {
+            group: number,
         });
         this.trace.meta('thread_name', 1, number, { name: `proactor ${number}` });
-        window.thread = { run: this.proactor(window), ready: () => true };
-        this.threads.push(window.thread);
-        return window;
+        group.thread = { run: this.proactor(group), ready: () => true };
+        this.threads.push(group.thread);
+        return group;
     }
 
     /* Lets the threads go on, one event each time, until all of them wait. */
@@ -139,7 +140,7 @@ class Model {
         client.room = 65536;
         if (client.session && client.session.send === 'pending') {
             client.session.send_over = true;
-            client.session.window.slots[SLOT_SEND].on = true;
+            client.session.group.slots[SLOT_SEND].on = true;
         }
         this.pass(200);
     }
@@ -176,11 +177,11 @@ class Model {
             yield* this.welcome(this.backlog.shift());
         }
         this.trace.event('E', 'wait_end', 0, '-> INVALID_SOCKET: the listening socket was closed');
-        for (const window of this.windows) yield* this.wake(0, window);
-        for (const window of this.windows) {
-            yield () => window.thread.ended;
-            const text = `WaitForSingleObject() -> proactor ${window.number} has ended`;
-            this.trace.event('i', 'window_end', 0, text, { window: window.number });
+        for (const group of this.groups) yield* this.wake(0, group);
+        for (const group of this.groups) {
+            yield () => group.thread.ended;
+            const text = `WaitForSingleObject() -> proactor ${group.number} has ended`;
+            this.trace.event('i', 'group_end', 0, text, { group: group.number });
         }
     }
 
@@ -199,63 +200,63 @@ class Model {
             handler,
         });
         yield;
-        const window = this.emptiest();
-        session.window = window;
+        const group = this.emptiest();
+        session.group = group;
         session.slot = { on: false, session };
-        window.slots.push(session.slot);
-        const slot = window.slots.length - 1;
+        group.slots.push(session.slot);
+        const slot = group.slots.length - 1;
         this.trace.event(
             'i',
             'session_in',
             0,
-            `s_arr[${slot}] = #${id}, e_arr[${slot}] = its event: window ${window.number}`,
-            { session: id, window: window.number, slot },
+            `s_arr[${slot}] = #${id}, e_arr[${slot}] = its event: group ${group.number}`,
+            { session: id, group: group.number, slot },
         );
         yield;
-        yield* this.wake(0, window);
+        yield* this.wake(0, group);
     }
 
     emptiest() {
-        const window = this.windows.reduce((a, b) => (b.slots.length < a.slots.length ? b : a));
-        return window.slots.length < SLOT_FIRST + this.window_sessions ? window : this.window_open();
+        const group = this.groups.reduce((a, b) => (b.slots.length < a.slots.length ? b : a));
+        return group.slots.length < SLOT_FIRST + this.group_sessions ? group : this.group_open();
     }
 
-    *wake(thread, window) {
-        if (window.word) return;
-        window.word = window.slots[SLOT_WAKE].on = true;
-        this.trace.event('i', 'wake_set', thread, `WSASetEvent(wake of window ${window.number})`, {
-            window: window.number,
+    *wake(thread, group) {
+        if (group.word) return;
+        group.word = group.slots[SLOT_WAKE].on = true;
+        this.trace.event('i', 'wake_set', thread, `WSASetEvent(wake of group ${group.number})`, {
+            group: group.number,
         });
         yield;
     }
 
     /* ---- a Proactor ---- */
 
-    *proactor(window) {
-        while (!this.stopping || window.slots.length > SLOT_FIRST) {
-            yield* this.wait(window);
+    *proactor(group) {
+        while (!this.stopping || group.slots.length > SLOT_FIRST) {
+            yield* this.wait(group);
             do {
-                if (window.word) ((window.word = false), (window.news = true));
-            } while (yield* this.sweep(window));
+                if (group.word) ((group.word = false), (group.news = true));
+            } while (yield* this.sweep(group));
         }
     }
 
-    *wait(window) {
-        const first = window.sending ? SLOT_SEND : SLOT_WAKE,
-            count = window.slots.length - first;
+    *wait(group) {
+        const first = group.sending ? SLOT_SEND : SLOT_WAKE,
+            count = group.slots.length - first;
         this.trace.event(
             'B',
             'wait_begin',
-            window.number,
+            group.number,
             `WSAWaitForMultipleEvents(${count_of(count, 'event')}: ` +
-                `${first === SLOT_SEND ? 'send + ' : ''}wake + ${count_of(window.slots.length - SLOT_FIRST, 'session')}) ...`,
+                `${first === SLOT_SEND ? 'send + ' : ''}wake + ${count_of(group.slots.length - SLOT_FIRST, 'session')}) ...`,
             { first, count },
         );
-        const covered = window.slots.slice(first);
+        const covered = group.slots.slice(first);
         yield () => covered.some((slot) => slot.on);
         const slot = first + covered.findIndex((one) => one.on),
-            session = window.slots[slot].session;
-        const events = window.slots.map((one) => (one.on ? '1' : '0')).join('');
+            session = group.slots[slot].session;
+        const events = group.slots.map((one) => (one.on ? '1' : '0')).join('');
         const whose = session
             ? `so s_arr[${slot}]: #${session.id}`
             : slot === SLOT_SEND
@@ -264,99 +265,99 @@ class Model {
         this.trace.event(
             'E',
             'wait_end',
-            window.number,
+            group.number,
             `-> WSA_WAIT_EVENT_0 + ${slot - first}: e_arr[${slot}], ${whose}`,
             { slot, events },
         );
         yield;
         if (slot >= SLOT_FIRST) return;
-        window.slots[slot].on = false;
+        group.slots[slot].on = false;
         this.trace.event(
             'i',
             'event_reset',
-            window.number,
+            group.number,
             `WSAResetEvent(${slot ? 'wake' : 'send'}): first reset, then look`,
             { slot },
         );
         yield;
     }
 
-    *sweep(window) {
-        const woken = window.news;
+    *sweep(group) {
+        const woken = group.news;
         let completions = 0,
             busy = false;
-        window.news = window.sending = false;
-        this.trace.event('B', 'sweep_begin', window.number, '');
+        group.news = group.sending = false;
+        this.trace.event('B', 'sweep_begin', group.number, '');
         yield;
-        const sessions = window.slots.length - SLOT_FIRST;
-        for (let slot = SLOT_FIRST; slot < window.slots.length;) {
-            const session = window.slots[slot].session,
+        const sessions = group.slots.length - SLOT_FIRST;
+        for (let slot = SLOT_FIRST; slot < group.slots.length;) {
+            const session = group.slots[slot].session,
                 before = completions;
             completions += yield* this.serve(session, woken);
             if (completions > before) busy = true;
-            if (session.send !== 'idle') window.sending = true;
-            if (yield* this.take_out(window, session, slot)) busy = true;
+            if (session.send !== 'idle') group.sending = true;
+            if (yield* this.take_out(group, session, slot)) busy = true;
             else slot++;
         }
         this.trace.event(
             'E',
             'sweep_end',
-            window.number,
+            group.number,
             `sweep: ${count_of(sessions, 'session')}, ${count_of(completions, 'completion')}`,
         );
         yield;
-        return busy || window.news;
+        return busy || group.news;
     }
 
-    /* Takes the session out of the window if it has ended or is handed over. */
-    *take_out(window, session, slot) {
+    /* Takes the session out of the group if it has ended or migrates. */
+    *take_out(group, session, slot) {
         if (session.closed && session.recv === 'idle' && session.send === 'idle') {
-            yield* this.session_free(window, session, slot);
+            yield* this.session_free(group, session, slot);
             return true;
         }
         if (!session.leaving) return false;
-        yield* this.hand_over(window, session, slot);
+        yield* this.migrate(group, session, slot);
         return true;
     }
 
-    slot_vacate(window, slot) {
-        const last = window.slots.pop();
-        if (slot < window.slots.length) window.slots[slot] = last;
+    slot_vacate(group, slot) {
+        const last = group.slots.pop();
+        if (slot < group.slots.length) group.slots[slot] = last;
     }
 
-    *session_free(window, session, slot) {
+    *session_free(group, session, slot) {
         yield* this.handler(session, 'closed', '', function* () {
             if (this.chat && !this.stopping) yield* this.room_say(session, `*** guest${session.id} left`);
         });
-        this.slot_vacate(window, slot);
+        this.slot_vacate(group, slot);
         this.sessions.delete(session.id);
         this.trace.event(
             'i',
             'session_out',
-            window.number,
-            `WSACloseEvent(), the session is freed; the last one of window ${window.number} moves to slot ${slot}`,
-            { session: session.id, window: window.number, slot },
+            group.number,
+            `WSACloseEvent(), the session is freed; the last one of group ${group.number} moves to slot ${slot}`,
+            { session: session.id, group: group.number, slot },
         );
         yield;
     }
 
-    *hand_over(window, session, slot) {
+    *migrate(group, session, slot) {
         const to = session.leaving;
         session.leaving = null;
-        this.slot_vacate(window, slot);
+        this.slot_vacate(group, slot);
         to.slots.push(session.slot);
-        session.window = to;
+        session.group = to;
         const to_slot = to.slots.length - 1;
         this.trace.event(
             'i',
             'session_moved',
-            window.number,
-            `handed over: window ${window.number}, slot ${slot} -> window ${to.number}, slot ${to_slot}`,
-            { session: session.id, window: window.number, slot, to_window: to.number, to_slot },
+            group.number,
+            `migrated: group ${group.number}, slot ${slot} -> group ${to.number}, slot ${to_slot}`,
+            { session: session.id, group: group.number, slot, to_group: to.number, to_slot },
         );
         yield;
         session.moved = true;
-        yield* this.wake(window.number, to);
+        yield* this.wake(group.number, to);
     }
 
     /* Returns how many completions were taken. */
@@ -390,12 +391,12 @@ class Model {
 
     /* A session that took a receive and posted no other would keep the wait from sleeping. */
     *recv_reset(session) {
-        const slot = session.window.slots.indexOf(session.slot);
+        const slot = session.group.slots.indexOf(session.slot);
         session.slot.on = false;
         this.trace.event(
             'i',
             'event_reset',
-            session.window.number,
+            session.group.number,
             'WSAResetEvent(): its receive was taken, no other is posted yet',
             { slot },
         );
@@ -412,7 +413,7 @@ class Model {
         this.trace.event(
             'B',
             at_once ? 'recv_at_once' : 'recv_pending',
-            session.window.number,
+            session.group.number,
             at_once
                 ? 'WSARecv(len=2047) -> 0: finished at once'
                 : 'WSARecv(len=2047) -> WSA_IO_PENDING (997): posted, not finished yet',
@@ -430,7 +431,7 @@ class Model {
         this.trace.event(
             'E',
             'recv_end',
-            session.window.number,
+            session.group.number,
             bytes
                 ? `WSAGetOverlappedResult -> TRUE, ${bytes} bytes received`
                 : 'WSAGetOverlappedResult -> TRUE, 0 bytes: the client will send no more',
@@ -449,12 +450,12 @@ class Model {
         session.client.room -= bytes;
         session.send = at_once ? 'done' : 'pending';
         session.send_over = at_once;
-        session.window.slots[SLOT_SEND].on = at_once;
+        session.group.slots[SLOT_SEND].on = at_once;
         session.sbytes = bytes;
         this.trace.event(
             'B',
             at_once ? 'send_at_once' : 'send_pending',
-            session.window.number,
+            session.group.number,
             `WSASend(${bytes} bytes in 1 WSABUF) -> ${
                 at_once ? '0: finished at once, it is buffered' : 'WSA_IO_PENDING (997): posted, not finished yet'
             }`,
@@ -470,7 +471,7 @@ class Model {
         this.trace.event(
             'E',
             'send_end',
-            session.window.number,
+            session.group.number,
             `WSAGetOverlappedResult -> TRUE, ${session.sbytes} bytes sent`,
             { bytes: session.sbytes },
             2 * session.id + 1,
@@ -482,12 +483,12 @@ class Model {
     /* ---- handlers ---- */
 
     *handler(session, what, detail, body) {
-        this.trace.event('B', 'handler_begin', session.window.number, `${session.handler}_${what}(${detail})`, {
+        this.trace.event('B', 'handler_begin', session.group.number, `${session.handler}_${what}(${detail})`, {
             session: session.id,
         });
         yield;
         yield* body.call(this, session);
-        this.trace.event('E', 'handler_end', session.window.number, '');
+        this.trace.event('E', 'handler_end', session.group.number, '');
         yield;
     }
 
@@ -517,19 +518,19 @@ class Model {
         else yield* this.recv_post(session);
     }
 
-    /* A window with two sessions more than the emptiest one hands some over. */
+    /* A group with two sessions more than the emptiest one lets some migrate. */
     unfair(session) {
-        const least = Math.min(...this.windows.map((window) => window.slots.length));
-        return session.window.slots.length >= least + 2 && !session.client.ended;
+        const least = Math.min(...this.groups.map((group) => group.slots.length));
+        return session.group.slots.length >= least + 2 && !session.client.ended;
     }
 
     *close(session) {
-        this.trace.event('i', 'half_closed', session.window.number, 'shutdown(SD_SEND) -> 0: half-closed', {
+        this.trace.event('i', 'half_closed', session.group.number, 'shutdown(SD_SEND) -> 0: half-closed', {
             session: session.id,
         });
         yield;
         session.closed = true;
-        this.trace.event('i', 'closed', session.window.number, 'closesocket() -> 0', { session: session.id });
+        this.trace.event('i', 'closed', session.group.number, 'closesocket() -> 0', { session: session.id });
         yield;
     }
 
@@ -540,14 +541,14 @@ class Model {
         this.trace.event(
             'i',
             'said',
-            session.window.number,
+            session.group.number,
             `message ${this.log.length} is written into the room's log`,
             { session: session.id, message: this.log.length },
         );
         yield;
-        for (const window of this.windows) {
-            if (window === session.window) window.news = true;
-            else yield* this.wake(session.window.number, window);
+        for (const group of this.groups) {
+            if (group === session.group) group.news = true;
+            else yield* this.wake(session.group.number, group);
         }
     }
 
@@ -562,7 +563,7 @@ class Model {
         session.reply = '';
         for (const { message } of news) {
             const fields = { session: session.id, message };
-            this.trace.event('i', 'taken', session.window.number, `takes message ${message}`, fields);
+            this.trace.event('i', 'taken', session.group.number, `takes message ${message}`, fields);
             yield;
         }
         if (text) yield* this.send_post(session, text);

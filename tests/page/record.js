@@ -38,9 +38,11 @@ class Client {
     }
 }
 
-/* Starts the server and plays: play(connect). Returns the text of the trace file, when the server has ended. */
-async function record(options, play) {
-    const file = path.join(top, 'build/page', `record-${process.pid}.json`);
+let records = 0;
+
+/* Starts the server and plays: play(connect, file). Returns the text of the trace file, when the server has ended. */
+async function record(options, play, name) {
+    const file = name || path.join(top, 'build/page', `record-${process.pid}-${++records}.json`);
     fs.mkdirSync(path.dirname(file), { recursive: true });
     const argv = ['tests/scripts/wine.sh', './server.exe', '--port', '0', '--trace-file', `Z:${file}`, ...options];
     const server = spawn('sh', argv, { cwd: top, stdio: ['ignore', 'pipe', 'inherit'] });
@@ -53,7 +55,7 @@ async function record(options, play) {
     }
     const port = Number(told.match(/listening on .*:(\d+) \(/)[1]);
     try {
-        await play(() => new Client(port));
+        await play(() => new Client(port), file);
     } finally {
         server.kill('SIGINT');
     }
@@ -138,7 +140,26 @@ async function play_busy(connect, clients) {
     return messages;
 }
 
+/* 20 in the room for so many seconds, each says the time every second or two. begin(file) comes before the first. */
+async function play_talking(connect, seconds, file, begin) {
+    if (begin) await begin(file);
+    const all = Array.from({ length: 20 }, () => connect()),
+        until = Date.now() + seconds * 1000;
+    await Promise.all(all.map((client) => client.hears('welcome')));
+    const talk = async (client, i) => {
+        for (let n = 0; Date.now() < until; n++) {
+            await pause(500 + ((i * 397 + n * 211) % 1500));
+            client.say(`${Date.now()} ${i}\r\n`);
+            client.heard = '';
+        }
+        await client.leave();
+    };
+    await Promise.all(all.map(talk));
+}
+
 const recorded = {
+    talking_20: (seconds, begin, name) =>
+        record(['--chat', '--quiet'], (connect, file) => play_talking(connect, seconds, file, begin), name),
     echo: () => record(['--echo', '--quiet'], play_echo),
     chat: () => record(['--chat', '--quiet'], play_chat),
     chat_20: () => record(['--chat', '--quiet'], play_chat_20),

@@ -53,9 +53,9 @@ function chat_of(clients, lines, seed) {
     return model;
 }
 
-/* Two windows and more: sessions are handed over when others have left. */
-function echo_windows(clients, rounds, seed, window_sessions) {
-    const model = new Model({ seed, window_sessions });
+/* Two groups and more: sessions migrate when others have left. */
+function echo_groups(clients, rounds, seed, group_sessions) {
+    const model = new Model({ seed, group_sessions });
     const all = Array.from({ length: clients }, () => model.connect());
     all.splice(0, Math.floor(clients / 3)).forEach((client) => model.leave(client));
     for (let i = 0; i < rounds; i++) {
@@ -76,8 +76,9 @@ module.exports = {
     lesson_echo,
     lesson_chat,
     chat_20: () => chat_of(20, 12, 5).stop(),
-    windows_3: () => echo_windows(14, 40, 11, 5).stop(),
-    events_10000: () => events_of(echo_windows(70, 260, 13), 10000),
+    room_62: () => chat_of(62, 3, 9).stop(),
+    groups_3: () => echo_groups(14, 40, 11, 5).stop(),
+    events_10000: () => events_of(echo_groups(70, 260, 13), 10000),
 };
 
 /* node traces.js NAME: prints the trace. */
