@@ -137,47 +137,49 @@ TEST(chat_telnet_commands)
     CHECK_ALL_TYPED(lines);
 }
 
+/* What a client sends of telnet, and what it is answered. */
+static const struct {
+    const char *bytes;
+    size_t length;
+    const char *answer;
+    size_t answer_length;
+} asked[] = {
+    { TYPED("\xFF\xFD\0"), TYPED("\xFF\xFB\0") }, /* DO BINARY: WILL, ... */
+    { TYPED("\xFF\xFD\0"), TYPED("") },           /* ... once */
+    { TYPED("\xFF\xFE\0"), TYPED("\xFF\xFC\0") }, /* DONT BINARY: WONT */
+    { TYPED("\xFF\xFE\0"), TYPED("") },
+    { TYPED("\xFF\xFB\0"), TYPED("\xFF\xFD\0") }, /* WILL BINARY: DO */
+    { TYPED("\xFF\xFB\0"), TYPED("") },
+    { TYPED("\xFF\xFC\0"), TYPED("\xFF\xFE\0") },                     /* WONT BINARY: DONT */
+    { TYPED("\xFF\xFB\0\xFF\xFD\0"), TYPED("\xFF\xFD\0\xFF\xFB\0") }, /* telnet -8 */
+    { TYPED("\xFF\xFD\x06"), TYPED("\xFF\xFC\x06") },                 /* DO TIMING-MARK: WONT, ... */
+    { TYPED("\xFF\xFD\x06"), TYPED("\xFF\xFC\x06") },                 /* ... each time */
+    { TYPED("\xFF\xFA\x18\xFF\xFD\x06"), TYPED("\xFF\xFC\x06") },     /* also in a sub-negotiation */
+    { TYPED("\xFF\xFB\x1F"), TYPED("\xFF\xFD\x1F") },                 /* WILL NAWS: DO */
+    { TYPED("\xFF\xFB\x1F"), TYPED("") },
+    { TYPED("\xFF\xFC\x1F"), TYPED("\xFF\xFE\x1F") }, /* WONT NAWS: DONT */
+    { TYPED("\xFF\xFD\x1F"), TYPED("\xFF\xFC\x1F") }, /* DO NAWS: the server has no window */
+    { TYPED("\xFF\xFB\x18"), TYPED("\xFF\xFE\x18") }, /* WILL TERMINAL-TYPE */
+    { TYPED("\xFF\xFB\x01"), TYPED("\xFF\xFE\x01") }, /* WILL ECHO: the client is not to */
+    { TYPED("\xFF\xFC\x1F\xFF\xFE\x18"), TYPED("") }, /* WONT and DONT change nothing */
+    { TYPED("\xFF\xFD\x03"), TYPED("\xFF\xFB\x03") }, /* DO SGA: WILL, ... */
+    { TYPED("\xFF\xFD\x03\xFF\xFD\x03"), TYPED("") }, /* ... once */
+    { TYPED("\xFF\xFE\x03"), TYPED("\xFF\xFC\x03") }, /* DONT SGA: WONT, ... */
+    { TYPED("\xFF\xFE\x03"), TYPED("") },             /* ... once */
+    { TYPED("\xFF\xFB\x03"), TYPED("\xFF\xFD\x03") }, /* WILL SGA: DO */
+    { TYPED("\xFF\xFB\x03"), TYPED("") },
+    { TYPED("\xFF\xFC\x03"), TYPED("\xFF\xFE\x03") },                         /* WONT SGA: DONT */
+    { TYPED("\xFF\xFE\x01"), TYPED("") },                                     /* DONT ECHO: it did not */
+    { TYPED("\xFF\xFD\x01"), TYPED("\xFF\xFB\x01\xFF\xFD\x1F") },             /* DO ECHO: WILL, and how wide is it? */
+    { TYPED("\xFF\xFC\x1F"), TYPED("") },                                     /* WONT NAWS is the answer */
+    { TYPED("\xFF\xFE\x01"), TYPED("\xFF\xFC\x01") },                         /* DONT ECHO: WONT */
+    { TYPED("\xFF\xF6"), TYPED("*** yes, the server is here\r\n") },          /* AYT */
+    { TYPED("\xFF\xFB\x1F\xFF\xFD\x01"), TYPED("\xFF\xFD\x1F\xFF\xFB\x01") }, /* not asked twice */
+};
+
 /* Each is answered at once, and with these bytes and no others. */
 TEST(chat_telnet_answers)
 {
-    static const struct {
-        const char *bytes;
-        size_t length;
-        const char *answer;
-        size_t answer_length;
-    } asked[] = {
-        { TYPED("\xFF\xFD\0"), TYPED("\xFF\xFB\0") }, /* DO BINARY: WILL, ... */
-        { TYPED("\xFF\xFD\0"), TYPED("") },           /* ... once */
-        { TYPED("\xFF\xFE\0"), TYPED("\xFF\xFC\0") }, /* DONT BINARY: WONT */
-        { TYPED("\xFF\xFE\0"), TYPED("") },
-        { TYPED("\xFF\xFB\0"), TYPED("\xFF\xFD\0") }, /* WILL BINARY: DO */
-        { TYPED("\xFF\xFB\0"), TYPED("") },
-        { TYPED("\xFF\xFC\0"), TYPED("\xFF\xFE\0") },                     /* WONT BINARY: DONT */
-        { TYPED("\xFF\xFB\0\xFF\xFD\0"), TYPED("\xFF\xFD\0\xFF\xFB\0") }, /* telnet -8 */
-        { TYPED("\xFF\xFD\x06"), TYPED("\xFF\xFC\x06") },                 /* DO TIMING-MARK: WONT, ... */
-        { TYPED("\xFF\xFD\x06"), TYPED("\xFF\xFC\x06") },                 /* ... each time */
-        { TYPED("\xFF\xFA\x18\xFF\xFD\x06"), TYPED("\xFF\xFC\x06") },     /* also in a sub-negotiation */
-        { TYPED("\xFF\xFB\x1F"), TYPED("\xFF\xFD\x1F") },                 /* WILL NAWS: DO */
-        { TYPED("\xFF\xFB\x1F"), TYPED("") },
-        { TYPED("\xFF\xFC\x1F"), TYPED("\xFF\xFE\x1F") }, /* WONT NAWS: DONT */
-        { TYPED("\xFF\xFD\x1F"), TYPED("\xFF\xFC\x1F") }, /* DO NAWS: the server has no window */
-        { TYPED("\xFF\xFB\x18"), TYPED("\xFF\xFE\x18") }, /* WILL TERMINAL-TYPE */
-        { TYPED("\xFF\xFB\x01"), TYPED("\xFF\xFE\x01") }, /* WILL ECHO: the client is not to */
-        { TYPED("\xFF\xFC\x1F\xFF\xFE\x18"), TYPED("") }, /* WONT and DONT change nothing */
-        { TYPED("\xFF\xFD\x03"), TYPED("\xFF\xFB\x03") }, /* DO SGA: WILL, ... */
-        { TYPED("\xFF\xFD\x03\xFF\xFD\x03"), TYPED("") }, /* ... once */
-        { TYPED("\xFF\xFE\x03"), TYPED("\xFF\xFC\x03") }, /* DONT SGA: WONT, ... */
-        { TYPED("\xFF\xFE\x03"), TYPED("") },             /* ... once */
-        { TYPED("\xFF\xFB\x03"), TYPED("\xFF\xFD\x03") }, /* WILL SGA: DO */
-        { TYPED("\xFF\xFB\x03"), TYPED("") },
-        { TYPED("\xFF\xFC\x03"), TYPED("\xFF\xFE\x03") },                /* WONT SGA: DONT */
-        { TYPED("\xFF\xFE\x01"), TYPED("") },                            /* DONT ECHO: it did not */
-        { TYPED("\xFF\xFD\x01"), TYPED("\xFF\xFB\x01\xFF\xFD\x1F") },    /* DO ECHO: WILL, and how wide is it? */
-        { TYPED("\xFF\xFC\x1F"), TYPED("") },                            /* WONT NAWS is the answer */
-        { TYPED("\xFF\xFE\x01"), TYPED("\xFF\xFC\x01") },                /* DONT ECHO: WONT */
-        { TYPED("\xFF\xF6"), TYPED("*** yes, the server is here\r\n") }, /* AYT */
-        { TYPED("\xFF\xFB\x1F\xFF\xFD\x01"), TYPED("\xFF\xFD\x1F\xFF\xFB\x01") }, /* not asked twice */
-    };
     char answer[100];
 
     CHECK(ann_and_bob("--chat --quiet"));
@@ -307,79 +309,81 @@ TEST(chat_escape_attacks)
     CHECK(strstr(server_output(server), "\xC2\x9B") == NULL);
 }
 
+/* What keys send, and terminals answer. */
+static const char *const sequences[] = {
+    /* xterm */
+    "\x1B[A",
+    "\x1B[1;5H",
+    "\x1B[H",
+    "\x1B[3~",
+    "\x1B[15~",
+    "\x1B[24;2~",
+    "\x1BOS",
+    "\x1BOA",
+    "\x1B[1;2P",
+    "\x1B[I",
+    "\x1B[O",
+    "\x1B[200~",
+    "\x1B[201~",
+    "\x1B[27;5;9~",
+    "\x1B[97;5u",
+    "\x1B[Z",
+    "\x1B[<0;12;5M",
+    "\x1BO2P",
+    /* rxvt: with Shift, Ctrl, both, Alt */
+    "\x1B[7~",
+    "\x1B[7$",
+    "\x1B[7^",
+    "\x1B[7@",
+    "\x1B[23$",
+    "\x1B[3^",
+    "\x1B[a",
+    "\x1BOa",
+    "\x1B\x1B[A",
+    "\x1B\x1BOa",
+    "\x1B\x1B[3~",
+    /* the Linux console */
+    "\x1B[[A",
+    "\x1B[[B",
+    "\x1B[[C",
+    "\x1B[[D",
+    "\x1B[[E",
+    "\x1B[17~",
+    "\x1B[1~",
+    "\x1B[4~",
+    "\x1B[P",
+    /* PuTTY: the keypad, F1 as ESC [11~ or as a VT400, Home as rxvt */
+    "\x1BOq",
+    "\x1BOM",
+    "\x1B[11~",
+    "\x1B[33~",
+    "\x1BOP",
+    "\x1BOl",
+    "\x1B[D",
+    "\x1BOD",
+    "\x1B[5~",
+    /* a terminal's answers */
+    "\x1B[?1;2c",
+    "\x1B[>0;276;0c",
+    "\x1B[24;80R",
+    "\x1B[0n",
+    "\x1B[?2026;2$y",
+    "\x1B[4;2$y",
+    "\x1B]11;rgb:1e1e/2020/2020\x1B\\",
+    "\x1B]11;rgb:1e1e/2020/2020\x07",
+    "\x1B]4;1;rgb:cd00/0000/0000\x1B\\",
+    "\x1B]52;c;aGVsbG8=\x07",
+    "\x1B]L" GA "\x1B\\",
+    "\x1BP1$r0m\x1B\\",
+    "\x1BP>|XTerm(379)\x1B\\",
+    "\x1BP1+r636F=323536\x1B\\",
+    "\x1B_Gi=31;OK\x1B\\",
+    "\x1B^private\x1B\\",
+};
+
 /* Each takes itself and nothing more, however it is cut. */
 TEST(chat_escape_keys)
 {
-    static const char *const sequences[] = {
-        /* xterm */
-        "\x1B[A",
-        "\x1B[1;5H",
-        "\x1B[H",
-        "\x1B[3~",
-        "\x1B[15~",
-        "\x1B[24;2~",
-        "\x1BOS",
-        "\x1BOA",
-        "\x1B[1;2P",
-        "\x1B[I",
-        "\x1B[O",
-        "\x1B[200~",
-        "\x1B[201~",
-        "\x1B[27;5;9~",
-        "\x1B[97;5u",
-        "\x1B[Z",
-        "\x1B[<0;12;5M",
-        "\x1BO2P",
-        /* rxvt: with Shift, Ctrl, both, Alt */
-        "\x1B[7~",
-        "\x1B[7$",
-        "\x1B[7^",
-        "\x1B[7@",
-        "\x1B[23$",
-        "\x1B[3^",
-        "\x1B[a",
-        "\x1BOa",
-        "\x1B\x1B[A",
-        "\x1B\x1BOa",
-        "\x1B\x1B[3~",
-        /* the Linux console */
-        "\x1B[[A",
-        "\x1B[[B",
-        "\x1B[[C",
-        "\x1B[[D",
-        "\x1B[[E",
-        "\x1B[17~",
-        "\x1B[1~",
-        "\x1B[4~",
-        "\x1B[P",
-        /* PuTTY: the keypad, F1 as ESC [11~ or as a VT400, Home as rxvt */
-        "\x1BOq",
-        "\x1BOM",
-        "\x1B[11~",
-        "\x1B[33~",
-        "\x1BOP",
-        "\x1BOl",
-        "\x1B[D",
-        "\x1BOD",
-        "\x1B[5~",
-        /* a terminal's answers */
-        "\x1B[?1;2c",
-        "\x1B[>0;276;0c",
-        "\x1B[24;80R",
-        "\x1B[0n",
-        "\x1B[?2026;2$y",
-        "\x1B[4;2$y",
-        "\x1B]11;rgb:1e1e/2020/2020\x1B\\",
-        "\x1B]11;rgb:1e1e/2020/2020\x07",
-        "\x1B]4;1;rgb:cd00/0000/0000\x1B\\",
-        "\x1B]52;c;aGVsbG8=\x07",
-        "\x1B]L" GA "\x1B\\",
-        "\x1BP1$r0m\x1B\\",
-        "\x1BP>|XTerm(379)\x1B\\",
-        "\x1BP1+r636F=323536\x1B\\",
-        "\x1B_Gi=31;OK\x1B\\",
-        "\x1B^private\x1B\\",
-    };
     static Typed typed[sizeof sequences / sizeof sequences[0]];
     static char lines[sizeof sequences / sizeof sequences[0]][64];
 
