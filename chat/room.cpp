@@ -64,13 +64,13 @@ static void rate_tick(LPServer server, ULONGLONG now)
     proactor_watch_idle(server);
 }
 
-/* Returns how many tokens must be left for a charge. Something small passes where something large has to wait, and it
- * may overdraw the bucket if the account was not charged lately. So a line said now and then is heard at once, however
- * many others wait for each new token. */
+/* Returns how many tokens must be left for a charge. Something small may overdraw the bucket a little, and further if
+ * the account was not charged lately. So a line said now and then is heard at once, however many others wait for each
+ * new token. */
 static long long account_reserve(const Account *account, ULONG cost, ULONGLONG now)
 {
-    if (cost > LIGHT_BYTES) return TICK_BYTES / 2;
-    return now - account->charged_at < RESTED_MS ? 0 : -MAX_DEFICIT;
+    if (cost > LIGHT_BYTES) return 0;
+    return now - account->charged_at < RESTED_MS ? -TICK_BYTES / 2 : -MAX_DEFICIT;
 }
 
 /* Charges `cost` to the account. Returns false, and charges nothing, when it has a debt or the bucket is too empty. cs
