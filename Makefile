@@ -256,6 +256,7 @@ check-analyzers: check-tools
 check-style: check-tools
 	@clang-format --dry-run -Werror $(STYLED)
 	@awk -f tests/scripts/sizes.awk $(STYLED)
+	@awk -f tests/scripts/includes.awk $(HEADERS) $(SOURCES)
 	@echo "format and sizes: $(words $(STYLED)) files"
 
 # The tables of characters are what the script makes of Unicode's data.

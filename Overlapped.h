@@ -184,7 +184,7 @@ struct Proactor {
     int busy;                 /* those of them that are not QUIET; guarded by cs */
     volatile LONG overloaded; /* 1: a busy session should migrate; written under cs; Interlocked functions only */
     volatile LONG wake_state; /* AWAKE, ASLEEP or WOKEN; Interlocked functions only */
-    volatile LONG went_idle;  /* 1: had nothing left to do since proactor_watch_idle(); Interlocked functions only */
+    volatile LONG went_idle;  /* 1: had nothing left to do, see balance_all_idled(); Interlocked functions only */
 
     /* Owner only. */
     int seen;                 /* sessions that the owner has seen: the wait covers these */
@@ -264,11 +264,6 @@ void proactor_close(LPProactor proactor);
 /* Wakes every group, so that the handler of every session is notified(). `self` is the calling thread's own group,
  * which is awake and needs no event; NULL on another thread. Any thread, cs not held. */
 void proactor_wake_all(LPServer server, LPProactor self);
-
-/* Returns true when every Proactor has had nothing left to do since proactor_watch_idle(), or has nothing now. Any
- * thread, cs held. */
-bool proactor_all_idled(LPServer server);
-void proactor_watch_idle(LPServer server);
 
 /* The rest is for handlers: owner thread only, cs not held. These functions return no errors: a failure closes the
  * session, and the handler learns of it from closed(). */

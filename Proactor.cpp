@@ -82,16 +82,15 @@ static DWORD wait_timeout(LPProactor proactor)
  * then the group is served. */
 static int wait_without_event(LPProactor proactor, DWORD result)
 {
-    int error;
+    int error = WSAGetLastError();
 
     if (result == WSA_WAIT_TIMEOUT) {
         trace_wait_timeout();
-    } else {
-        error = WSAGetLastError();
-        trace_wait_failed(error);
-        log_error(error, "WSAWaitForMultipleEvents failed in group %d", proactor->number);
-        Sleep(FAILED_PAUSE_MS);
+        return NO_INDEX;
     }
+    trace_wait_failed(error);
+    log_error(error, "WSAWaitForMultipleEvents failed in group %d", proactor->number);
+    Sleep(FAILED_PAUSE_MS);
     return NO_INDEX;
 }
 
@@ -693,23 +692,6 @@ static void proactor_wait_until(LPProactor proactor, ULONGLONG time)
 }
 
 /* ---- what handlers ask ---- */
-
-bool proactor_all_idled(LPServer server)
-{
-    for (int i = 0; i < server->groups; i++) {
-        LPProactor proactor = &server->proactors[i];
-        if (!InterlockedCompareExchange(&proactor->went_idle, 0, 0)
-            && InterlockedCompareExchange(&proactor->wake_state, 0, 0) != ASLEEP) {
-            return false;
-        }
-    }
-    return true;
-}
-
-void proactor_watch_idle(LPServer server)
-{
-    for (int i = 0; i < server->groups; i++) InterlockedExchange(&server->proactors[i].went_idle, 0);
-}
 
 ULONGLONG session_stop_time(LPSession session)
 {

@@ -1,5 +1,6 @@
 /* room.cpp - the shared room: ring buffer, cursors, members, rate limit. Every use of cs in the chat is here. */
 #include "room.h"
+#include "../support/balance.h"
 #include "../support/console.h"
 #include "../support/trace.h"
 
@@ -48,7 +49,7 @@ static Room room;
 static void rate_tick(LPServer server, ULONGLONG now)
 {
     ULONGLONG late = now - room.tick_at, ticks = late / TICK_MS;
-    bool idled = proactor_all_idled(server);
+    bool idled = ticks > 0 && balance_all_idled(server);
 
     if (ticks == 0 || (late < TICK_LIMIT_MS && !idled)) return;
     room.tick_at = ticks == 1 ? room.tick_at + TICK_MS : now; /* the clock steps by 15.6 ms: the remainder counts */
@@ -61,7 +62,6 @@ static void rate_tick(LPServer server, ULONGLONG now)
     room.talkers = 0;
     room.waiting = false;
     room.tick++;
-    proactor_watch_idle(server);
 }
 
 /* Returns how many tokens must be left for a charge. Something small may overdraw the bucket a little, and further if

@@ -99,17 +99,6 @@ ULONGLONG session_stop_time(LPSession session)
     return 0;
 }
 
-bool proactor_all_idled(LPServer server)
-{
-    (void)server;
-    return true;
-}
-
-void proactor_watch_idle(LPServer server)
-{
-    (void)server;
-}
-
 /* run.c would start it. */
 int server_main(void);
 int server_main(void)
