@@ -5,7 +5,8 @@
  * them: Windows cancels a thread's pending operations when that thread ends, and with one owner a session needs no
  * lock. Nothing here knows what the bytes mean; the handler does.
  *
- * The first four sections stand in the order in which one message passes through them. */
+ * The first four sections, from the loop to the next receive, stand in the order in which one message passes through
+ * them. Rare events and the arrays come behind them. */
 #include "Overlapped.h"
 #include "support/balance.h"
 #include "support/buffer.h"
@@ -61,7 +62,7 @@ static unsigned __stdcall proactor_run(void *argument)
         proactor_begin_round(proactor);
         if (index != NO_INDEX) proactor_serve(proactor, s_arr[index], index);
         proactor_sweep(proactor);
-        while (proactor->more_work || proactor->notify_next) { /* check again before sleeping */
+        while (proactor->more_work || proactor->notify_next) { /* what was done may have made more work */
             proactor_begin_round(proactor);
             proactor_sweep(proactor);
         }
@@ -104,7 +105,7 @@ static int proactor_wait(LPProactor proactor)
     WSAEVENT *events = &proactor->server->e_arr[proactor->first + slot];
     DWORD count = (DWORD)(SLOT_FIRST + proactor->seen - slot), result;
 
-    InterlockedExchange(&proactor->went_idle, 1);
+    InterlockedExchange(&proactor->went_idle, 1); /* for balance_all_idled() */
     if (InterlockedCompareExchange(&proactor->wake_state, ASLEEP, AWAKE) == WOKEN) return NO_INDEX;
     trace_wait_begin(proactor, slot, count);
     result = WSAWaitForMultipleEvents(count, events, FALSE, wait_timeout(proactor), FALSE);
@@ -118,7 +119,7 @@ static int proactor_wait(LPProactor proactor)
     return NO_INDEX;
 }
 
-/* Takes notice of a wake-up: there are new sessions, or something to notify the handlers of, or the server stops. */
+/* Acts on a wake-up: sees the new sessions, plans to notify the handlers, and learns that the server is stopping. */
 static void proactor_take_wake(LPProactor proactor)
 {
     LPServer server = proactor->server;
@@ -402,7 +403,8 @@ static void proactor_plan_review(LPProactor proactor)
     proactor_wait_until(proactor, proactor->review_at);
 }
 
-/* Posts the deferred receive of a session that has migrated here. */
+/* Posts the deferred receive of a session that has migrated here; in its old group proactor_serve() left it deferred.
+ */
 static void session_resume(LPSession session)
 {
     recv_post(session);
@@ -610,7 +612,7 @@ bool proactor_add(LPServer server, LPSession session)
         LeaveCriticalSection(&server->cs);
         if (!proactor && !proactor_open(server)) return false;
     }
-    /* The session is the owner's now, which may even have freed it. */
+    /* From here on the session belongs to its owner, which may even have freed it. */
     trace_pause();
     proactor_wake(proactor);
     return true;
@@ -664,7 +666,7 @@ void proactor_close(LPProactor proactor)
     }
 }
 
-/* Wakes the owner if it sleeps: one that is awake checks before it sleeps. Any thread. */
+/* Wakes the owner if it sleeps; if not, it finds WOKEN before it waits. Any thread. */
 static void proactor_wake(LPProactor proactor)
 {
     if (InterlockedExchange(&proactor->wake_state, WOKEN) == ASLEEP) {

@@ -118,7 +118,6 @@ bool rate_charge(LPSession session, ULONG cost)
 
 /* ---- room ---- */
 
-/* Says a line to everyone but its author. `talk`: a person says it, and newcomers are shown it too. */
 void room_broadcast(LPSession author, bool talk, const char *format, ...)
 {
     char text[TEXT_BYTES], *at;
@@ -207,7 +206,6 @@ void room_leave(LPSession session, const char *message)
 
 /* ---- news ---- */
 
-/* Bytes of the log that the member has not been sent; 0 when it is leaving and has got all that is still for it. */
 unsigned long long room_backlog(LPSession session)
 {
     const Participant *me = &member_of(session)->in_room;
@@ -219,8 +217,6 @@ unsigned long long room_backlog(LPSession session)
     return behind;
 }
 
-/* Copies the messages behind the member's cursor to `buf` as far as they fit, and moves the cursor: without its own,
- * and of what was before it came, only the talk. cs is held. */
 ULONG room_read(LPSession session, char *buf, ULONG size)
 {
     Participant *me = &member_of(session)->in_room;
