@@ -55,7 +55,7 @@ typedef enum Narration { SILENT, TOLD, STEPPED } Narration;
 /* Drawn once for the whole run: seeds differ in kind, not only in detail. */
 typedef struct Plan {
     uint64_t seed;
-    const char *mode;     /* "echo" or "chat" */
+    const char *mode;     /* "echo", "chat", "upper" or "quiz" */
     int clients;          /* how many come */
     int max_clients;      /* the server's option; 0: not given */
     int max_per_ip;       /* likewise */
