@@ -95,10 +95,11 @@ static int wait_without_event(LPProactor proactor, DWORD result)
     return NO_INDEX;
 }
 
-/* Sleeps until an event is signalled. Returns the lowest such index if it is a session's. The group's own two events
- * say only that there is something to look for; they are reset before anything is looked for, so that whatever comes
- * later signals them again. The send event is waited for only while a send is pending: most sends complete at once, and
- * so cost neither a wait nor a reset. */
+/* Waits until an event is signalled, unless the owner was woken meanwhile. Returns the lowest such index if it is a
+ * session's. The group's own two events tell only that there is something to look for. They are reset before anything
+ * is looked for: a send that completes later signals its event again, and of later wake-ups `wake_state` tells. The
+ * send event is waited for only while a send is pending: most sends complete at once, and so cost neither a wait nor a
+ * reset. */
 static int proactor_wait(LPProactor proactor)
 {
     int slot = proactor->sending ? SLOT_SEND : SLOT_WAKE;
@@ -201,12 +202,12 @@ static void session_call(LPSession session, void (*function)(LPSession), const c
 }
 
 /* Does everything that there is to do for one session now, but takes at most one completed send and one completed
- * receive. The send comes first: then a session's answer goes out in one round and its next receive is posted in the
- * next. All others are served in between, and by then many a client has written again, so that the receive completes at
- * once.
+ * receive; `done` counts what was done. The send comes first, so that an answer goes out in one round and the next
+ * receive is posted in the next. All others are served in between, and by then many a client has written again: the
+ * receive completes at once, which saves a wait.
  *
- * An operation that stays pending has reset its event ("Overlapped Operations"), so a session that keeps receiving
- * needs no WSAResetEvent. One that took a receive and posted no other does, or the wait would spin. */
+ * A WSARecv that returns WSA_IO_PENDING has reset the event. A session that took a receive and posted no other must
+ * reset it itself, or the wait would return for it again and again. */
 static void session_serve(LPSession session)
 {
     LPProactor proactor = session->proactor;
@@ -536,8 +537,8 @@ static void proactor_put_in(LPProactor proactor, LPSession session)
 }
 
 /* Takes the session at `index` out of the arrays; the group's last session takes its place. If the owner has not seen
- * that one yet, it waits for the next round: a sweep serves the sessions that were there when it began, and ends,
- * however fast clients come and go. Owner only, cs is held. */
+ * that session yet, it is not served before the next round: a sweep serves the sessions that were there when it began,
+ * and ends, however fast clients come and go. Owner only, cs is held. */
 static void proactor_take_out(LPProactor proactor, int index)
 {
     LPServer server = proactor->server;
