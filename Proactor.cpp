@@ -206,8 +206,8 @@ static void session_call(LPSession session, void (*function)(LPSession), const c
  * receive is posted in the next. All others are served in between, and by then many a client has written again: the
  * receive completes at once, which saves a wait.
  *
- * A WSARecv that returns WSA_IO_PENDING has reset the event. A session that took a receive and posted no other must
- * reset it itself, or the wait would return for it again and again. */
+ * A WSARecv that returns WSA_IO_PENDING has reset the event ("Overlapped Operations"). A session that took a receive
+ * and posted no other must reset it itself, or the wait would return for it again and again. */
 static void session_serve(LPSession session)
 {
     LPProactor proactor = session->proactor;
