@@ -236,8 +236,8 @@ static size_t take_commands_out(char *out, size_t count, bool *echo)
         } else if (c == IAC) {
             if (i + 2 >= count || verb < WILL || verb > DONT) violation("a byte 255 that begins no command");
             if (verb == WILL && out[i + 2] == ECHO_OPTION) *echo = true;
+            c = '\n'; /* where the echo ends, the rest of the row may be in another encoding */
             i += 2;
-            continue;
         }
         out[used++] = (char)c;
     }
