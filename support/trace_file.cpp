@@ -298,11 +298,12 @@ static FileBuffer *file_take(void)
 /* Ends the file behind the last write that was complete: that leaves room for the end on a full disk. */
 static void file_cut(int error)
 {
+    const char *end = file_written.QuadPart ? "\n]\n" : "[\n]\n";
     DWORD written;
 
     SetFilePointerEx(file, file_written, NULL, FILE_BEGIN);
     SetEndOfFile(file);
-    WriteFile(file, "\n]\n", 3, &written, NULL);
+    WriteFile(file, end, (DWORD)strlen(end), &written, NULL);
     log_error(error, "cannot write more to the trace file %s; the server keeps running (for a new trace, restart it)",
               file_name);
 }

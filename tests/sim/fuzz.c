@@ -13,6 +13,8 @@
 
 #include "sim.h"
 
+extern ULONG trace_file_bytes; /* of each buffer for the trace file */
+
 enum { AUTHOR, READER, SESSIONS, OUT_BYTES = 8 << 20, MAX_ROUNDS = 100000 };
 
 typedef struct Player {
@@ -307,6 +309,7 @@ static uint64_t play(const uint8_t *bytes, size_t count, unsigned cuts, unsigned
     static const uint8_t line[] = "a\r\n", keys[] = "\xFF\xFD\x01";
 
     memset(&room, 0, sizeof room);
+    trace_file_bytes = 16 * 1024;
     fuzz_options.trace_file = options & 4 ? "trace.json" : NULL;
     if (!trace_open(&fuzz_options)) violation("there is no trace");
     fuzz_options.codepage = options & 2 ? 949 : CP_UTF8;
