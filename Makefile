@@ -27,7 +27,7 @@ ifneq ($(OS),Windows_NT)
     CC := x86_64-w64-mingw32-gcc
     RUN := sh tests/scripts/wine.sh ./
     MKDIR := mkdir -p build
-    CLEAN := sh tests/scripts/wine.sh --end; sh tests/scripts/korean.sh --end; rm -rf build server.exe client.exe
+    CLEAN := sh tests/scripts/wine.sh --end; sh tests/scripts/korean.sh --end; sh tests/scripts/small-disk.sh --end build/small-disk; rm -rf build server.exe client.exe
 else ifneq (,$(findstring ",$(shell echo "cmd or sh?" && exit 0)))
     WINDOWS := yes
     NO_SH := yes
@@ -87,9 +87,11 @@ ifndef WINDOWS
 	@sh tests/scripts/need.sh telnet=telnet expect=expect plink=putty-tools busybox=busybox nc=netcat-openbsd
 	@sh tests/scripts/telnet.sh ./server.exe
 	@expect tests/scripts/step.exp ./server.exe
+	@sh tests/scripts/small-disk.sh build/small-disk
 endif
 	@$(RUN)$(call PATH_OF,build/tests.exe) server.exe $(ARGS)
 ifndef WINDOWS
+	@sh tests/scripts/small-disk.sh --end build/small-disk
 ifeq ($(ARGS),)
 	@echo "The same on a Korean Windows:"
 	@sh tests/scripts/korean.sh build/tests.exe server.exe $(KOREAN_TESTS)
