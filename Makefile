@@ -20,7 +20,6 @@ LDFLAGS = -static -fstack-protector-strong -Wl,--dynamicbase,--nxcompat $(HIGH_E
 comma := ,
 LDLIBS := -lws2_32
 ARGS ?=
-N ?= 1
 SECONDS ?= 60
 
 # On Windows make uses a sh.exe, if one is in the PATH, or cmd. Only cmd leaves the quotes in an echo.
@@ -102,7 +101,7 @@ steps: $(STEPS)
 build/%.exe: docs/steps/%.c Makefile | build
 	$(C11) $< -o $@ -x none $(LDFLAGS) $(LDLIBS)
 step: steps
-	@$(RUN)$(call PATH_OF,$(filter build/$(N)-%,$(STEPS))) $(ARGS)
+	@$(RUN)$(call PATH_OF,$(filter build/$(or $(N),1)-%,$(STEPS))) $(ARGS)
 
 # docs/exercises.md: make exercise N=3 makes the copy with the bug, builds and starts it.
 ifdef NO_SH
@@ -181,7 +180,7 @@ help:
 	$(info $(MAKE_NAME) test          builds all and runs every test; ARGS="name" only those with that name)\
 	$(info $(MAKE_NAME) demo          a lesson in a quarter of a minute: what the server does while clients talk)\
 	$(info $(MAKE_NAME) steps         builds the two small servers before this one; step N=2 ARGS=9001 starts one)\
-	$(info $(MAKE_NAME) exercise      builds and starts a server with a bug, N=1 to 8 (docs/exercises.md); exercise-check N=1)\
+	$(info $(MAKE_NAME) exercise      builds and starts a server with a bug, N=1 to 10 (docs/exercises.md); exercise-check N=1 checks it)\
 	$(info $(MAKE_NAME) soak          clients come, talk, stall, reset and vanish for SECONDS=60 seconds)\
 	$(if $(WINDOWS),,$(info make bench         measures it beside other servers, and BEFORE=old.exe, an older build; bench-quick is faster))\
 	$(if $(WINDOWS),,$(info make sim           runs it on a simulated Winsock, with faults and sanitizers; SEED=n replays one))\
@@ -256,6 +255,7 @@ check-analyzers: check-tools
 check-style: check-tools
 	@clang-format --dry-run -Werror $(STYLED)
 	@awk -f tests/scripts/sizes.awk $(STYLED)
+	@awk -f tests/scripts/includes.awk $(HEADERS) $(SOURCES)
 	@echo "format and sizes: $(words $(STYLED)) files"
 
 # The tables of characters are what the script makes of Unicode's data.

@@ -44,7 +44,7 @@ static void quiz_pump(LPSession session)
         quiz->question++;
         quiz->right += right;
         quiz_say(session, right ? "right\r\n" : "wrong\r\n");
-    } else if (quiz->ended || session->proactor->stopping) {
+    } else if (quiz->ended || session_stop_time(session)) {
         session_finish(session, quiz->ended ? "closed by the client" : "the server is stopping");
     } else {
         session_recv(session, quiz->line);
@@ -74,9 +74,9 @@ static void quiz_received(LPSession session, ULONG bytes)
     quiz_pump(session);
 }
 
-static void quiz_woken(LPSession session)
+static void quiz_notified(LPSession session)
 {
-    if (session->proactor->stopping && !session->sending) session_finish(session, "the server is stopping");
+    if (session_stop_time(session) && !session->sending) session_finish(session, "the server is stopping");
 }
 
 static void quiz_closed(LPSession session)
@@ -84,4 +84,4 @@ static void quiz_closed(LPSession session)
     free(session->state);
 }
 
-const Handler quiz_handler = { "quiz", quiz_opened, quiz_received, quiz_pump, quiz_woken, quiz_closed };
+const Handler quiz_handler = { "quiz", quiz_opened, quiz_received, quiz_pump, quiz_notified, quiz_closed };

@@ -9,4 +9,4 @@ static void upper_received(LPSession session, ULONG bytes)
     echo_received(session, bytes); /* 0 bytes as well: the end of what the client sends */
 }
 
-const Handler upper_handler = { "upper", echo_opened, upper_received, echo_sent, echo_woken, nothing_to_do };
+const Handler upper_handler = { "upper", echo_opened, upper_received, echo_sent, echo_notified, nothing_to_do };

@@ -286,10 +286,10 @@ def run_document(path, everything):
 
 # What each exercise promises that one sees, in what its server said.
 SEEN = {
-    1: lambda said: "Assertion failed: proactor->noc <= WINDOW_SESSIONS" in said,
+    1: lambda said: "Assertion failed: proactor->noc <= GROUP_SESSIONS" in said,
     2: lambda said: "WSA_IO_PENDING" in said and "e_arr[2], so s_arr[2]" not in said,
     3: lambda said: said.count("0 bytes: the client will send no more") > 100,
-    4: lambda said: "WSAWaitForMultipleEvents failed in window 1: WSA_INVALID_HANDLE (6)" in said,
+    4: lambda said: "WSAWaitForMultipleEvents failed in group 1: WSA_INVALID_HANDLE (6)" in said,
     5: lambda said: "Assertion failed: !session->sending" in said,
     6: lambda said: "WSA_OPERATION_ABORTED (995)" in said and "closesocket()" not in said.split("ABORTED")[0],
     7: lambda said: "migrates to group 2" in said,

@@ -29,7 +29,8 @@ bool arrays_calm(const void *over)
     const Proactor *proactor = session->proactor;
     int last = proactor->first + SLOT_FIRST + proactor->seen - 1;
 
-    return proactor->notify && !proactor->more_work && server->s_arr[last] == session && session->receiving == PENDING;
+    return server && proactor->notify && !proactor->more_work && server->s_arr[last] == session
+           && session->receiving == PENDING;
 }
 
 /* The session with this pending send was served in this round already. */
@@ -100,6 +101,21 @@ static void check_round(const Proactor *proactor)
                   seen[i].left);
 }
 
+/* A group is opened when all others are full: for the third, at least 125 clients must have come. */
+static void check_groups(void)
+{
+    enum { ROOM = WSA_MAXIMUM_WAIT_EVENTS - 2 };
+    static int groups = 1;
+    uint64_t taken, given;
+    unsigned accepted;
+
+    if (groups == server->groups) return;
+    groups = server->groups;
+    wire_totals(&taken, &given, &accepted);
+    if (accepted <= (unsigned)(groups - 1) * ROOM)
+        violation("group %d is opened for client %u, but each group before it has room for %d", groups, accepted, ROOM);
+}
+
 void arrays_check(const void *cs)
 {
     static uint64_t mark;
@@ -110,6 +126,7 @@ void arrays_check(const void *cs)
     counts = counts_now();
     if (counts == last_counts) return;
     last_counts = counts;
+    check_groups();
     groups = server->groups;
     mark++;
     for (int i = 0; i < groups; i++) {

@@ -144,7 +144,7 @@ static void jobs_make(void)
 
 static void usage(void)
 {
-    fputs("usage: sim [--mode echo|chat] [--from SEED] [--seeds N] [--jobs N] [--failures N] [--seed SEED]\n"
+    fputs("usage: sim [--mode echo|chat|upper|quiz] [--from SEED] [--seeds N] [--jobs N] [--failures N] [--seed SEED]\n"
           "--failures: stop after so many; --seed plays one seed and tells all that happens\n",
           stderr);
     exit(2);

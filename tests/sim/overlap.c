@@ -13,10 +13,16 @@ static bool overlap(const void *a, size_t a_size, const void *b, size_t b_size)
     return x < y + b_size && y < x + a_size;
 }
 
+/* A send whose result was not taken yet may turn out to be short, and then the rest is sent from the same place. */
+static bool operation_rests(const Request *operation)
+{
+    return operation->due && operation->socket->open && operation == &operation->socket->send;
+}
+
 static bool operation_uses(const Request *operation, const void *block, size_t size)
 {
-    if (!operation->pending) return false;
-    if (overlap(block, size, operation->over, sizeof *operation->over)) return true;
+    if (!operation->pending && !operation_rests(operation)) return false;
+    if (operation->pending && overlap(block, size, operation->over, sizeof *operation->over)) return true;
     for (DWORD i = 0; i < operation->count; i++) {
         if (overlap(block, size, operation->bufs[i].buf, operation->bufs[i].len)) return true;
     }
@@ -30,7 +36,8 @@ void operations_check_block(const void *block, size_t size, const char *call)
                                    : operation_uses(&socket->send, block, size)  ? &socket->send
                                                                                  : NULL;
         if (operation)
-            violation("%s: a pending %s of client %d uses that memory", call, operation->name, socket->conn->client);
+            violation("%s: a %s of client %d that is %s uses that memory", call, operation->name, socket->conn->client,
+                      operation->pending ? "pending" : "not taken yet");
     }
 }
 
@@ -67,7 +74,8 @@ static void operation_check_buffers(const Request *operation, const Request *oth
     for (DWORD i = 0; i < operation->count; i++) {
         if (operation_uses(other, operation->bufs[i].buf, operation->bufs[i].len)
             && (other->name == other->socket->receive.name || operation->name == operation->socket->receive.name))
-            violation("%s: its buffer is one of a pending %s", operation->name, other->name);
+            violation("%s: its buffer is one of a %s that is %s", operation->name, other->name,
+                      other->pending ? "pending" : "not taken yet");
     }
 }
 

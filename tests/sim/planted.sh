@@ -1,6 +1,7 @@
 #!/bin/sh
 # planted.sh [NAME...]: plants each bug of planted/ in a copy of the server's sources, and plays seeds until the simulator
-# catches it. The first line of a script names what it edits, a file or two, and says what the bug is.
+# catches it. The first line of a script names what it edits, a file or two, and says what the bug is. Those of exercises
+# 9 and 10 edit the sources with the handler of docs/answers, which is played in a mode of its own.
 set -eu
 cd "$(dirname "$0")"
 OUT=${OUT:-../../build/sim}
@@ -15,7 +16,7 @@ hunt() {
     make -s asan tsan OUT="$OUT" SERVER="$copy" NAME="-$name" >"$copy/make.log" 2>&1
     for seeds in $((SEEDS / 10)) "$SEEDS"; do
         for kind in asan tsan; do
-            for mode in $MODES; do
+            for mode in $modes; do
                 "$OUT/sim-$kind-$name" --mode "$mode" --seeds "$seeds" --failures 1 >"$copy/$kind-$mode.log" 2>&1 && continue
                 said=$(grep -aE '^sim: .*: |SUMMARY' "$copy/$kind-$mode.log" | grep -v replay | head -n 1 | cut -c 1-120)
                 seed=$(sed -n "s/^sim: $mode, seed \([0-9]*\) FAILED.*/\1/p" "$copy/$kind-$mode.log" | head -n 1)
@@ -33,19 +34,37 @@ sound() {
     rest=${1#*, }
     mode=${rest%%,*}
     number=${rest#*seed }
-    "$OUT/sim-$kind-none" --mode "$mode" --from "${number%%:*}" --seeds 1 >/dev/null 2>&1
+    "$OUT/sim-$kind-$base" --mode "$mode" --from "${number%%:*}" --seeds 1 >/dev/null 2>&1
 }
 
 # Prints the first of the files that the script left as it was.
 left_alone() {
     for file in $files; do
-        ! cmp -s "$clean/$file" "$copy/$file" || { echo "$file" && return 0; }
+        ! cmp -s "$OUT/planted/$base/$file" "$copy/$file" || { echo "$file" && return 0; }
     done
     return 1
 }
 
+# choose_base NAME: what the bug is planted in, and how that is played.
+choose_base() {
+    case $1 in
+    exercise-9*) base=none-9 modes=upper ;;
+    exercise-10*) base=none-10 modes=quiz ;;
+    *) base=none modes=$MODES ;;
+    esac
+    [ -d "$OUT/planted/$base" ] || copy_base "${base#none-}"
+}
+
+# copy_base N: the sources with the answer to exercise N.
+copy_base() {
+    cp -R "$clean" "$OUT/planted/none-$1"
+    sh ../scripts/exercise.sh answer "$1" "$(cd "$OUT/planted/none-$1" && pwd)"
+    make -s asan tsan OUT="$OUT" SERVER="$OUT/planted/none-$1" NAME="-none-$1"
+}
+
 # One copy for all, whatever happens to the sources meanwhile.
 clean=$OUT/planted/none
+rm -rf "$OUT"/planted/none*
 mkdir -p "$clean"
 cp -R "$SERVER"/*.cpp "$SERVER"/Overlapped.h "$SERVER"/chat "$SERVER"/support "$clean"
 make -s asan tsan OUT="$OUT" SERVER="$clean" NAME=-none
@@ -56,9 +75,10 @@ for script in "$@"; do
     what=$(sed -n '1s/^# //p' "$script")
     files=${what%%:*}
     copy=$OUT/planted/$name
+    choose_base "$name"
     rm -rf "$copy"
     mkdir -p "$copy"
-    cp -R "$clean"/* "$copy"
+    cp -R "$OUT/planted/$base"/* "$copy"
     (cd "$copy" && sed -i -f - $files) <"$script"
     echo "$name: ${what#*: }"
     if unchanged=$(left_alone); then

@@ -71,8 +71,7 @@ static const int errors[CALLS][6] = {
     [CALL_WriteFile] = { 109, 232 }, /* ERROR_BROKEN_PIPE, ERROR_NO_DATA: nobody reads */
     [CALL_SetConsoleTextAttribute] = { ERROR_INVALID_HANDLE },
     [CALL_GetConsoleScreenBufferInfo] = { ERROR_INVALID_HANDLE },
-    [CALL_GetConsoleOutputCP] = { ERROR_INVALID_HANDLE },
-    [CALL_SetConsoleOutputCP] = { ERROR_INVALID_HANDLE },
+    [CALL_WriteConsoleW] = { ERROR_INVALID_HANDLE },
     [CALL_QueryPerformanceCounter] = { 0 }, /* "will always succeed" since Windows XP */
     [CALL_FoldStringW] = { ERROR_INVALID_PARAMETER },
     [CALL_GetStringTypeW] = { ERROR_INVALID_PARAMETER },
@@ -257,7 +256,7 @@ static void plan_draw_clients(void)
     else
         plan.clients = 220 + (int)rnd(30); /* more than may wait for accept */
     plan.bulk = plan.clients <= 4 && chance(300);
-    plan.crowd = plan.mode[0] == 'e' && plan.clients > 62 && chance(850);
+    plan.crowd = (plan.mode[0] == 'e' || plan.mode[0] == 'u') && plan.clients > 62 && chance(850);
     if (chance(plan.crowd ? 50 : 200)) plan.max_clients = (int)rnd_between(1, (uint64_t)plan.clients);
 }
 
@@ -363,7 +362,8 @@ void plan_draw(uint64_t seed, const char *mode)
     if (plan.flood) plan_draw_flood();
     plan.lulls = mode[0] == 'c' && !plan.options_only && !plan.flood && chance(60);
     if (plan.lulls) plan_draw_lulls();
-    if (!plan.options_only && !plan.flood && !plan.lulls && !plan.crowd && chance(mode[0] == 'c' ? 20 : 12))
+    if (!plan.options_only && !plan.flood && !plan.lulls && !plan.crowd && chance(mode[0] == 'c' ? 20 : 12)
+        && (mode[0] == 'c' || mode[0] == 'e'))
         plan_draw_attack();
     if (!plan.timed) faults_draw();
 }

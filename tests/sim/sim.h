@@ -55,7 +55,7 @@ typedef enum Narration { SILENT, TOLD, STEPPED } Narration;
 /* Drawn once for the whole run: seeds differ in kind, not only in detail. */
 typedef struct Plan {
     uint64_t seed;
-    const char *mode;     /* "echo" or "chat" */
+    const char *mode;     /* "echo", "chat", "upper" or "quiz" */
     int clients;          /* how many come */
     int max_clients;      /* the server's option; 0: not given */
     int max_per_ip;       /* likewise */
@@ -107,7 +107,7 @@ bool chance(unsigned in_thousand);
     X(WSACreateEvent) X(_beginthreadex) X(SetConsoleCtrlHandler) X(WSARecv) X(WSASend) \
     X(WSAGetOverlappedResult) X(WSAWaitForMultipleEvents) X(shutdown) X(CancelIoEx) X(malloc) \
     X(calloc) X(realloc) X(free) X(inet_ntop) X(GetStdHandle) X(GetConsoleMode) \
-    X(SetConsoleMode) X(GetConsoleOutputCP) X(SetConsoleOutputCP) X(WriteFile) X(SetConsoleTextAttribute) X(GetConsoleScreenBufferInfo) X(QueryPerformanceCounter) \
+    X(SetConsoleMode) X(WriteFile) X(WriteConsoleW) X(SetConsoleTextAttribute) X(GetConsoleScreenBufferInfo) X(QueryPerformanceCounter) \
     X(QueryPerformanceFrequency) X(closesocket) X(WSASetEvent) X(WSAResetEvent) X(WSACloseEvent) \
     X(WaitForSingleObject) X(CloseHandle) X(WSACleanup) X(inet_pton) \
     X(InitializeCriticalSectionAndSpinCount) X(InitializeCriticalSection) \
@@ -227,6 +227,8 @@ void handles_check(void);             /* all closed */
 void cs_all_deleted(void);
 void event_set(WSAEVENT event);
 bool slot_mark(WSAEVENT event, uint64_t mark); /* false if it has that mark already */
+
+uint64_t deadline_after(DWORD milliseconds); /* when Windows ends a wait for so long */
 
 /* A call that blocks, or any of Winsock's: not while a critical section is held. */
 void rule_no_cs(const char *call);
@@ -366,7 +368,7 @@ uint64_t interrupt_time(void);      /* when, or NEVER */
 bool console_returned(void);        /* the handler is done with it */
 void console_check_restored(void);
 
-/* From its first sleep to its end no other thread writes. */
+/* From the first sleep of the console's writer to its end no other thread writes there. */
 void console_writer(const Thread *thread);
 
 /* ---- file.c ---- */

@@ -225,7 +225,11 @@ static Client *client_new(void)
 
 void clients_start(void)
 {
-    model = strcmp(plan.mode, "chat") == 0 ? &chat_model : &echo_model;
+    static const Model *const models[] = { &echo_model, &chat_model, &upper_model, &quiz_model };
+
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+        if (strcmp(plan.mode, models[i]->mode) == 0) model = models[i];
+    }
     served_at_once = plan.max_clients;
     if (plan.max_per_ip && (!served_at_once || plan.max_per_ip < served_at_once)) served_at_once = plan.max_per_ip;
     for (int i = 0; i < plan.clients; i++) happen_in(rnd(plan.span), client_look, client_new());

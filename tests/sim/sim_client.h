@@ -50,6 +50,7 @@ typedef struct Model {
 } Model;
 
 extern const Model echo_model, chat_model;
+extern const Model upper_model, quiz_model; /* of the handlers that exercises 9 and 10 ask for */
 extern Client *clients[];
 extern int client_count;
 

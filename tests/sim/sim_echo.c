@@ -1,5 +1,5 @@
-/* sim_echo.c - what the clients of the echo server say, and what they must get: every byte once and in
- * order. */
+/* sim_echo.c - what the clients of the echo server say, and what they must get: every byte once and in order; from the
+ * server of exercise 9 in capital letters. */
 #include "sim_client.h"
 
 /* The byte at `index` of what the client says. Never begins like what a refused client gets. */
@@ -11,6 +11,13 @@ static char echo_byte(const Client *client, uint64_t index)
     mixed *= 0xBF58476D1CE4E5B9u;
     if (index == 0 && (mixed >> 56 == 's' || mixed >> 56 == 'y')) return 'S';
     return (char)(mixed >> 56);
+}
+
+static char echo_due(const Client *client, uint64_t index)
+{
+    char byte = echo_byte(client, index);
+
+    return plan.mode[0] == 'u' && byte >= 'a' && byte <= 'z' ? (char)(byte - 'a' + 'A') : byte;
 }
 
 static void echo_prepare(Client *client)
@@ -48,7 +55,7 @@ static void echo_hear(Client *client, const char *bytes, size_t count)
         violation("client %d sent %lu bytes and got %lu", client->id, (unsigned long)client->sent,
                   (unsigned long)client->got);
     for (size_t i = 0; i < count; i++) {
-        if (bytes[i] != echo_byte(client, from + i))
+        if (bytes[i] != echo_due(client, from + i))
             violation("client %d: byte %lu of the echo is wrong", client->id, (unsigned long)(from + i));
     }
 }
@@ -80,3 +87,6 @@ static void echo_finish(void)
 const Model echo_model = {
     "echo", echo_prepare, echo_say, echo_spoke, echo_hear, echo_content, echo_ended, echo_finish
 };
+
+const Model upper_model = { "upper",   echo_prepare, echo_say,   echo_spoke,
+                            echo_hear, echo_content, echo_ended, echo_finish };

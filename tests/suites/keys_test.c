@@ -588,6 +588,15 @@ TEST(keys_lines_stay_clean)
     ned = member_join(server, NULL);
     CHECK(member_hears(ned, "guest2: a line"));
     CHECK(member_hears(ned, "guest2: and half"));
+    CHECK(client_send(ned, "\xEF\xBB\xBF", 3)); /* PowerShell writes a byte order mark by itself */
+    CHECK(member_asks(bob));
+    CHECK(!client_readable(ned, 50));
+    CHECK(member_says(ned, "/nick ned"));
+    CHECK(member_hears(ned, "*** you are now ned"));
+    client_close(ned);
+    ned = member_join(server, NULL);
+    CHECK(member_hears(ned, "guest2: a line"));
+    CHECK(member_hears(ned, "guest2: and half"));
     memset(line, 'x', sizeof line); /* no key is so long */
     CHECK(client_send(ned, line, sizeof line));
     CHECK(!client_readable(ned, 100));

@@ -1,6 +1,6 @@
 # Proactor.cpp: exercise 6 mended by a thread that lives on
 /^bool proactor_add/i\
-static unsigned __stdcall session_open(void *argument)\
+static unsigned __stdcall first_receive(void *argument)\
 {\
     LPSession session = (LPSession)argument;\
 \
@@ -10,4 +10,4 @@ static unsigned __stdcall session_open(void *argument)\
     return 0;\
 }\
 
-/^bool proactor_add/,/^}/s/^    proactor_wake(proactor.*);/    CloseHandle((HANDLE)_beginthreadex(NULL, 0, session_open, session, 0, NULL));\n&/
+/^bool proactor_add/,/^}/s/^    proactor_wake(proactor.*);/    CloseHandle((HANDLE)_beginthreadex(NULL, 0, first_receive, session, 0, NULL));\n&/

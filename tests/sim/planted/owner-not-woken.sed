@@ -1,2 +1,2 @@
-# Proactor.cpp: nobody wakes the new owner of a session that was handed over
-/^static bool proactor_migrate/,/^}/s/^    proactor_wake(other);/    ;/
+# Proactor.cpp: nobody wakes the new owner of a session that migrated
+/^static bool proactor_migrate/,/^}/{/^    proactor_wake(other);/d}

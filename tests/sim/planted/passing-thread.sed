@@ -1,7 +1,7 @@
 # Proactor.cpp: a thread that ends at once posts the first receive
 /^bool proactor_add/i\
 /* So that Main can go back to accept at once. */\
-static unsigned __stdcall session_open(void *argument)\
+static unsigned __stdcall first_receive(void *argument)\
 {\
     LPSession session = (LPSession)argument;\
 \
@@ -10,5 +10,5 @@ static unsigned __stdcall session_open(void *argument)\
     return 0;\
 }\
 
-/^bool proactor_add/,/^}/s/^    proactor_wake(proactor.*);/    thread = (HANDLE)_beginthreadex(NULL, 0, session_open, session, 0, NULL);\n    WaitForSingleObject(thread, INFINITE);\n    CloseHandle(thread);\n&/
+/^bool proactor_add/,/^}/s/^    proactor_wake(proactor.*);/    thread = (HANDLE)_beginthreadex(NULL, 0, first_receive, session, 0, NULL);\n    WaitForSingleObject(thread, INFINITE);\n    CloseHandle(thread);\n&/
 /^bool proactor_add/,/^}/s/^    LPProactor proactor = NULL;/&\n    HANDLE thread;/

@@ -1,0 +1,2 @@
+# Main.cpp: exercise 9 without the upper bound 'z'
+/^static void upper_received/,/^}/s/\*c >= 'a' && \*c <= 'z'/*c >= 'a'/
