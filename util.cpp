@@ -170,7 +170,7 @@ static void server_announce(LPServer server)
     if (server->options->quiet) return;
     port = ntohs(((SOCKADDR_IN *)&addr)->sin_port);
     if (!bound || address_is_any(&addr)) host = "localhost";
-    if (strcmp(host, "localhost") == 0 || strcmp(host, "127.0.0.1") == 0) {
+    if (host != bound) {
         snprintf(line, sizeof line, "try: client.exe %d  or  telnet %s %d\n", port, host, port);
     } else {
         snprintf(line, sizeof line, "try: client.exe %s %d  or  telnet %s %d\n", host, port, host, port);

@@ -351,6 +351,8 @@ TEST(trace_file_disk_full)
     SKIP_IF(GetFileAttributesA("build\\small-disk") == INVALID_FILE_ATTRIBUTES, "there is no disk that is soon full");
     server = server_start("--quiet --trace-file build\\small-disk\\trace.json");
     client = client_connect(server);
+    for (int i = 0; i < 20; i++) CHECK(client_echoes(client, "hello"));
+    Sleep(300); /* these are in the file */
     for (int i = 0; i < 400; i++) CHECK(client_echoes(client, "hello"));
     for (int i = 0; i < 100 && !*server_errors(server); i++) Sleep(20);
     CHECK_HAS(server_errors(server), "server: cannot write more to the trace file build\\small-disk\\trace.json; the "
