@@ -341,6 +341,19 @@ TEST(trace_file_pipe)
     check_unwritable("AUX", "cannot write the trace file AUX: ");
 }
 
+/* Whole events only, and the end of the array. */
+static bool file_is_whole(const char *name)
+{
+    static char text[128 * 1024];
+    FILE *file = fopen(name, "rb");
+    size_t size = file ? fread(text, 1, sizeof text - 1, file) : 0;
+
+    if (file) fclose(file);
+    text[size] = '\0';
+    return size > 100 && strncmp(text, "[\n{", 3) == 0 && strcmp(text + size - 5, "}}\n]\n") == 0
+           && count_text(text, "\n") > 100 && count_text(text, "\n") == count_text(text, ",\n{") + 3;
+}
+
 /* scripts/small-disk.sh makes a disk of 64 KiB, where that is possible. What fits there is a trace all the same. */
 TEST(trace_file_disk_full)
 {
@@ -362,6 +375,6 @@ TEST(trace_file_disk_full)
     CHECK_EQ(server_stop(server), 1);
     CHECK_EQ(count_text(server_errors(server), "\n"), 1);
     CHECK_HAS(server_output(server), "\nstopped: 1 client served");
-    CHECK_LE(100, timeline_read(name));
+    CHECK(file_is_whole(name));
     DeleteFileA(name);
 }
