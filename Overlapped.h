@@ -136,7 +136,7 @@ typedef enum SessionPhase { NEW, OPEN, FINISHING, LINGERING, CLOSED } SessionPha
 
 /* What has become of an operation. DEFERRED: the handler wants a receive, and the owner posts it once the handler has
  * returned, or the next owner does. PENDING: WSARecv or WSASend returned WSA_IO_PENDING. DONE: it completed at once.
- * The last two are alike: the event is signalled, and session_result() gets the result. */
+ * The last two are alike: the event is signaled, and session_result() gets the result. */
 typedef enum Operation { IDLE, DEFERRED, PENDING, DONE } Operation;
 
 /* Whether a session has received something lately, for load balancing. Each review turns ACTIVE into AGING, and AGING
@@ -155,7 +155,7 @@ struct Session {
     char *sbuf;             /* ssize bytes, the handler's; NULL until the handler wants it */
     ULONG rsize, ssize;
     const Handler *handler;
-    WSAEVENT hevent; /* signalled when the receive is complete */
+    WSAEVENT hevent; /* signaled when the receive is complete */
     LPServer server;
     LPProactor proactor; /* the owner */
     void *state;         /* the handler's own */
@@ -165,7 +165,7 @@ struct Session {
     ULONG kept;                   /* bytes at the front of rbuf that the handler keeps */
     ULONG received;               /* bytes of the last receive */
     Activity activity;            /* all but QUIET are counted in proactor->busy */
-    bool event_stale;             /* hevent may still be signalled by a receive whose result was taken */
+    bool event_stale;             /* hevent may still be signaled by a receive whose result was taken */
     bool eof;                     /* the client half-closed */
     unsigned long long round;     /* the Proactor's, in which this session was served last */
     ULONGLONG deadline;           /* GetTickCount64 time; 0: none. OPEN: set by the handler, to be notified().

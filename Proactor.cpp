@@ -95,7 +95,7 @@ static int wait_without_event(LPProactor proactor, DWORD result)
     return NO_INDEX;
 }
 
-/* Waits until an event is signalled, unless the owner was woken meanwhile. Returns the lowest such index if it is a
+/* Waits until an event is signaled, unless the owner was woken meanwhile. Returns the lowest such index if it is a
  * session's. The group's own two events tell only that there is something to look for. They are reset before anything
  * is looked for: a send that completes later signals its event again, and of later wake-ups `wake_state` tells. The
  * send event is waited for only while a send is pending: most sends complete at once, and so cost neither a wait nor a

@@ -307,8 +307,8 @@ static void wait_states(LPProactor proactor, char states[GROUP_SLOTS + 1])
     int slots = SLOT_FIRST + proactor->seen;
 
     for (int slot = 0; slot < slots; slot++) {
-        bool signalled = WSAWaitForMultipleEvents(1, &e_arr[slot], FALSE, 0, FALSE) == WSA_WAIT_EVENT_0;
-        states[slot] = signalled ? '1' : '0';
+        bool signaled = WSAWaitForMultipleEvents(1, &e_arr[slot], FALSE, 0, FALSE) == WSA_WAIT_EVENT_0;
+        states[slot] = signaled ? '1' : '0';
     }
     states[slots] = '\0';
 }
@@ -331,7 +331,7 @@ static void wait_draw(LPProactor proactor, int returned, const char *states)
                                                : ' ');
     }
     if (left_out) snprintf(line + used, sizeof line - (size_t)used, "and %d more", left_out);
-    trace_event_tell_line(GROUP_DRAWN, NULL, "%s%s", line, slots < FEW ? "  * signalled, > returned" : "");
+    trace_event_tell_line(GROUP_DRAWN, NULL, "%s%s", line, slots < FEW ? "  * signaled, > returned" : "");
 }
 
 void trace_wait_end(LPProactor proactor, int slot, DWORD result)
@@ -356,7 +356,7 @@ void trace_wait_end(LPProactor proactor, int slot, DWORD result)
 void trace_wait_timeout(void)
 {
     if (trace_on)
-        trace_event_tell_line(WAIT_END, NULL, "-> WSA_WAIT_TIMEOUT: time to look around, no event is signalled");
+        trace_event_tell_line(WAIT_END, NULL, "-> WSA_WAIT_TIMEOUT: time to look around, no event is signaled");
 }
 
 void trace_wait_failed(int error)

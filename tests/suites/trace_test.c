@@ -24,7 +24,7 @@ static const Step one_message[] = {
     { " main ", "s_arr[2] = #1, e_arr[2] = its event", "group 1" },
     { " main ", "WSASetEvent(e_arr[1])", "proactor 1" },
     { " proactor 1 ", "-> WSA_WAIT_EVENT_0 + 0", "wake event" },
-    { " e_arr ", "[0 send  ] [1 wake >]", "* signalled, > returned" },
+    { " e_arr ", "[0 send  ] [1 wake >]", "* signaled, > returned" },
     { " proactor 1 ", "WSAResetEvent(e_arr[1])", "" },
     { " proactor 1 ", "opened(", "" },
     { " proactor 1 ", "WSARecv(len=", "-> WSA_IO_PENDING (997): posted, e_arr[2] will tell" },
