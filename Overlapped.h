@@ -255,9 +255,6 @@ void session_free(LPSession session);
  * opened. */
 bool proactor_add(LPServer server, LPSession session);
 
-/* Returns the index at which the session and its event stand in s_arr and e_arr. Owner thread only. */
-int session_index(LPSession session);
-
 /* Opens the next group: its two events and its thread, which sleeps until woken. Main only, cs not held. Returns NULL,
  * with the reason logged, when there is no event or thread. */
 LPProactor proactor_open(LPServer server);

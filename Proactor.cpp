@@ -116,7 +116,7 @@ static int proactor_wait(LPProactor proactor)
     trace_wait_end(proactor, slot, result);
     if (slot >= SLOT_FIRST) return proactor->first + slot;
     WSAResetEvent(proactor->server->e_arr[proactor->first + slot]);
-    trace_event_reset(proactor, slot, NULL);
+    trace_event_reset(proactor, slot);
     return NO_INDEX;
 }
 
@@ -227,7 +227,7 @@ static void session_serve(LPSession session)
     } else if (session->receiving == IDLE && session->event_stale) {
         WSAResetEvent(session->hevent);
         session->event_stale = false;
-        trace_event_reset(proactor, session_index(session) - proactor->first, session);
+        trace_session_reset(session);
     }
 }
 
@@ -512,14 +512,6 @@ void session_close(LPSession session, const char *why, int error)
 }
 
 /* ---- sessions enter and leave the arrays ---- */
-
-int session_index(LPSession session)
-{
-    int index = session->proactor->first + SLOT_FIRST;
-
-    while (session->server->s_arr[index] != session) index++;
-    return index;
-}
 
 /* Puts the session and its event into the group's next slot. cs is held. */
 static void proactor_put_in(LPProactor proactor, LPSession session)

@@ -191,6 +191,15 @@ void trace_closed(LPSession session, int result)
 
 /* ---- operations ---- */
 
+/* Returns the index at which the session and its event stand in s_arr and e_arr. */
+static int session_index(LPSession session)
+{
+    int index = session->proactor->first + SLOT_FIRST;
+
+    while (session->server->s_arr[index] != session) index++;
+    return index;
+}
+
 static void operation_call(LPSession session, bool is_send, ULONG bytes, char *call, size_t size)
 {
     const WSABUF *first = &session->swsa[0];
@@ -276,15 +285,24 @@ void trace_wake_set(LPProactor proactor)
     trace_event_tell(&event);
 }
 
-void trace_event_reset(LPProactor proactor, int slot, LPSession session)
+static void event_reset(const Proactor *proactor, int index, LPSession session, const char *why)
 {
     TraceEvent event;
 
-    if (!trace_on) return;
-    trace_event_begin(&event, EVENT_RESET, session, "WSAResetEvent(e_arr[%d]): %s", proactor->first + slot,
-                      session ? "nothing is pending that could set it" : "first reset, then look");
-    trace_event_number(&event, FIELD_SLOT, (unsigned long)slot);
+    trace_event_begin(&event, EVENT_RESET, session, "WSAResetEvent(e_arr[%d]): %s", index, why);
+    trace_event_number(&event, FIELD_SLOT, (unsigned long)(index - proactor->first));
     trace_event_tell(&event);
+}
+
+void trace_event_reset(LPProactor proactor, int slot)
+{
+    if (trace_on) event_reset(proactor, proactor->first + slot, NULL, "first reset, then look");
+}
+
+void trace_session_reset(LPSession session)
+{
+    if (!trace_on) return;
+    event_reset(session->proactor, session_index(session), session, "nothing is pending that could set it");
 }
 
 void trace_wait_begin(LPProactor proactor, int slot, DWORD count)

@@ -84,12 +84,6 @@ void proactor_wake_all(LPServer server, LPProactor self)
     for (int i = 0; i < SESSIONS; i++) players[i].notified = true;
 }
 
-int session_index(LPSession session)
-{
-    (void)session;
-    return SLOT_FIRST;
-}
-
 void session_notify_at(LPSession session, ULONGLONG time)
 {
     if (!session->deadline || time < session->deadline) session->deadline = time;
