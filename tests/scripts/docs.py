@@ -89,11 +89,22 @@ def compare(name):
         fail(name, f"{len(blocks)} code blocks in English, {len(ko_blocks)} in Korean")
 
 
+def anchors(path):
+    """The headings as GitHub names them."""
+    headings = re.findall(r"^#+ (.*)$", split(read(path))[1], re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def check_links(path):
     blocks, prose = split(read(path))
-    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", prose):
-        if "://" not in target and not os.path.exists(os.path.join(TOP, os.path.dirname(path), target)):
+    for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)]*))?\)", prose):
+        if "://" in target:
+            continue
+        file = os.path.normpath(os.path.join(os.path.dirname(path), target)) if target else path
+        if not os.path.exists(os.path.join(TOP, file)):
             fail(path, f"a link leads nowhere: {target}")
+        elif anchor and file.endswith(".md") and anchor not in anchors(file):
+            fail(path, f"a link leads to no heading: {target}#{anchor}")
     used, defined = set(re.findall(r"\[\^(\w+)\](?!:)", prose)), set(re.findall(r"^\[\^(\w+)\]:", prose, re.M))
     if used != defined:
         fail(path, f"footnotes without text or use: {used ^ defined}")
@@ -232,7 +243,7 @@ def run_line(where, shell, line):
             client.type(b"hello\r\n")  # as a console sends it
             time.sleep(0.6)
         return  # it stays until the end of the block
-    if client.end(60) is None:
+    if client.end(15 if "exercises" in where else 60) is None:
         client.stop()
         if "exercises" not in where:
             fail(where, f"does not end: {line}")
