@@ -66,7 +66,7 @@ rules="is opened for client|A group holds 62 sessions, no more and no fewer: 64 
 noc <= |sessions, of which|A group holds 62 sessions: an index goes from 0 to noc - 1, and noc counts them.
 stack-use-after-return|Until sent() what swsa points to must stay as it is; a local array is gone when its function returns.
 stand in different slots|s_arr[i] and e_arr[i] belong together: what moves in one moves in the other.
-CRITICAL_SECTION is held|Rule 3: cs is held only to change arrays and counts, not across calls.
+CRITICAL_SECTION is held|cs is held only to change arrays and counts, not across calls (rule 3).
 OVERLAPPED is not zeroed|The WSAOVERLAPPED is zeroed before each use, and then its event is put in.
 is no handle of that kind|The event is in the WSAOVERLAPPED before WSARecv or WSASend is called: that is the one which Windows signals.
 OVERLAPPED of a pending|From the post to the completion the WSAOVERLAPPED is the system's: nothing in it may be changed.
@@ -75,9 +75,9 @@ buffer was changed|From the post to the completion a buffer is the system's: wit
 byte .* of the echo is wrong|Every client gets back its own bytes: what is sent stays as it is until sent(), and is no other session's.
 byte .* of what it hears|Every client hears its own answers: what is kept or sent is that session's alone, and stays until sent().
 thread ends with|Windows cancels what a thread has posted when that thread ends.
-another thread|the operation is that of|data race|Rule 1: only the owner posts operations on a session and touches its buffers.
+another thread|the operation is that of|data race|Only the owner posts operations on a session and touches its buffers (rule 1).
 handle 0x[0-9a-f]* is closed|A socket is closed once, by session_close(): a handler calls session_finish().
-uses that memory|heap-use-after-free|names the event|Rule 2: a session is freed only when neither operation is pending.
+uses that memory|heap-use-after-free|names the event|A session is freed only when neither operation is pending (rule 2).
 session->sending && count|A session has one send at a time, and it has bytes to send; 0 received bytes are the end, and no message.
 waits and waits|A client waits in vain: somebody must post the next operation, wake the owner, or end the session.
 goes to sleep|A thread sleeps although there is work: the event that reports it was reset too late, or is not waited for."
@@ -87,9 +87,9 @@ The WSAOVERLAPPED is zeroed before each use, and then its event is put in.
 0 received bytes are the end of what the client sends: the handler ends the session.
 s_arr[i] and e_arr[i] belong together: what moves in one moves in the other.
 From the post until the result is taken a buffer is the system's.
-Rule 1: only the owner posts operations on a session; Windows cancels what a thread has posted when it ends.
+Only the owner posts operations on a session (rule 1); Windows cancels what a thread has posted when it ends.
 Whoever puts a session into a group wakes its owner, after the session is in the arrays.
-Rule 2: a session is freed only when neither operation is pending.
+A session is freed only when neither operation is pending (rule 2).
 What swsa points to is that session's alone, and stays as it is until sent().
 What swsa points to is that session's alone, and stays as it is until sent()."
 
