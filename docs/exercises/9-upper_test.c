@@ -40,3 +40,46 @@ TEST(upper_sends_all_back)
     CHECK_EQ(server_stop(server), 0);
     CHECK_STR(server_errors(server), "");
 }
+
+/* Reads to the end of what was sent as noise. Returns its bytes in capitals, -1 if one is another. */
+static long long drain_capitals(Client *client, unsigned int seed)
+{
+    static char got[65536], due[sizeof got];
+    long long total = 0;
+    Noise noise;
+    int count;
+
+    noise_start(&noise, seed);
+    while ((count = client_recv_some(client, got, sizeof got)) > 0) {
+        noise_fill(&noise, due, (size_t)count);
+        for (int i = 0; i < count; i++) {
+            if (due[i] >= 'a' && due[i] <= 'z') due[i] = (char)(due[i] - 'a' + 'A');
+        }
+        if (memcmp(got, due, (size_t)count) != 0) return -1;
+        total += count;
+    }
+    return total;
+}
+
+/* While a client does not read, its send stays pending; what others say meanwhile must not get into it. */
+TEST(upper_clients_keep_apart)
+{
+    static char said[50000], got[sizeof said];
+    Server *server = server_start("--quiet");
+    Client *slow = client_connect_narrow(server), *quick = client_connect(server);
+    long long sent;
+    Noise noise;
+
+    noise_start(&noise, 9);
+    sent = client_stuff(slow, &noise, 300);
+    CHECK_LE(100000, sent);
+    memset(said, 'q', sizeof said);
+    for (int i = 0; i < 10; i++) {
+        CHECK(client_send(quick, said, sizeof said));
+        CHECK(client_recv(quick, got, sizeof got));
+    }
+    for (size_t i = 0; i < sizeof got; i++) CHECK_EQ(got[i], 'Q');
+    CHECK(client_half_close(slow));
+    CHECK_EQ(drain_capitals(slow, 9), sent);
+    CHECK_EQ(server_stop(server), 0);
+}

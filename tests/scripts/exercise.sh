@@ -62,29 +62,43 @@ build() {
 }
 
 # What each finding of the simulator means, as the rule that was broken; the first that fits is told.
-rules='is opened for client|A group holds 62 sessions, no more and no fewer: 64 events less the two of the group.
-slots\[.*assert|noc <= |sessions, of which|A group holds 62 sessions: an index goes from 0 to noc - 1, and noc counts them.
+rules="is opened for client|A group holds 62 sessions, no more and no fewer: 64 events less the two of the group.
+noc <= |sessions, of which|A group holds 62 sessions: an index goes from 0 to noc - 1, and noc counts them.
 stack-use-after-return|Until sent() what swsa points to must stay as it is; a local array is gone when its function returns.
 stand in different slots|s_arr[i] and e_arr[i] belong together: what moves in one moves in the other.
+CRITICAL_SECTION is held|cs is held only to change arrays and counts, not across calls (rule 3).
 OVERLAPPED is not zeroed|The WSAOVERLAPPED is zeroed before each use, and then its event is put in.
-OVERLAPPED of a pending|From the post to the completion the WSAOVERLAPPED is the system'"'"'s: nothing in it may be changed.
-its buffer is one of|From the post until the result is taken the buffer is not yours: no other operation may use it (a short send goes on from there).
-buffer was changed|From the post to the completion a buffer is the system'"'"'s: with several clients, each needs its own.
-byte .* of the echo is wrong|Every client gets back its own bytes: what is sent must stay as it is until sent(), and be no other session'"'"'s.
-byte .* of what it hears|Every client hears its own answers: what is kept or sent is that session'"'"'s alone, and stays as it is until sent().
+is no handle of that kind|The event is in the WSAOVERLAPPED before WSARecv or WSASend is called: that is the one which Windows signals.
+OVERLAPPED of a pending|From the post to the completion the WSAOVERLAPPED is the system's: nothing in it may be changed.
+its buffer is one of|Until the result is taken the buffer is not yours: no other operation may use it, for a short send goes on from there.
+buffer was changed|From the post to the completion a buffer is the system's: with several clients, each needs its own.
+byte .* of the echo is wrong|Every client gets back its own bytes: what is sent stays as it is until sent(), and is no other session's.
+byte .* of what it hears|Every client hears its own answers: what is kept or sent is that session's alone, and stays until sent().
 thread ends with|Windows cancels what a thread has posted when that thread ends.
-another thread|the operation is that of|data race|Rule 1: only the owner posts operations on a session and touches its buffers.
-already closed|is no open|was closed|closed twice|A socket is closed once, by session_close(): a handler calls session_finish().
-uses that memory|heap-use-after-free|poison|Rule 2: a session is freed only when neither operation is pending.
-!session->sending|A session has one send at a time: the next is posted when sent() was called.
-waits and waits|goes to sleep|A completion that nobody looks for is never seen: who is to be woken, and by which event?'
+another thread|the operation is that of|data race|Only the owner posts operations on a session and touches its buffers (rule 1).
+handle 0x[0-9a-f]* is closed|A socket is closed once, by session_close(): a handler calls session_finish().
+uses that memory|heap-use-after-free|names the event|A session is freed only when neither operation is pending (rule 2).
+session->sending && count|A session has one send at a time, and it has bytes to send; 0 received bytes are the end, and no message.
+waits and waits|A client waits in vain: somebody must post the next operation, wake the owner, or end the session.
+goes to sleep|A thread sleeps although there is work: the event that reports it was reset too late, or is not waited for."
+# ... and when none fits, the rule that the exercise is about.
+about="A group holds 62 sessions: an index goes from 0 to noc - 1, and noc counts them.
+The WSAOVERLAPPED is zeroed before each use, and then its event is put in.
+0 received bytes are the end of what the client sends: the handler ends the session.
+s_arr[i] and e_arr[i] belong together: what moves in one moves in the other.
+From the post until the result is taken a buffer is the system's.
+Only the owner posts operations on a session (rule 1); Windows cancels what a thread has posted when it ends.
+Whoever puts a session into a group wakes its owner, after the session is in the arrays.
+A session is freed only when neither operation is pending (rule 2).
+What swsa points to is that session's alone, and stays as it is until sent().
+What swsa points to is that session's alone, and stays as it is until sent()."
 
 # rule_of FILE N: the rule that the findings in the file break.
 rule_of() {
-    echo "$rules" | while IFS= read -r line; do
-        sentence=${line##*|}
-        ! grep -aqE "${line%|*}" "$1" || { echo "The rule: $sentence" && break; }
-    done
+    rule=$(echo "$rules" | while IFS= read -r line; do
+        ! grep -aqE "${line%|*}" "$1" || { echo "${line##*|}" && break; }
+    done)
+    echo "The rule: ${rule:-$(echo "$about" | sed -n "$2p")}"
 }
 
 # play N FOLDER MODE SEEDS: some hundred runs on the simulated Winsock under both sanitizers; the first finding is told.
@@ -95,7 +109,7 @@ play() {
         echo "$3, $kind: still wrong"
         grep -aE '^sim: .*: |SUMMARY|Assertion' "$2/check.txt" | grep -v 'replay\|seeds ' | head -n 3 | cut -c 1-160 >"$2/found.txt"
         cat "$2/found.txt"
-        rule_of "$2/found.txt"
+        rule_of "$2/found.txt" "$1"
         echo "(all of it: $2/check.txt)"
         return 1
     done
@@ -138,11 +152,17 @@ run_tests() {
     6) tests=crowd_at ;;
     7) tests=crowd_of_63 ;;
     esac
-    for test in $tests; do start build/tests.exe "$2/server.exe" "$test" || return 1; done
+    for test in $tests; do
+        start build/tests.exe "$2/server.exe" "$test" && continue
+        rule_of /dev/null "$1"
+        return 1
+    done
 }
 
 check() {
-    if [ "$1" -gt 8 ]; then given_test "$1" "$2" || return 1; fi
+    if [ "$1" -gt 8 ]; then
+        given_test "$1" "$2" || { rule_of /dev/null "$1" && return 1; }
+    fi
     if [ "${OS:-}" != Windows_NT ]; then
         simulate "$1" "$2"
     elif [ "$1" -eq 8 ]; then
