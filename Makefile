@@ -138,7 +138,7 @@ endif
 # ---- longer runs: speed, faults, hours ----
 
 ifdef WINDOWS
-DEBIAN_ONLY := bench bench-quick sim sim-quick sim-coverage sim-planted fuzz fuzz-pack \
+DEBIAN_ONLY := nightly bench bench-quick sim sim-quick sim-coverage sim-planted fuzz fuzz-pack \
                check check-tools check-32-bit check-analyzers check-style check-unicode check-hardening check-msvc page-check page-lessons \
                docs-check windows-check cmake-check msvc dist
 .PHONY: $(DEBIAN_ONLY)
@@ -146,6 +146,14 @@ $(DEBIAN_ONLY):
 	@echo $(MAKE_NAME) $@ needs Debian or Ubuntu. $(MAKE_NAME) help lists what works here. && exit 1
 else
 # BEFORE=old.exe: fails if a figure is worse than that build's.
+# All that takes too long for the gate.
+nightly:
+	@$(MAKE) sim sim-planted msvc cmake-check
+	@$(MAKE) fuzz SECONDS=900
+	@$(MAKE) soak SECONDS=3600
+	@$(MAKE) page-check && node tests/page/hour.js 3600 30
+	@$(MAKE) docs-check
+
 bench: server.exe
 	@sh tests/bench/bench.sh
 bench-quick: server.exe
@@ -212,6 +220,7 @@ endif
 # ---- static checks ----
 
 CHECKED := $(SOURCES) $(wildcard docs/steps/*.c) $(filter-out tests/sim/%,$(wildcard tests/*/*.c))
+ENGLISH := $(filter-out %.ko.md,$(wildcard *.md docs/*.md docs/*/*.md tests/*.md)) docs/replay.html docs/handout.en.html
 STYLED := $(CHECKED) $(HEADERS) $(wildcard tests/*/*.h tests/sim/*.c)
 
 # No warning from two compilers, as C11 and as C++17, 64 and 32 bit.
@@ -258,6 +267,7 @@ check-style: check-tools
 	@clang-format --dry-run -Werror $(STYLED)
 	@awk -f tests/scripts/sizes.awk $(STYLED)
 	@awk -f tests/scripts/includes.awk $(HEADERS) $(SOURCES)
+	@awk -f tests/scripts/words.awk $(STYLED) $(ENGLISH)
 	@echo "format and sizes: $(words $(STYLED)) files"
 
 # The tables of characters are what the script makes of Unicode's data.

@@ -1,4 +1,4 @@
-/* trace.cpp - the trace: what is told of each step. */
+/* trace.cpp - the trace: what each step tells. */
 #include "trace.h"
 #include "address.h"
 #include "console.h"

@@ -76,7 +76,7 @@ typedef struct Plan {
     uint64_t stop_at;     /* us: Ctrl+C; NEVER: when the clients are done */
     bool bulk;            /* few clients with many bytes */
     bool codepage;        /* the option of chat, 949; the machine's own is UTF-8 */
-    bool crowd;           /* more than a group of clients, which talk for long, with pauses: sessions migrate */
+    bool crowd;           /* more than a group of clients, which talk for a while, with pauses: sessions migrate */
     bool lulls;           /* chat: a long line each, and one more when large buffers are taken back */
     bool flood;           /* chat: more than its log holds, and somebody who does not read */
     unsigned console;     /* writes in 1,000 in which the console stalls for seconds */

@@ -565,7 +565,7 @@ TEST(keys_of_utf8)
     CHECK_EQ(server_stop(server), 0);
 }
 
-/* ---- who sends lines ---- */
+/* ---- clients that send lines ---- */
 
 /* Nothing of telnet is sent to a client that sends lines, whole or long, and does not ask. */
 TEST(keys_lines_stay_clean)
