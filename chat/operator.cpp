@@ -128,7 +128,7 @@ static void operator_quit(LPServer server, char *nothing)
 {
     (void)server;
     (void)nothing;
-    console_interrupt();
+    console_quit();
 }
 
 static void operator_help(LPServer server, char *nothing)

@@ -285,7 +285,7 @@ void console_restore(void)
     ReleaseSRWLockExclusive(&screen_lock);
 }
 
-void console_interrupt(void)
+void console_quit(void)
 {
     InterlockedIncrement(&console_interrupts);
     console_on_interrupt();

@@ -19,7 +19,7 @@ void console_close(void);
 void console_restore(void);
 
 /* Asks the server to stop, as Ctrl+C does. Any thread, once the console is open. */
-void console_interrupt(void);
+void console_quit(void);
 
 /* Returns true once the user asked the server to stop (Ctrl+C and the like). Any thread. */
 bool console_interrupted(void);
