@@ -2,6 +2,7 @@
 #include "Overlapped.h"
 #include "chat/chat.h"
 #include "support/address.h"
+#include "support/ban.h"
 #include "support/buffer.h"
 #include "support/console.h"
 #include "support/options.h"
@@ -93,6 +94,7 @@ static const char *session_refusal(LPSession session)
     LPServer server = session->server;
     int max_per_ip = server->options->max_per_ip;
 
+    if (ban_holds(server, &session->caddr)) return "you are banned\r\n";
     if (server->noc >= server->options->max_clients) return server->full;
     return max_per_ip && sessions_from(session) >= max_per_ip ? server->address_full : NULL;
 }
@@ -251,6 +253,8 @@ int main(void)
     server.options = &options;
     server.handler = options.chat ? &chat_handler : &echo_handler;
     if (!server_start(&server)) return 1;
+    if (options.chat) operator_open(&server);
     accept_clients(&server);
+    operator_close();
     return server_stop(&server) ? 0 : 1;
 }

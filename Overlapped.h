@@ -88,6 +88,8 @@ enum {
     SLOT_FIRST = 2, /* the first session */
     GROUP_SESSIONS = GROUP_SLOTS - SLOT_FIRST,
 
+    MAX_BANS = 100, /* addresses that the operator bans, at most */
+
     RBUF_MIN = 2 * 1024,   /* bytes of rbuf in quiet times ... */
     RBUF_MAX = 128 * 1024, /* ... and while receives fill it */
 
@@ -232,6 +234,8 @@ struct Server {
     int refused; /* clients that are being told why they are refused */
     int peak;
     unsigned long long in, out;
+    SOCKADDR_STORAGE banned[MAX_BANS]; /* clients from these addresses are refused */
+    int bans;
 };
 
 /* ---- Main.cpp: sessions are made and freed; the handlers ---- */

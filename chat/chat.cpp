@@ -65,6 +65,30 @@ static void chat_cut_off(LPSession session, unsigned long long behind)
     }
 }
 
+/* The operator removes the session. The others are told at once; the client is told when what is being sent has gone
+ * out, or is closed when it does not read that in time. */
+static void chat_remove(LPSession session, const char *reason)
+{
+    static const char why[] = "removed by the operator";
+    Member *member = member_of(session);
+    ULONGLONG time = GetTickCount64();
+
+    if (!member->remove_at) {
+        member->remove_at = time + REMOVE_MS;
+        room_leave(session, why);
+    }
+    if (!session->sending) {
+        line_hide(session);
+        reply(session, "! you were removed by the operator%s%s", *reason ? ": " : "", reason);
+        chat_send(session, 0);
+        session_finish(session, why);
+    } else if (time >= member->remove_at) {
+        session_close(session, why, 0);
+    } else {
+        session_notify_at(session, member->remove_at);
+    }
+}
+
 /* ---- the handler ---- */
 
 /* Begins the session's end: nothing more is taken from the client, which still gets the messages up to now. */
@@ -147,8 +171,13 @@ static void chat_pump(LPSession session)
 {
     Member *member = member_of(session);
     unsigned long long behind;
+    char reason[REASON_BYTES];
 
     if (!member || session->phase != OPEN) return;
+    if (room_removes(session, reason)) {
+        chat_remove(session, reason);
+        return;
+    }
     if (session_stop_time(session) && !member->why) chat_stop(session);
     room_announce(session, false);
     chat_parse(session);

@@ -1,9 +1,19 @@
-/* chat.h - the second handler: one room in which every line goes to everybody else. */
+/* chat.h - the second handler: one room in which every line goes to everybody else, and its operator. */
 #ifndef CHAT_H
 #define CHAT_H
 
 #include "../Overlapped.h"
 
 extern const Handler chat_handler;
+
+/* ---- operator.cpp: what is typed at the server ---- */
+
+/* Takes lines from the console or the redirected standard input from now on; with --step and --slow the keyboard
+ * belongs to the steps, and there is no operator. Main only, once the server has started. Without a thread for it, says
+ * so, and the server runs without an operator. */
+void operator_open(LPServer server);
+
+/* Takes no more lines. Main only, before server_stop(). */
+void operator_close(void);
 
 #endif

@@ -69,9 +69,7 @@ static void command_help(LPSession session, const char *nothing)
                    "*** /help        show this              //text           say /text, which is no command");
 }
 
-/* Ends the command's name, and the argument, where spaces begin, of whatever kind: phones and input methods write
- * others than the keyboard. Returns the argument. */
-static char *command_split(char *line)
+char *command_split(char *line)
 {
     char *argument = NULL, *end = line;
     ULONG space;

@@ -30,7 +30,9 @@ enum {
     LINE_COST = 48,               /* of each line, beside its bytes: its record, the name, waking the others */
     LIGHT_BYTES = 512,            /* a charge of at most this size, by an account ... */
     RESTED_MS = 500,              /* ... that was not charged for so long, may overdraw the bucket */
-    RETRY_MS = 10                 /* before the next try when the tick is late */
+    RETRY_MS = 10,                /* before the next try when the tick is late */
+    REASON_BYTES = 128,           /* of why a member is removed */
+    REMOVE_MS = 150               /* what is being sent to a member that is removed may still go out */
 };
 
 /* Of the telnet protocol (RFC 854). */
@@ -114,6 +116,8 @@ typedef enum Presence { ABSENT, UNANNOUNCED, ANNOUNCED } Presence;
 /* A member as the room has it: guarded by cs. The owner may read what only it changes without: nick, presence. */
 typedef struct Participant {
     struct Participant *next;
+    LPSession session;
+    ULONGLONG came; /* GetTickCount64 time */
     char nick[NICK_BYTES];
     WCHAR wide_nick[NICK_CHARS + 1];   /* the same in UTF-16 */
     unsigned long long joined, cursor; /* its place in the ring buffer when it came; what is before this was sent to it,
@@ -121,6 +125,8 @@ typedef struct Participant {
     unsigned long long end_mark;       /* it is leaving, and gets the news up to here; 0: it stays */
     Account account;
     Presence presence;
+    volatile LONG removed;     /* 1: the operator removes it; written under cs; Interlocked functions only */
+    char reason[REASON_BYTES]; /* then: why, or "" */
 } Participant;
 
 /* What the chat knows of a session. All but `in_room` is the owner's alone. */
@@ -130,6 +136,7 @@ typedef struct Member {
     ULONG next_byte, bytes_end; /* what of rbuf was received and not looked at yet */
     LONG prepaid;               /* bytes of work that are charged and not done yet; below 0: done and not charged */
     const char *why;            /* it is leaving, or NULL */
+    ULONGLONG remove_at;        /* the operator removes it: when at the latest; else 0 */
 } Member;
 
 static inline Member *member_of(LPSession session)

@@ -1,6 +1,7 @@
 /* room.cpp - the shared room: ring buffer, cursors, members, rate limit. Every use of cs in the chat is here. */
 #include "room.h"
 #include "../support/balance.h"
+#include "../support/ban.h"
 #include "../support/console.h"
 #include "../support/trace.h"
 
@@ -11,7 +12,7 @@
 typedef struct Record {
     ULONG length;         /* of the text behind it */
     ULONG talk;           /* 1: somebody said it; 0: a notice */
-    unsigned long author; /* a session's id; it is not shown its own messages */
+    unsigned long author; /* a session's id; it is not shown its own messages. 0: the operator */
     unsigned long number; /* counts from 1; for the trace */
 } Record;
 
@@ -118,23 +119,20 @@ bool rate_charge(LPSession session, ULONG cost)
 
 /* ---- room ---- */
 
-void room_broadcast(LPSession author, bool talk, const char *format, ...)
+/* Writes the message, which has room for its line end, to the ring buffer and the log, unless the room is closed.
+ * `author` is NULL for the operator. */
+static void room_add(LPServer server, LPSession author, bool talk, char text[TEXT_BYTES])
 {
-    char text[TEXT_BYTES], *at;
     Record record;
-    va_list args;
+    char *at;
 
-    room_announce(author, true);
-    va_start(args, format);
-    vsnprintf(text, sizeof text - 2, format, args);
-    va_end(args);
     log_line("%s", text);
     strcat(text, "\r\n");
     record.length = (ULONG)strlen(text);
     record.talk = talk;
-    record.author = author->id;
+    record.author = author ? author->id : 0;
 
-    EnterCriticalSection(&author->server->cs);
+    EnterCriticalSection(&server->cs);
     if (!room.closed) {
         record.number = ++room.messages;
         if (talk) room.talk[room.talks++ % RECENT] = room.head;
@@ -142,10 +140,22 @@ void room_broadcast(LPSession author, bool talk, const char *format, ...)
         memcpy(at, &record, sizeof record);
         memcpy(at + sizeof record, text, record.length);
         room.head += sizeof record + record.length;
-        trace_said(author, record.number);
+        if (author) trace_said(author, record.number);
     }
-    LeaveCriticalSection(&author->server->cs);
+    LeaveCriticalSection(&server->cs);
     trace_pause();
+}
+
+void room_broadcast(LPSession author, bool talk, const char *format, ...)
+{
+    char text[TEXT_BYTES];
+    va_list args;
+
+    room_announce(author, true);
+    va_start(args, format);
+    vsnprintf(text, sizeof text - 2, format, args);
+    va_end(args);
+    room_add(author->server, author, talk, text);
     proactor_wake_all(author->server, author->proactor);
 }
 
@@ -156,6 +166,8 @@ int room_enter(LPSession session)
 
     snprintf(me->nick, sizeof me->nick, "guest%lu", session->id);
     for (int i = 0; me->nick[i]; i++) me->wide_nick[i] = (WCHAR)me->nick[i];
+    me->session = session;
+    me->came = GetTickCount64();
     EnterCriticalSection(&session->server->cs);
     me->joined = me->cursor = room.head;
     for (unsigned long i = room.talks > RECENT ? room.talks - RECENT : 0; i < room.talks; i++) {
@@ -290,4 +302,89 @@ ULONG room_names_bytes(LPSession session)
     bytes = (ULONG)room.here * AVERAGE;
     LeaveCriticalSection(&session->server->cs);
     return bytes < SAY_BYTES ? bytes : (ULONG)SAY_BYTES;
+}
+
+/* ---- the operator ---- */
+
+void room_say(LPServer server, const char *format, ...)
+{
+    char text[TEXT_BYTES];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text - 2, format, args);
+    va_end(args);
+    room_add(server, NULL, true, text);
+    proactor_wake_all(server, NULL);
+}
+
+/* cs is held. */
+static void visitor_fill(Visitor *visitor, const Participant *participant)
+{
+    visitor->id = participant->session->id;
+    strcpy(visitor->nick, participant->nick);
+    visitor->caddr = participant->session->caddr;
+    visitor->came = participant->came;
+}
+
+int room_visitors(LPServer server, Visitor *visitors, int size)
+{
+    int count = 0, here;
+
+    EnterCriticalSection(&server->cs);
+    for (const Participant *one = room.participants; one && count < size; one = one->next) {
+        visitor_fill(&visitors[count++], one);
+    }
+    here = room.here;
+    LeaveCriticalSection(&server->cs);
+    return here;
+}
+
+/* cs is held. */
+static Participant *room_find(const Target *target)
+{
+    Participant *one = room.participants;
+
+    while (one) {
+        if (target->id ? one->session->id == target->id
+                       : CompareStringOrdinal(one->wide_nick, -1, target->nick, -1, TRUE) == CSTR_EQUAL)
+            break;
+        one = one->next;
+    }
+    return one;
+}
+
+/* Only marks it: a session is closed by its owner, who finds the mark when it is woken. */
+Removal room_remove(LPServer server, const Target *target, const char *reason, bool ban, Visitor *visitor)
+{
+    Removal result = NOT_HERE;
+    Participant *one;
+
+    EnterCriticalSection(&server->cs);
+    one = room_find(target);
+    if (one) {
+        visitor_fill(visitor, one);
+        result = ban && !ban_add(server, &visitor->caddr) ? BANS_FULL : REMOVED;
+    }
+    if (result == REMOVED) {
+        ULONG length = (ULONG)strlen(reason);
+        if (length >= REASON_BYTES) length = text_complete(CP_UTF8, reason, REASON_BYTES - 1);
+        memcpy(one->reason, reason, length);
+        one->reason[length] = '\0';
+        InterlockedExchange(&one->removed, 1);
+    }
+    LeaveCriticalSection(&server->cs);
+    if (result == REMOVED) proactor_wake_all(server, NULL);
+    return result;
+}
+
+bool room_removes(LPSession session, char reason[REASON_BYTES])
+{
+    Participant *me = &member_of(session)->in_room;
+
+    if (!InterlockedCompareExchange(&me->removed, 0, 0)) return false;
+    EnterCriticalSection(&session->server->cs);
+    strcpy(reason, me->reason);
+    LeaveCriticalSection(&session->server->cs);
+    return true;
 }

@@ -1,5 +1,6 @@
 /* room.h - the shared room: messages are written once to a ring buffer, from which each member reads at its own cursor,
- * and all who make the room work share a token bucket. All functions: owner thread only, cs not held. */
+ * and all who make the room work share a token bucket. All functions: owner thread only, cs not held; the operator's,
+ * at the end: any thread, cs not held. */
 #ifndef ROOM_H
 #define ROOM_H
 
@@ -45,5 +46,36 @@ unsigned long long room_backlog(LPSession session);
 /* Copies the messages behind the session's cursor to `buf` as far as they fit, and moves the cursor: all but its own,
  * and of what was before it came only the talk. Returns the bytes. */
 ULONG room_read(LPSession session, char *buf, ULONG size);
+
+/* Returns true when the operator removes the session; then `reason` gets why, or "". */
+bool room_removes(LPSession session, char reason[REASON_BYTES]);
+
+/* ---- for the operator ---- */
+
+/* Says a line to everyone. It has no author, and no rate limit holds it up. */
+void room_say(LPServer server, const char *format, ...);
+
+/* A member, as the operator is shown it. */
+typedef struct Visitor {
+    unsigned long id;
+    char nick[NICK_BYTES];
+    SOCKADDR_STORAGE caddr;
+    ULONGLONG came; /* GetTickCount64 time */
+} Visitor;
+
+/* Writes the members, those who came last first, as many as fit. Returns how many members are here. */
+int room_visitors(LPServer server, Visitor *visitors, int size);
+
+/* Whom the operator means: the session with this number or, if it is 0, the member with this name. */
+typedef struct Target {
+    unsigned long id;
+    WCHAR nick[NICK_CHARS + 1];
+} Target;
+
+typedef enum Removal { REMOVED, NOT_HERE, BANS_FULL } Removal;
+
+/* Has the member's owner remove it, which it does soon after; with `ban` also refuses its address from now on, unless
+ * the list is full, which leaves all as it is. `visitor` gets whom it was. */
+Removal room_remove(LPServer server, const Target *target, const char *reason, bool ban, Visitor *visitor);
 
 #endif

@@ -285,6 +285,12 @@ void console_restore(void)
     ReleaseSRWLockExclusive(&screen_lock);
 }
 
+void console_quit(void)
+{
+    InterlockedIncrement(&console_interrupts);
+    console_on_interrupt();
+}
+
 /* Runs on a thread that Windows makes for it. Leaves a second Ctrl+C to Windows, which ends the process immediately. */
 static BOOL WINAPI console_event(DWORD type)
 {

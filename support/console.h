@@ -18,6 +18,9 @@ void console_close(void);
 /* Restores the settings that console_prepare() recorded; only the first call has an effect. Any thread. */
 void console_restore(void);
 
+/* Asks the server to stop, as Ctrl+C does. Any thread, once the console is open. */
+void console_quit(void);
+
 /* Returns true once the user asked the server to stop (Ctrl+C and the like). Any thread. */
 bool console_interrupted(void);
 

@@ -1,4 +1,5 @@
-/* keyboard.cpp - the keyboard: Enter for --step. */
+/* keyboard.cpp - the keyboard: Enter for --step, lines for the operator. A thread of its own reads, so that Ctrl+C need
+ * not interrupt the read: it holds no lock then, and the process ends without it. */
 #include "keyboard.h"
 #include "console.h"
 
@@ -47,10 +48,7 @@ void step_skip(void)
     step_press(true);
 }
 
-/* ---- reading ---- */
-
-/* A thread of its own reads the keyboard, so that Ctrl+C need not interrupt the read. The process ends without it. */
-static unsigned __stdcall keyboard_run(void *unused)
+static unsigned __stdcall step_run(void *unused)
 {
     HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
     bool q = false;
@@ -66,18 +64,114 @@ static unsigned __stdcall keyboard_run(void *unused)
     return 0;
 }
 
+/* Starts a thread that reads the keyboard. Nobody waits for its end. */
+static bool keyboard_start(unsigned(__stdcall *run)(void *))
+{
+    HANDLE thread = (HANDLE)_beginthreadex(NULL, 0, run, NULL, 0, NULL);
+
+    if (thread) {
+        CloseHandle(thread);
+    } else {
+        log_error((int)GetLastError(), "cannot start a thread to read the keyboard");
+    }
+    return thread != NULL;
+}
+
 bool step_open(const Options *options)
 {
-    HANDLE thread;
-
     step_ms = options->step ? INFINITE : (DWORD)options->slow;
     if (!options->step) return true;
     console_put(STD_OUTPUT_HANDLE, 0, "Enter: the next line; q and Enter: on without a stop\n");
-    thread = (HANDLE)_beginthreadex(NULL, 0, keyboard_run, NULL, 0, NULL);
-    if (!thread) {
-        log_error((int)GetLastError(), "cannot start a thread to read the keyboard");
-        return false;
+    return keyboard_start(step_run);
+}
+
+/* ---- lines for the operator ---- */
+
+enum {
+    READ_UNITS = 1024,     /* of UTF-16, read from a console by one call */
+    READ_BYTES = 3 * 1024, /* the same in UTF-8; or what one call reads from a pipe or file */
+    LINE_PAUSE_MS = 20     /* after each line, because a file would lap every reader of the room */
+};
+
+static SRWLOCK take_lock = SRWLOCK_INIT; /* guards the next two */
+static CONDITION_VARIABLE take_done = CONDITION_VARIABLE_INIT;
+static bool taking, take_closed;
+static void (*take_line)(LPServer server, char *line); /* set before the thread starts, as the server is */
+static LPServer take_server;
+
+/* Reads what there is, at most a line from a console, as UTF-8. Returns the bytes, 0 at the end of the input and when
+ * Ctrl+C has broken the read off. */
+static ULONG keyboard_read(HANDLE input, bool console, char bytes[READ_BYTES])
+{
+    static WCHAR wide[READ_UNITS];
+    static DWORD kept; /* 1: half of a surrogate pair, whose other half comes with the next call */
+    DWORD got = 0, half;
+    int length;
+
+    if (!console) return ReadFile(input, bytes, READ_BYTES, &got, NULL) ? got : 0;
+    if (!ReadConsoleW(input, wide + kept, READ_UNITS - kept, &got, NULL) || got == 0) return 0;
+    got += kept;
+    half = (wide[got - 1] & 0xFC00) == 0xD800;
+    length = WideCharToMultiByte(CP_UTF8, 0, wide, (int)(got - half), bytes, READ_BYTES, NULL, NULL);
+    wide[0] = wide[got - 1];
+    kept = half;
+    return length > 0 ? (ULONG)length : 0;
+}
+
+/* Has the line taken, unless the keyboard was closed. */
+static void keyboard_take(char *line)
+{
+    AcquireSRWLockExclusive(&take_lock);
+    taking = !take_closed;
+    ReleaseSRWLockExclusive(&take_lock);
+    if (!taking) return; /* only this thread sets it */
+    take_line(take_server, line);
+    AcquireSRWLockExclusive(&take_lock);
+    taking = false;
+    ReleaseSRWLockExclusive(&take_lock);
+    WakeConditionVariable(&take_done);
+    Sleep(LINE_PAUSE_MS);
+}
+
+/* Adds a byte to the line of `used` bytes, or ends it. Returns the bytes of the line that has not ended. */
+static ULONG keyboard_byte(char line[TYPED_BYTES], ULONG used, char c)
+{
+    if (c == '\n') {
+        line[used] = '\0';
+        keyboard_take(line);
+        return 0;
     }
-    CloseHandle(thread);
-    return true;
+    if (c != '\0' && c != '\r' && used < TYPED_BYTES - 1) line[used++] = c;
+    return used;
+}
+
+static unsigned __stdcall keyboard_run(void *unused)
+{
+    static char line[TYPED_BYTES], bytes[READ_BYTES];
+    HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
+    ULONG used = 0, got;
+    DWORD mode;
+    bool console = GetConsoleMode(input, &mode) != 0;
+
+    (void)unused;
+    while ((got = keyboard_read(input, console, bytes)) > 0) {
+        for (ULONG i = 0; i < got; i++) used = keyboard_byte(line, used, bytes[i]);
+    }
+    if (used > 0 && !console) keyboard_byte(line, used, '\n');
+    return 0;
+}
+
+bool keyboard_open(LPServer server, void (*take)(LPServer server, char *line))
+{
+    take_server = server;
+    take_line = take;
+    return keyboard_start(keyboard_run);
+}
+
+void keyboard_close(void)
+{
+    AcquireSRWLockExclusive(&take_lock);
+    take_closed = true;
+    while (taking) SleepConditionVariableSRW(&take_done, &take_lock, INFINITE, 0);
+    ReleaseSRWLockExclusive(&take_lock);
 }

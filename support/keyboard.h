@@ -1,4 +1,4 @@
-/* keyboard.h - input typed at the server's console: Enter for --step. */
+/* keyboard.h - input typed at the server's console: Enter for --step, lines for the operator. */
 #ifndef KEYBOARD_H
 #define KEYBOARD_H
 
@@ -20,5 +20,15 @@ void step_end(void);
 
 /* Lets the server run on without further stops. Any thread. */
 void step_skip(void);
+
+enum { TYPED_BYTES = 4 * 1024 }; /* of a line, with its NUL: a longer one is cut */
+
+/* Starts a thread that reads lines, from a console with Windows' own editing, or from a pipe or file as UTF-8. It calls
+ * `take` for each, in UTF-8 without its end; the end of the input ends the thread, and nothing else. Main only, without
+ * --step. Returns false, having said why, when there is no thread. */
+bool keyboard_open(LPServer server, void (*take)(LPServer server, char *line));
+
+/* Waits until `take` has returned, if it runs, and calls it no more. Main only. Does nothing unless open. */
+void keyboard_close(void);
 
 #endif

@@ -19,7 +19,8 @@ typedef struct Capture {
 } Capture;
 
 struct Server {
-    HANDLE process, closing; /* the thread that says that its window is being closed */
+    HANDLE process, in,
+        closing; /* its input, if a test types into it; the thread that says that its window is being closed */
     DWORD pid;
     char name[64]; /* its argv[0] */
     long host_pid; /* Wine: what the host system calls it; 0: not known yet */
@@ -191,8 +192,32 @@ static void server_name(Server *server)
     }
 }
 
+/* Returns the end that the server reads, which it inherits. */
+static HANDLE input_open(Server *server)
+{
+    SECURITY_ATTRIBUTES inherit = { sizeof inherit, NULL, TRUE };
+    HANDLE theirs;
+
+    if (!CreatePipe(&theirs, &server->in, &inherit, 0)) abort();
+    SetHandleInformation(server->in, HANDLE_FLAG_INHERIT, 0);
+    return theirs;
+}
+
+bool server_types(Server *server, const char *text)
+{
+    DWORD length = (DWORD)strlen(text), written;
+
+    return server && server->in && WriteFile(server->in, text, length, &written, NULL) && written == length;
+}
+
+void server_end_input(Server *server)
+{
+    if (server && server->in) CloseHandle(server->in);
+    if (server) server->in = NULL;
+}
+
 /* CREATE_NEW_PROCESS_GROUP is what lets Windows send Ctrl+Break to this process alone. */
-static bool server_create(Server *server, const char *options)
+static bool server_create(Server *server, const char *options, bool typed)
 {
     SECURITY_ATTRIBUTES inherit = { sizeof inherit, NULL, TRUE };
     PROCESS_INFORMATION process;
@@ -208,7 +233,8 @@ static bool server_create(Server *server, const char *options)
     ZeroMemory(&startup, sizeof startup);
     startup.cb = sizeof startup;
     startup.dwFlags = STARTF_USESTDHANDLES;
-    startup.hStdInput = CreateFileA("NUL", GENERIC_READ, 0, &inherit, OPEN_EXISTING, 0, NULL);
+    startup.hStdInput =
+        typed ? input_open(server) : CreateFileA("NUL", GENERIC_READ, 0, &inherit, OPEN_EXISTING, 0, NULL);
     startup.hStdOutput = capture_open(&server->out);
     startup.hStdError = capture_open(&server->err);
     good = CreateProcessW(exe, wide, NULL, NULL, TRUE, on_wine() ? 0 : CREATE_NEW_PROCESS_GROUP, NULL, NULL, &startup,
@@ -224,14 +250,15 @@ static bool server_create(Server *server, const char *options)
     return true;
 }
 
-Server *server_run(const char *options)
+static Server *server_run_as(const char *options, bool typed)
 {
     Server *server = (Server *)calloc(1, sizeof *server);
     int i = 0;
 
     if (!server) abort();
     while (i < MAX_SERVERS - 1 && servers[i]) i++;
-    if (!server_create(server, options)) {
+    if (!server_create(server, options, typed)) {
+        server_end_input(server);
         printf("\n    cannot start %s: error %lu\n", server_exe, (unsigned long)GetLastError());
         capture_free(&server->out);
         capture_free(&server->err);
@@ -244,6 +271,11 @@ Server *server_run(const char *options)
     return server;
 }
 
+Server *server_run(const char *options)
+{
+    return server_run_as(options, false);
+}
+
 bool server_listens(Server *server)
 {
     const char *line = server_line(server, " listening on ", "(Ctrl+C stops it)");
@@ -254,14 +286,24 @@ bool server_listens(Server *server)
     return server->port > 0;
 }
 
-Server *server_start(const char *options)
+static Server *server_start_as(const char *options, bool typed)
 {
     char all[512];
     Server *server;
 
     snprintf(all, sizeof all, "%s --port 0", options);
-    server = server_run(all);
+    server = server_run_as(all, typed);
     return server_listens(server) ? server : NULL;
+}
+
+Server *server_start(const char *options)
+{
+    return server_start_as(options, false);
+}
+
+Server *server_start_typed(const char *options)
+{
+    return server_start_as(options, true);
 }
 
 int server_port(Server *server)
@@ -302,6 +344,7 @@ void servers_free(void)
         if (!servers[i]) continue;
         capture_free(&servers[i]->out);
         capture_free(&servers[i]->err);
+        server_end_input(servers[i]);
         CloseHandle(servers[i]->process);
         free(servers[i]);
         servers[i] = NULL;

@@ -119,6 +119,11 @@ bool server_listens(Server *server);
 /* Starts server.exe with `options` and --port 0, and waits until it listens. */
 Server *server_start(const char *options);
 
+/* The same with a pipe as its standard input, into which the test types. */
+Server *server_start_typed(const char *options);
+bool server_types(Server *server, const char *text);
+void server_end_input(Server *server);
+
 int server_port(Server *server);
 
 /* Ctrl+C (Ctrl+Break on Windows, where Ctrl+C cannot be sent to one process). */

@@ -41,6 +41,17 @@ bool arrays_served(const void *over)
     return session->round == session->proactor->round;
 }
 
+unsigned long arrays_pick(SOCKET *sock)
+{
+    const Proactor *proactor = server ? &server->proactors[rnd((uint64_t)server->groups)] : NULL;
+    LPSession session;
+
+    if (!proactor || !proactor->noc) return 0;
+    session = server->s_arr[proactor->first + SLOT_FIRST + (int)rnd((uint64_t)proactor->noc)];
+    *sock = session->sock;
+    return session->id;
+}
+
 /* One number that is another one when any count is. */
 static uint64_t counts_now(void)
 {

@@ -260,7 +260,7 @@ bool sched_threads_done(void)
         const Thread *thread = &threads[i];
         /* Who writes to the console may hang there until nobody waits for it any more, and who reads from it, always.
          */
-        bool hangs = thread->given_up || (!thread->argument && plan.trace);
+        bool hangs = thread->given_up || (!thread->argument && (plan.trace || thread->let_go));
         if (thread != self && !thread->done && !hangs && strcmp(thread->name, "console") != 0) return false;
     }
     return true;

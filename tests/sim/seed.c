@@ -89,6 +89,8 @@ static const int errors[CALLS][6] = {
     [CALL_WaitForSingleObject] = { ERROR_INVALID_HANDLE },
     [CALL_CloseHandle] = { ERROR_INVALID_HANDLE },
     [CALL_WSACleanup] = { WSAENETDOWN },
+    [CALL_ReadFile] = { 109 },
+    [CALL_ReadConsoleW] = { ERROR_INVALID_HANDLE },
 };
 
 static struct {
@@ -169,7 +171,8 @@ static bool fault_fatal(Call call, int error)
     if (console_announced()) return false;
     if (call == CALL_WSASocketW) return error != WSAEAFNOSUPPORT || plan.bind != 0;
     return call == CALL_WSAStartup || call == CALL_setsockopt || call == CALL_bind || call == CALL_listen
-           || call == CALL_WSACreateEvent || call == CALL__beginthreadex || call == CALL_SetConsoleCtrlHandler
+           || call == CALL_WSACreateEvent || call == CALL_SetConsoleCtrlHandler
+           || (call == CALL__beginthreadex && !listener_is_open()) /* later comes the one that reads the keyboard */
            || call == CALL_TlsAlloc || call == CALL_calloc || call == CALL_malloc || call == CALL_CreateFileW;
 }
 
@@ -365,5 +368,7 @@ void plan_draw(uint64_t seed, const char *mode)
     if (!plan.options_only && !plan.flood && !plan.lulls && !plan.crowd && chance(mode[0] == 'c' ? 20 : 12)
         && (mode[0] == 'c' || mode[0] == 'e'))
         plan_draw_attack();
+    if (mode[0] == 'c' && !plan.options_only && !plan.attack && !plan.lulls && chance(300))
+        plan.operator_lines = (int)rnd_between(1, 30);
     if (!plan.timed) faults_draw();
 }

@@ -84,6 +84,7 @@ typedef struct Plan {
     Narration narration;  /* with it: --trace, or --step */
     unsigned disk;        /* writes in 1,000 for which the disk is full */
     bool options_only;    /* the command line is the test */
+    int operator_lines;   /* chat: lines that are typed at the server */
     Attack attack;        /* clients that mean harm: see sim_flood.c */
     Attack second;        /* every other one of them does this */
     int hostile;          /* how many they are */
@@ -116,7 +117,8 @@ bool chance(unsigned in_thousand);
     X(MultiByteToWideChar) X(WideCharToMultiByte) X(FoldStringW) X(CompareStringOrdinal) X(GetStringTypeW) \
     X(AcquireSRWLockExclusive) X(ReleaseSRWLockExclusive) \
     X(SleepConditionVariableSRW) X(WakeConditionVariable) X(GetCommandLineW) X(CreateFileA) X(CreateFileW) X(GetFileType) \
-    X(SetFilePointerEx) X(SetEndOfFile) X(socket) X(WSAIoctl) X(WSAPoll) X(IsValidCodePage)
+    X(SetFilePointerEx) X(SetEndOfFile) X(socket) X(WSAIoctl) X(WSAPoll) X(IsValidCodePage) \
+    X(ReadFile) X(ReadConsoleW)
 /* clang-format on */
 
 typedef enum Call {
@@ -173,6 +175,7 @@ typedef struct Thread {
     void *local;              /* the value of the one index that TlsAlloc gives */
     struct Conn *told;        /* whose result it got last */
     bool given_up;            /* somebody waited for its end, in vain */
+    bool let_go;              /* nobody will wait for its end */
     int cs_held, output_held; /* critical sections, and those of them that guard output */
     int slim_held;            /* of cs_held, slim locks */
     int idle_waits;           /* waits in a row that returned at once, with nothing done in between */
@@ -294,6 +297,7 @@ void conn_server_closed(Conn *conn); /* the server called closesocket */
 void listener_open(int backlog);
 void listener_close(void);
 void listener_wait(void);
+bool listener_is_open(void);
 Conn *listener_take(void);
 Conn *listener_last(void);   /* whom accept gave last; NULL: nobody yet */
 void conn_break(Conn *conn); /* the connection is lost for both sides */
@@ -347,6 +351,7 @@ bool winsock_started(void);
 void arrays_found(const void *over);            /* a session posts this receive */
 bool arrays_calm(const void *over);             /* this send is the first that its round does */
 bool arrays_served(const void *over);           /* the session with this send was served in this round already */
+unsigned long arrays_pick(SOCKET *sock);        /* the number and socket of any session; 0: there is none */
 void arrays_check(const void *cs);              /* when it is left */
 void arrays_check_thread(const void *argument); /* when a thread with that argument has ended */
 
@@ -365,10 +370,12 @@ bool console_announced(void);  /* the first line is out */
 bool console_handler_known(void);
 void console_interrupt(DWORD type); /* Ctrl+C */
 uint64_t interrupt_time(void);      /* when, or NEVER */
+bool operator_banned(void);         /* the operator has banned somebody */
 bool console_returned(void);        /* the handler is done with it */
 void console_check_restored(void);
 
 /* From the first sleep of the console's writer to its end no other thread writes there. */
+bool console_is_writer(const Thread *thread);
 void console_writer(const Thread *thread);
 
 /* ---- file.c ---- */

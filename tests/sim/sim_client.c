@@ -38,12 +38,17 @@ static bool crowd(void)
 
 static void check_refusal(Client *client)
 {
-    bool full = client->begun[0] == 's';
+    bool full = client->begun[0] == 's', banned = operator_banned() && client->begun[0] == 'y';
     int most = full ? plan.max_clients : plan.max_per_ip;
     char line[64];
     int length = text_write(line, sizeof line, "%s full: %d client%s at most\r\n", full ? "server" : "your address is",
                             most, most == 1 ? "" : "s");
 
+    if (banned && (client->got < 4 || client->begun[3] == ' ')) {
+        length = text_write(line, sizeof line, "you are banned\r\n");
+        most = client_count - 1;
+        if (client->got < 4) return;
+    }
     if (!most || client_count <= most) violation("client %d was refused, but the server is not full", client->id);
     if (client->eof && !client->conn.excused
         && (client->got != (uint64_t)length || memcmp(client->begun, line, (size_t)length) != 0))

@@ -267,13 +267,16 @@ DWORD WaitForSingleObject(HANDLE handle, DWORD milliseconds)
 
 BOOL CloseHandle(HANDLE handle)
 {
+    Thread *thread;
+
     call_begin(CALL_CloseHandle);
     tell("CloseHandle(%#lx)", (unsigned long)(uintptr_t)handle);
     if (file_is(handle)) {
         file_close(handle);
         return event_done(CALL_CloseHandle);
     }
-    handle_get((uintptr_t)handle, KIND_THREAD, "CloseHandle");
+    thread = (Thread *)handle_get((uintptr_t)handle, KIND_THREAD, "CloseHandle")->object;
+    if (!console_is_writer(thread)) thread->let_go = true;
     handle_close((uintptr_t)handle);
     return event_done(CALL_CloseHandle);
 }

@@ -208,6 +208,7 @@ typedef struct CONSOLE_SCREEN_BUFFER_INFO {
 
 HANDLE GetStdHandle(DWORD which);
 BOOL ReadFile(HANDLE file, void *bytes, DWORD count, DWORD *read, LPOVERLAPPED over);
+BOOL ReadConsoleW(HANDLE console, void *units, DWORD count, DWORD *read, void *control);
 BOOL WriteFile(HANDLE file, const void *bytes, DWORD count, DWORD *written, LPOVERLAPPED over);
 BOOL SetConsoleTextAttribute(HANDLE console, WORD attributes);
 BOOL GetConsoleScreenBufferInfo(HANDLE console, CONSOLE_SCREEN_BUFFER_INFO *info);

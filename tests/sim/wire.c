@@ -210,6 +210,11 @@ void listener_open(int wanted)
     backlog = wanted < (int)plan.backlog ? (size_t)wanted : plan.backlog;
 }
 
+bool listener_is_open(void)
+{
+    return !listener_gone;
+}
+
 static bool listener_ready(void *unused)
 {
     (void)unused;
