@@ -126,10 +126,11 @@ int sim_printf(const char *format, ...)
     return length;
 }
 
-/* The first thread that the server starts; the trace file's writer sleeps too. */
+/* The first thread that the server starts, with its handler for Ctrl+C; the trace file's writer sleeps too, and in the
+ * fuzzer there is no other. */
 void console_writer(const Thread *thread)
 {
-    if (strcmp(thread->name, "thread 1") == 0) writer = thread;
+    if (console_handler_known() && strcmp(thread->name, "thread 1") == 0) writer = thread;
 }
 
 bool console_is_writer(const Thread *thread)

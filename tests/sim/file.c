@@ -3,6 +3,7 @@
 
 enum { FILE_HANDLE = 0x2001, SCREEN_HANDLE = 0x2005, COMMAND_CHARS = 1024 };
 
+static const Thread *file_writer; /* the one thread that writes the trace file */
 static bool file_open, screen_open, failed;
 static bool whole = true; /* the last write was */
 static uint64_t size, at;
@@ -53,6 +54,7 @@ HANDLE CreateFileW(const WCHAR *name, DWORD access, DWORD share, void *security,
         violation("CreateFileW: not simulated with these arguments");
     if (call_fault(CALL_CreateFileW, NULL)) return INVALID_HANDLE_VALUE;
     file_open = true;
+    file_writer = NULL;
     return (HANDLE)(uintptr_t)FILE_HANDLE;
 }
 
@@ -103,12 +105,10 @@ static void file_append(const char *bytes, size_t count)
 /* A disk that is full takes a part. */
 BOOL file_write(HANDLE handle, const void *bytes, DWORD count, DWORD *written)
 {
-    static const Thread *writer;
-
     file_check(handle, "WriteFile");
-    if (sched_self()->id == 1 || (writer && writer != sched_self()))
+    if (sched_self()->id == 1 || (file_writer && file_writer != sched_self()))
         violation("the trace file is written by a thread that has other things to do");
-    writer = sched_self();
+    file_writer = sched_self();
     rule_no_cs("WriteFile to the trace file");
     whole = !call_fault(CALL_WriteFile, NULL) && !chance(plan.disk);
     *written = whole ? count : chance(500) ? (DWORD)rnd(count) : 0;

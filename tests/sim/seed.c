@@ -330,6 +330,22 @@ static void plan_draw_trace(void)
     plan.disk = chance(500) ? 50 : 0;
 }
 
+/* What is special about the run: at most one of these. */
+static void plan_draw_kind(void)
+{
+    const char *mode = plan.mode;
+
+    plan.flood = mode[0] == 'c' && !plan.options_only && chance(20);
+    if (plan.flood) plan_draw_flood();
+    plan.lulls = mode[0] == 'c' && !plan.options_only && !plan.flood && chance(60);
+    if (plan.lulls) plan_draw_lulls();
+    if (!plan.options_only && !plan.flood && !plan.lulls && !plan.crowd && chance(mode[0] == 'c' ? 20 : 12)
+        && (mode[0] == 'c' || mode[0] == 'e'))
+        plan_draw_attack();
+    if (mode[0] == 'c' && !plan.options_only && !plan.attack && !plan.lulls && chance(300))
+        plan.operator_lines = (int)rnd_between(1, 30);
+}
+
 void plan_draw(uint64_t seed, const char *mode)
 {
     static const unsigned rates[] = { 5, 20, 100, 300, 600 };
@@ -361,14 +377,6 @@ void plan_draw(uint64_t seed, const char *mode)
     plan.codepage = mode[0] == 'c' && !plan.options_only && chance(400);
     plan_draw_trace();
     plan.console = chance(150) ? (unsigned)rnd_between(1, 300) : 0;
-    plan.flood = mode[0] == 'c' && !plan.options_only && chance(20);
-    if (plan.flood) plan_draw_flood();
-    plan.lulls = mode[0] == 'c' && !plan.options_only && !plan.flood && chance(60);
-    if (plan.lulls) plan_draw_lulls();
-    if (!plan.options_only && !plan.flood && !plan.lulls && !plan.crowd && chance(mode[0] == 'c' ? 20 : 12)
-        && (mode[0] == 'c' || mode[0] == 'e'))
-        plan_draw_attack();
-    if (mode[0] == 'c' && !plan.options_only && !plan.attack && !plan.lulls && chance(300))
-        plan.operator_lines = (int)rnd_between(1, 30);
+    plan_draw_kind();
     if (!plan.timed) faults_draw();
 }
