@@ -164,5 +164,6 @@ bool trace_close(void)
 {
     trace_on = false;
     if (trace_tls != TLS_OUT_OF_INDEXES) TlsFree(trace_tls);
+    trace_tls = TLS_OUT_OF_INDEXES;
     return trace_file_close();
 }

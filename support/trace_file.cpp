@@ -381,7 +381,12 @@ bool trace_file_open(const char *name)
     file = file_create(name);
     if (!file) return false;
     file_name = name;
-    for (int i = 0; i < 2; i++) buffers[i].bytes = (char *)malloc(trace_file_bytes);
+    closing = ended = file_failed = false;
+    file_written.QuadPart = 0;
+    for (int i = 0; i < 2; i++) {
+        buffers[i].bytes = (char *)malloc(trace_file_bytes);
+        buffers[i].used = 0;
+    }
     if (!buffers[0].bytes || !buffers[1].bytes) {
         log_error(0, "no memory for the trace file");
         return false;
