@@ -411,6 +411,7 @@ bool trace_file_close(void)
         WakeConditionVariable(&file_filled);
         hangs = WaitForSingleObject(file_writer, CLOSE_MS) == WAIT_TIMEOUT;
         CloseHandle(file_writer);
+        file_writer = NULL;
         AcquireSRWLockExclusive(&file_lock);
         good = !file_failed && !hangs;
         ReleaseSRWLockExclusive(&file_lock);
@@ -420,6 +421,10 @@ bool trace_file_close(void)
         return false;
     }
     if (file) CloseHandle(file);
-    for (int i = 0; i < 2; i++) free(buffers[i].bytes);
+    file = NULL;
+    for (int i = 0; i < 2; i++) {
+        free(buffers[i].bytes);
+        buffers[i].bytes = NULL;
+    }
     return good;
 }
