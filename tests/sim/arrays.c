@@ -43,7 +43,7 @@ bool arrays_served(const void *over)
 
 unsigned long arrays_pick(SOCKET *sock)
 {
-    const Proactor *proactor = server ? &server->proactors[rnd((uint64_t)server->groups)] : NULL;
+    const Proactor *proactor = server && !server->stopping ? &server->proactors[rnd((uint64_t)server->groups)] : NULL;
     LPSession session;
 
     if (!proactor || !proactor->noc) return 0;

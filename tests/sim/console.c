@@ -410,15 +410,16 @@ static void typed_draw(void)
                                          "/unban ::1\n",
                                          "/kick nobody\n",
                                          "/ban #999999\n",
-                                         "\xED\x95\x9C\xEA\xB8\x80 \xF0\x9F\x98\x80\n",
-                                         "no end" };
+                                         "\xED\x95\x9C\xEA\xB8\x80 \xF0\x9F\x98\x80\n" };
     char line[128];
 
     if (chance(300))
         typed_remove(line, sizeof line);
     else
         text_write(line, sizeof line, "%s", lines[rnd(sizeof lines / sizeof *lines)]);
-    if (chance(10)) {
+    if (lines_typed == plan.operator_lines && chance(500)) {
+        text_write(line, sizeof line, "no end");
+    } else if (chance(10)) {
         text_write(line, sizeof line, "/quit\n");
         quit_typed = true;
         if (interrupted_at == NEVER) interrupted_at = now;
