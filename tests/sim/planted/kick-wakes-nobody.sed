@@ -1,0 +1,2 @@
+# chat/room.cpp: whom the operator kicks is not woken, and stays until something else happens
+/^Removal room_remove/,/^}/s/^    if (result == REMOVED) proactor_wake_all(server, NULL);/    (void)result;/
