@@ -303,12 +303,12 @@ static uint64_t play(const uint8_t *bytes, size_t count, unsigned cuts, unsigned
     static const uint8_t line[] = "a\r\n", keys[] = "\xFF\xFD\x01";
 
     memset(&room, 0, sizeof room);
+    sched_begin_again();
     trace_file_bytes = 16 * 1024;
     fuzz_options.trace_file = options & 4 ? "trace.json" : NULL;
     if (!trace_open(&fuzz_options)) violation("there is no trace");
     fuzz_options.codepage = options & 2 ? 949 : CP_UTF8;
     cut_state = cuts;
-    sched_begin_again();
     player_open(&players[READER], 2);
     player_open(&players[AUTHOR], 1);
     if (options & 1) play_bytes(keys, 3);
@@ -337,6 +337,7 @@ static void fuzz_start(void)
     stats = &fuzz_stats;
     violation_aborts = true;
     plan.tick = 1000;
+    plan.reuse = true;
     plan.mode = "fuzz";
     sched_init();
     console_init();

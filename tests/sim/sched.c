@@ -228,6 +228,9 @@ void sched_init(void)
 void sched_begin_again(void)
 {
     steps = 0;
+    while (thread_count > 1 && threads[thread_count - 1].done) {
+        memset(&threads[--thread_count], 0, sizeof threads[0]);
+    }
 }
 
 Thread *sched_self(void)

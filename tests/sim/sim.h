@@ -184,7 +184,7 @@ typedef struct Thread {
 extern uint64_t now; /* us */
 
 void sched_init(void);
-void sched_begin_again(void); /* counts the calls of a run from 0 */
+void sched_begin_again(void); /* counts the calls of a run from 0, and forgets the threads that have ended */
 Thread *sched_self(void);
 Thread *sched_spawn(const char *name, unsigned(__stdcall *start)(void *), void *argument);
 bool sched_threads_done(void); /* all but the caller and the console's */
