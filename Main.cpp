@@ -165,7 +165,7 @@ LPSession session_create(LPServer server, SOCKET sock, const SOCKADDR_STORAGE *c
         if (session_count_in(session)) return session;
         session_release(session);
     }
-    log_error(0, "a client was turned away: no place, event or memory for it");
+    log_counted(0, "a client was turned away: no place, event or memory for it");
     closesocket(sock);
     return NULL;
 }
@@ -205,7 +205,7 @@ void session_free(LPSession session)
  * give them back. */
 static void accept_failed(int error, int *last_error)
 {
-    if (error == WSAECONNRESET || error == WSAENOTCONN) return; /* the client is gone again; the latter under Wine */
+    if (error == WSAECONNRESET || error == WSAENOTCONN) return; /* the client is already gone; the latter under Wine */
     if (error != *last_error) log_error(error, "accept failed, trying again");
     *last_error = error;
     Sleep(ACCEPT_PAUSE_MS);

@@ -14,7 +14,7 @@
  *   Proactor.cpp  send_post()         posts WSASend, and the round ends; most sends complete at once, so that the next
  *                                     round needs no wait
  *                 session_sent()      gets the result
- *   Main.cpp      echo_sent()         wants the next receive, and the circle closes
+ *   Main.cpp      echo_sent()         wants the next receive, and the cycle repeats
  *
  * A function's prefix tells where it is: accept_, echo_, refuse_, session_create() and session_free() are in Main.cpp;
  * proactor_, all other session_, recv_, send_ and wait_ in Proactor.cpp; server_, listen_ and announce_ in util.cpp.
@@ -24,13 +24,13 @@
  * The language is clean C: it compiles without a warning as C11 and as C++14 and C++17. Titles in quotation marks, as
  * "WSARecv function", are pages of Microsoft's documentation.
  *
- * What always holds
- * -----------------
+ * Invariants
+ * ----------
  * Ownership. Main owns the listening socket, and each session until proactor_add(). From then on the session belongs to
  * its owner, the Proactor of the group in which it stands: only that thread posts operations on it, gets their results,
  * calls its handler and frees it. A session changes its owner only by migration, at a moment when nothing is pending on
- * it. s_arr, e_arr and all counts are changed under cs; an owner reads the slots that it has seen without cs, because
- * no other thread changes those.
+ * it. The sessions' slots of s_arr and e_arr and all counts are changed under cs; an owner reads the slots that it has
+ * seen without cs, because no other thread changes those.
  *
  * Waking. To notify a group, publish the change first, then wake its owner: that sets `wake_state` to WOKEN and, only
  * if it was ASLEEP, the wake event. All changes of `wake_state` are atomic. The owner declares itself ASLEEP before it
@@ -102,24 +102,25 @@ typedef struct Session Session, *LPSession;
 typedef struct Proactor Proactor, *LPProactor;
 typedef struct Server Server, *LPServer;
 
-/* What is done with a session's bytes: the lecture's `handler`, which distinguishes receive from send, as one function
- * for each. All run on the session's Proactor thread, without cs, and never block. `echo` and `chat` are two such
+/* Callbacks, one for each event of a session; together they are the lecture's `handler`, which distinguishes receive
+ * from send. All run on the session's Proactor thread, without cs, and never block. `echo` and `chat` are two such
  * tables; a third needs no change in Proactor.cpp.
  *
- * notified() is skipped for a session whose operation has just completed. So let opened(), received(), sent() and
- * notified() all end with the same function, which does whatever there is to do, as chat_pump() does. (The echo handler
- * never has more than one thing to do, and needs no such function.) */
+ * A wake-up does not lead to notified() for a session whose operation has just completed in the same round. So let
+ * opened(), received(), sent() and notified() all end with the same function, which does whatever there is to do, as
+ * chat_pump() does. (The echo handler never has more than one thing to do, and needs no such function.) */
 typedef struct Handler {
     const char *name;
 
-    /* The session is new: post the first operation. */
+    /* The session is new: post the first operation, or several. Always keep a receive posted, or a deadline set:
+     * without a receive the session does not learn that its client has closed. */
     void (*opened)(LPSession session);
 
-    /* A receive is complete: rbuf holds `bytes` more bytes behind the kept ones, and a NUL behind them. 0 bytes: the
-     * client will send no more (half-close), but may still be reading. */
+    /* A receive is complete: rbuf holds `bytes` more bytes after the kept ones, and a NUL after them. 0 bytes: the
+     * client will send no more (half-close), but may still be reading; do not receive again. */
     void (*received)(LPSession session, ULONG bytes);
 
-    /* A send is complete, to its last byte: swsa and what it points to are free again. */
+    /* A send is complete, to its last byte: swsa and what it points to may be reused. */
     void (*sent)(LPSession session);
 
     /* There may be something to do: the session's `deadline` has come, or the group was woken (by proactor_wake_all(),
@@ -127,7 +128,8 @@ typedef struct Handler {
      * session_finish(). */
     void (*notified)(LPSession session);
 
-    /* The last call: nothing is pending, and the session is freed after it. */
+    /* The last call, exactly once after opened(): nothing is pending, and the session is freed after it. Free `state`.
+     */
     void (*closed)(LPSession session);
 } Handler;
 
@@ -160,7 +162,7 @@ struct Session {
     WSAEVENT hevent; /* signaled when the receive is complete */
     LPServer server;
     LPProactor proactor; /* the owner */
-    void *state;         /* the handler's own */
+    void *state;         /* the handler's own; NULL when it is opened */
 
     SessionPhase phase;
     Operation receiving, sending; /* other than IDLE until the completion was taken */
@@ -169,7 +171,7 @@ struct Session {
     Activity activity;            /* all but QUIET are counted in proactor->busy */
     bool event_stale;             /* hevent may still be signaled by a receive whose result was taken */
     bool eof;                     /* the client half-closed */
-    unsigned long long round;     /* the Proactor's, in which this session was served last */
+    unsigned long long round;     /* proactor->round when it was last served */
     ULONGLONG deadline;           /* GetTickCount64 time; 0: none. OPEN: set by the handler, to be notified().
                                      FINISHING, LINGERING: to be closed. */
 
@@ -223,7 +225,8 @@ struct Server {
     Proactor *proactors; /* room for max_groups */
     int groups;          /* groups that are open; written by Main only, under cs */
     int max_groups;
-    LPProactor draining; /* the group whose busy sessions the others have room for; NULL: none; guarded by cs */
+    LPProactor draining; /* the group that is being emptied, because the others have room for its busy sessions; NULL:
+                            none; guarded by cs */
     const Handler *handler;
     const Options *options;
     char full[64], address_full[64]; /* the lines for refused clients */
@@ -276,24 +279,27 @@ void proactor_wake_all(LPServer server, LPProactor self);
 /* The rest is for handlers: owner thread only, cs not held. These functions return no errors: a failure closes the
  * session, and the handler learns of it from closed(). */
 
-/* Wants a WSARecv of up to rsize - 1 - `kept` bytes, behind the `kept` bytes at the front of rbuf (fewer than rsize -
- * 1). It is posted now or, in an overloaded group, when the handler has returned and the session may have migrated.
- * Does nothing if a receive is pending or the session is not OPEN. From now to received() rbuf may move: keep no
- * pointer into it, and let swsa not point to it. */
+/* Requests a WSARecv of up to rsize - 1 - `kept` bytes, behind the `kept` bytes at the front of rbuf (fewer than rsize
+ * - 1). It is posted now or, in an overloaded group, when the handler has returned and the session may have migrated.
+ * Does nothing if a receive was requested already or the session is not OPEN. From now to received() rbuf may move:
+ * keep no pointer into it, and let swsa not point to it. */
 void session_recv(LPSession session, ULONG kept);
 
 /* Posts one WSASend of swsa[0] and swsa[1], which the handler has set; either may be empty, but not both. Until sent()
- * the handler may change neither them nor what they point to. No send may be pending. */
+ * the handler may change neither them nor what they point to, even if WSASend completes at once: `sending` must be IDLE
+ * when this is called. Does nothing if the session is not OPEN. */
 void session_send(LPSession session);
 
-/* Ends the session in good order: when the pending send is complete, half-closes, waits until the client closes too,
- * and closes, all within FINISH_MS. `why` is a string constant for the log, "closed by the client". */
+/* Ends the session gracefully: when the pending send is complete, half-closes, waits until the client closes too,
+ * and closes, all within FINISH_MS. After it only closed() is called. `why` is a string constant for the log, "closed
+ * by the client". */
 void session_finish(LPSession session, const char *why);
 
-/* Has the handler notified() at `time` (GetTickCount64), or at the earlier time that it asked for before. */
+/* Schedules one call of notified() at `time` (GetTickCount64), unless an earlier one is scheduled. cs may be held. */
 void session_notify_at(LPSession session, ULONGLONG time);
 
-/* Returns when the session will be finished because the server is stopping (GetTickCount64); 0 while it is not. */
+/* Returns the time at which the session will be finished because the server is stopping (GetTickCount64); 0 while it is
+ * not. */
 ULONGLONG session_stop_time(LPSession session);
 
 /* Ends the session now: pending operations are cancelled. `why` as above or, with `error` (from WSAGetLastError), the

@@ -203,7 +203,7 @@ static void session_call(LPSession session, void (*function)(LPSession), const c
 
 /* Does everything that there is to do for one session now, but takes at most one completed send and one completed
  * receive; `done` counts what was done. The send comes first, so that an answer goes out in one round and the next
- * receive is posted in the next. All others are served in between, and by then many a client has written again: the
+ * receive is posted in the next. All others are served in between, and by then many clients have written again: the
  * receive completes at once, which saves a wait.
  *
  * A WSARecv that returns WSA_IO_PENDING has reset the event ("Overlapped Operations"). A session that took a receive
@@ -426,8 +426,8 @@ static void session_set_activity(LPSession session, Activity activity)
 }
 
 /* Returns true if the client has reset the connection. This is asked of a session that has nothing pending, for then no
- * completion tells. A half-close is no reset: that client still waits for its answers. Wine, which was tested against
- * Windows here, reports a reset as POLLERR with POLLHUP; "WSAPOLLFD structure" names POLLHUP alone, for either. */
+ * completion tells. A half-close is no reset: that client still waits for its answers. Under Wine a reset is reported
+ * as POLLERR with POLLHUP; "WSAPOLLFD structure" names only POLLHUP, which a half-close may set too. */
 static bool session_is_reset(LPSession session)
 {
     WSAPOLLFD poll = { 0, POLLRDNORM, 0 };
@@ -502,7 +502,7 @@ void session_close(LPSession session, const char *why, int error)
     session->phase = CLOSED;
     if (session->receiving == DEFERRED) session->receiving = IDLE;
     session->deadline = 0;
-    /* Windows cancels what is pending when the socket is closed; Wine may leave a send pending for ever. */
+    /* Windows cancels what is pending when the socket is closed; Wine may leave a send pending forever. */
     if (session->receiving || session->sending) {
         bool pending = CancelIoEx((HANDLE)session->sock, NULL);
         trace_cancelled(session, pending);

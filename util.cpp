@@ -51,7 +51,7 @@ static bool listen_options(SOCKET sock, bool dual)
         { IPPROTO_IPV6, IPV6_V6ONLY, 0, true }, /* IPv4 clients come too, as ::ffff:a.b.c.d ("Dual-Stack Sockets") */
         { SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1, true }, /* no other process can take over the port (page of that name) */
         { IPPROTO_TCP, TCP_NODELAY, 1, false },       /* answers go out at once */
-        { SOL_SOCKET, SO_KEEPALIVE, 1, false },       /* a client that has vanished is noticed some day */
+        { SOL_SOCKET, SO_KEEPALIVE, 1, false },       /* a client that has vanished is noticed eventually */
         { SOL_SOCKET, SO_OOBINLINE, 1, false },       /* an urgent byte, as of telnet's Synch, stays in its place */
     };
 
@@ -212,7 +212,7 @@ static bool server_listen(LPServer server)
     return true;
 }
 
-/* Ends all threads but the writer, and frees what server_start() made, as far as it came. Returns false when the trace
+/* Ends all threads but the writer, and frees whatever server_start() had created. Returns false when the trace
  * file is incomplete. */
 static bool server_end(LPServer server)
 {

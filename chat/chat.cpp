@@ -109,7 +109,7 @@ static ULONG chat_cost(LPSession session, unsigned char c)
     return c < 0x20 || c == 0x7F || terminal->telnet != DATA ? 1 + terminal->line : 1;
 }
 
-/* Has `cost` paid before the work is done; for a command also the longest reply, of which the rest is kept for later.
+/* Charges `cost` before the work is done, for a command also the longest reply; what is not used is kept for later.
  * Returns false when the session must wait. */
 static bool chat_prepay(LPSession session, ULONG cost)
 {

@@ -9,7 +9,7 @@ enum {
     RECENT = 20,                                  /* lines of talk that a newcomer is shown */
     SAY_BYTES = 4095,                             /* a longer line goes out in pieces of at most this size */
     TEXT_BYTES = SAY_BYTES + 2 * NICK_BYTES + 64, /* a whole message: names, text, line end */
-    KEYS_BYTES = 256,                             /* a first input of so many without a line end is no typed key */
+    KEYS_BYTES = 256,                             /* this much first input without a line end was not typed */
     SUB_BYTES = 512,                              /* a sub-negotiation that has not ended by then never will */
     COLUMNS_UNKNOWN = 79,   /* where an echoed line goes on in the next row, when the client has not said how wide its
                                terminal is: it has 80 columns or more, and does not break the line itself */
@@ -26,8 +26,8 @@ enum {
     BUSY_TICK_BYTES = 2 * 1024,   /* likewise, of a tick in which a Proactor was never idle */
     BUCKET_BYTES = LOG_BYTES / 4, /* the most tokens: a burst after a quiet time */
     MAX_DEFICIT = LOG_BYTES / 8,  /* how far the bucket may be overdrawn */
-    CHARGE_BYTES = 256,           /* input is charged in advance, at least so much at a time */
-    LINE_COST = 48,               /* of each line, beside its bytes: its record, the name, waking the others */
+    CHARGE_BYTES = 256,           /* input is charged in advance, at least this much at a time */
+    LINE_COST = 48,               /* of each line, besides its bytes: its record, the name, waking the others */
     LIGHT_BYTES = 512,            /* a charge of at most this size, by an account ... */
     RESTED_MS = 500,              /* ... that was not charged for so long, may overdraw the bucket */
     RETRY_MS = 10,                /* before the next try when the tick is late */

@@ -23,7 +23,7 @@ void room_announce(LPSession session, bool speaks);
  * Does nothing when it is not in the room. */
 void room_leave(LPSession session, const char *message);
 
-/* Says a line to everyone but its author. `talk`: a person says it, and newcomers are shown it too. */
+/* Sends a line to everyone but its author. `talk`: a person says it, and newcomers are shown it too. */
 void room_broadcast(LPSession author, bool talk, const char *format, ...);
 
 /* Renames the session, unless `taken` or another member has the name in whatever case: then returns false. `old` gets

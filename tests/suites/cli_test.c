@@ -494,3 +494,30 @@ TEST(cli_quiet)
     CHECK_HAS(server_output(server), "\nstopped: ");
     CHECK_STR(server_errors(server), "");
 }
+
+/* Those that find no place even for the line "server full" are counted, and do not flood the console. */
+TEST(cli_turned_away)
+{
+    enum { CROWD = 300 };
+    Server *server = server_start("--quiet --max-clients 1");
+    const char *errors;
+    long long end = now_ms() + PATIENCE_MS;
+    int lines, more = 0;
+
+    for (int i = 0; i < CROWD; i++) {
+        Client *client = client_connect(server);
+        CHECK(client != NULL);
+        if (i % 2) client_close(client); /* the others stay until the server closes */
+    }
+    while (!strstr(server_errors(server), " more)\n") && now_ms() < end) Sleep(50);
+    CHECK_EQ(server_stop(server), 0);
+    errors = server_errors(server);
+    lines = count_text(errors, "\n");
+    CHECK_HAS(errors, "server: a client was turned away: no place, event or memory for it\n");
+    CHECK_EQ(count_text(errors, "server: a client was turned away: "), lines);
+    for (const char *at = errors; (at = strstr(at, " for it (")) != NULL; at++)
+        more += (int)number_after(at, " for it (");
+    CHECK_LE(10, more);
+    CHECK_LE(lines, 20); /* two a second */
+    test_note("(%d lines, of them %d counted)", lines, more);
+}
