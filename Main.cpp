@@ -1,4 +1,4 @@
-/* Main.cpp - accepts clients, makes and frees their Sessions, and has the echo handler: one message in thirty lines. */
+/* Main.cpp - accepts clients, makes and frees their Sessions, and has the echo handler, the shortest there is. */
 #include "Overlapped.h"
 #include "chat/chat.h"
 #include "support/address.h"
@@ -11,6 +11,63 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* ---- echo: whatever is received is sent back ----
+ *
+ * One operation at a time: the next receive is posted when the send is complete. That is backpressure: from a client
+ * that does not read nothing is received either, and its own TCP connection holds it back. */
+
+static void echo_opened(LPSession session)
+{
+    session_recv(session, 0);
+}
+
+static void echo_received(LPSession session, ULONG bytes)
+{
+    if (bytes == 0) { /* half-close: everything before it has been sent back by now */
+        session_finish(session, "closed by the client");
+        return;
+    }
+    session->swsa[0].buf = session->rbuf;
+    session->swsa[0].len = bytes;
+    session_send(session);
+}
+
+static void echo_sent(LPSession session)
+{
+    session_recv(session, 0);
+}
+
+static void echo_notified(LPSession session)
+{
+    if (session_stop_time(session) && !session->sending) session_finish(session, "the server is stopping");
+}
+
+static void nothing_to_do(LPSession session)
+{
+    (void)session;
+}
+
+const Handler echo_handler = { "echo", echo_opened, echo_received, echo_sent, echo_notified, nothing_to_do };
+
+/* ---- refuse: one line, and the session ends ---- */
+
+static void refuse_opened(LPSession session)
+{
+    session->swsa[0].buf = (char *)session->state;
+    session->swsa[0].len = (ULONG)strlen(session->swsa[0].buf);
+    session_send(session);
+    session_finish(session, "refused");
+}
+
+static void refuse_received(LPSession session, ULONG bytes)
+{
+    (void)session, (void)bytes;
+}
+
+const Handler refuse_handler = {
+    "refuse", refuse_opened, refuse_received, nothing_to_do, nothing_to_do, nothing_to_do
+};
 
 /* ---- a session is made and freed ---- */
 
@@ -197,60 +254,3 @@ int main(void)
     accept_clients(&server);
     return server_stop(&server) ? 0 : 1;
 }
-
-/* ---- echo: whatever is received is sent back ----
- *
- * One operation at a time: the next receive is posted when the send is complete. That is backpressure: from a client
- * that does not read nothing is received either, and its own TCP connection holds it back. */
-
-static void echo_opened(LPSession session)
-{
-    session_recv(session, 0);
-}
-
-static void echo_received(LPSession session, ULONG bytes)
-{
-    if (bytes == 0) { /* half-close: everything before it has been sent back by now */
-        session_finish(session, "closed by the client");
-        return;
-    }
-    session->swsa[0].buf = session->rbuf;
-    session->swsa[0].len = bytes;
-    session_send(session);
-}
-
-static void echo_sent(LPSession session)
-{
-    session_recv(session, 0);
-}
-
-static void echo_notified(LPSession session)
-{
-    if (session_stop_time(session) && !session->sending) session_finish(session, "the server is stopping");
-}
-
-static void nothing_to_do(LPSession session)
-{
-    (void)session;
-}
-
-const Handler echo_handler = { "echo", echo_opened, echo_received, echo_sent, echo_notified, nothing_to_do };
-
-/* ---- refuse: one line, and the session ends ---- */
-
-static void refuse_opened(LPSession session)
-{
-    session->swsa[0].buf = (char *)session->state;
-    session->swsa[0].len = (ULONG)strlen(session->swsa[0].buf);
-    session_send(session);
-    session_finish(session, "refused");
-}
-
-static void refuse_received(LPSession session, ULONG bytes)
-{
-    (void)session, (void)bytes;
-}
-
-const Handler refuse_handler = {
-    "refuse", refuse_opened, refuse_received, nothing_to_do, nothing_to_do, nothing_to_do
-};

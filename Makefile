@@ -27,7 +27,7 @@ ifneq ($(OS),Windows_NT)
     CC := x86_64-w64-mingw32-gcc
     RUN := sh tests/scripts/wine.sh ./
     MKDIR := mkdir -p build
-    CLEAN := sh tests/scripts/wine.sh --end; sh tests/scripts/korean.sh --end; rm -rf build server.exe client.exe
+    CLEAN := sh tests/scripts/wine.sh --end; sh tests/scripts/korean.sh --end; sh tests/scripts/small-disk.sh --end build/small-disk; rm -rf build server.exe client.exe
 else ifneq (,$(findstring ",$(shell echo "cmd or sh?" && exit 0)))
     WINDOWS := yes
     NO_SH := yes
@@ -87,9 +87,11 @@ ifndef WINDOWS
 	@sh tests/scripts/need.sh telnet=telnet expect=expect plink=putty-tools busybox=busybox nc=netcat-openbsd
 	@sh tests/scripts/telnet.sh ./server.exe
 	@expect tests/scripts/step.exp ./server.exe
+	@sh tests/scripts/small-disk.sh build/small-disk
 endif
 	@$(RUN)$(call PATH_OF,build/tests.exe) server.exe $(ARGS)
 ifndef WINDOWS
+	@sh tests/scripts/small-disk.sh --end build/small-disk
 ifeq ($(ARGS),)
 	@echo "The same on a Korean Windows:"
 	@sh tests/scripts/korean.sh build/tests.exe server.exe $(KOREAN_TESTS)
@@ -136,7 +138,7 @@ endif
 # ---- longer runs: speed, faults, hours ----
 
 ifdef WINDOWS
-DEBIAN_ONLY := bench bench-quick sim sim-quick sim-coverage sim-planted fuzz fuzz-pack \
+DEBIAN_ONLY := nightly bench bench-quick sim sim-quick sim-coverage sim-planted fuzz fuzz-pack \
                check check-tools check-32-bit check-analyzers check-style check-unicode check-hardening check-msvc page-check page-lessons \
                docs-check windows-check cmake-check msvc dist
 .PHONY: $(DEBIAN_ONLY)
@@ -144,6 +146,14 @@ $(DEBIAN_ONLY):
 	@echo $(MAKE_NAME) $@ needs Debian or Ubuntu. $(MAKE_NAME) help lists what works here. && exit 1
 else
 # BEFORE=old.exe: fails if a figure is worse than that build's.
+# All that takes too long for the gate.
+nightly:
+	@$(MAKE) sim sim-planted msvc cmake-check
+	@$(MAKE) fuzz SECONDS=900
+	@$(MAKE) soak SECONDS=3600
+	@$(MAKE) page-check && node tests/page/hour.js 3600 30
+	@$(MAKE) docs-check
+
 bench: server.exe
 	@sh tests/bench/bench.sh
 bench-quick: server.exe
@@ -210,6 +220,7 @@ endif
 # ---- static checks ----
 
 CHECKED := $(SOURCES) $(wildcard docs/steps/*.c) $(filter-out tests/sim/%,$(wildcard tests/*/*.c))
+ENGLISH := $(filter-out %.ko.md,$(wildcard *.md docs/*.md docs/*/*.md tests/*.md)) docs/replay.html docs/handout.en.html
 STYLED := $(CHECKED) $(HEADERS) $(wildcard tests/*/*.h tests/sim/*.c)
 
 # No warning from two compilers, as C11 and as C++17, 64 and 32 bit.
@@ -255,6 +266,8 @@ check-analyzers: check-tools
 check-style: check-tools
 	@clang-format --dry-run -Werror $(STYLED)
 	@awk -f tests/scripts/sizes.awk $(STYLED)
+	@awk -f tests/scripts/includes.awk $(HEADERS) $(SOURCES)
+	@awk -f tests/scripts/words.awk $(STYLED) $(ENGLISH)
 	@echo "format and sizes: $(words $(STYLED)) files"
 
 # The tables of characters are what the script makes of Unicode's data.

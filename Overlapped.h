@@ -3,23 +3,26 @@
  * Read this file first, then follow one message. This is the one map of the code:
  *
  *   Main.cpp      accept_clients()    accepts a client, which becomes a Session
- *   Proactor.cpp  proactor_add()      puts the session into s_arr, and its event into e_arr, at the same index
- *                 session_open()      the owner, another thread, finds it new and calls the handler's opened()
+ *   Proactor.cpp  proactor_add()      puts the session into s_arr and its event into e_arr, at the same index, and
+ * wakes the owner, another thread session_open()      the owner finds the session new and calls the handler's opened()
  *   Main.cpp      echo_opened()       wants a receive
  *   Proactor.cpp  recv_post()         posts WSARecv, which returns at once
- *                 proactor_wait()     the owner sleeps in WSAWaitForMultipleEvents, which returns an index
- *                 proactor_run()      the session stands at that index of s_arr, and is served
- *                 session_received()  WSAGetOverlappedResult tells how many bytes came
+ *                 proactor_wait()     the owner waits in WSAWaitForMultipleEvents, which returns an index
+ *                 proactor_run()      the session stands at that index of s_arr, and proactor_serve() serves it
+ *                 session_received()  gets the result: WSAGetOverlappedResult tells how many bytes came
  *   Main.cpp      echo_received()     the handler decides: send them back
- *   Proactor.cpp  send_post()         posts WSASend
- *                 session_sent()      the send is complete
+ *   Proactor.cpp  send_post()         posts WSASend, and the round ends; most sends complete at once, so that the next
+ *                                     round needs no wait
+ *                 session_sent()      gets the result
  *   Main.cpp      echo_sent()         wants the next receive, and the circle closes
  *
- * Main.cpp accepts clients and has the echo handler, Proactor.cpp the life of sessions and groups, util.cpp start-up
- * and shutdown. chat/ is a second handler; support/ is what any server needs and no lesson is about: console, trace,
- * options, text, load balancing. A function is module_verb(), and the module is its file's.
+ * A function's prefix tells where it is: accept_, echo_, refuse_, session_create() and session_free() are in Main.cpp;
+ * proactor_, all other session_, recv_, send_ and wait_ in Proactor.cpp; server_, listen_ and announce_ in util.cpp.
+ * chat/ is a second handler. support/ is what any server needs and no lesson is about: console, trace, options, text,
+ * load balancing; there the prefix is the file's name.
  *
- * The language is clean C: it compiles without a warning as C11 and as C++14 and C++17.
+ * The language is clean C: it compiles without a warning as C11 and as C++14 and C++17. Titles in quotation marks, as
+ * "WSARecv function", are pages of Microsoft's documentation.
  *
  * What always holds
  * -----------------
@@ -29,9 +32,11 @@
  * it. s_arr, e_arr and all counts are changed under cs; an owner reads the slots that it has seen without cs, because
  * no other thread changes those.
  *
- * Waking. To notify a group, publish the change first, then wake its owner: `wake_state` becomes WOKEN, and if it was
- * ASLEEP, the wake event is set. The owner resets the event before it checks for work, and never goes to sleep while
- * `wake_state` is WOKEN. So no wake-up is lost, and waking an owner that is awake costs no call into the kernel.
+ * Waking. To notify a group, publish the change first, then wake its owner: that sets `wake_state` to WOKEN and, only
+ * if it was ASLEEP, the wake event. All changes of `wake_state` are atomic. The owner declares itself ASLEEP before it
+ * waits, unless it finds WOKEN, and clears WOKEN before it reads what was published. So no wake-up is lost: whatever is
+ * published too late for that reading leaves WOKEN behind, which the owner finds before it waits again. Waking an owner
+ * that is awake costs no call into the kernel.
  *
  * Stopping. Ctrl+C closes the listening socket; accept fails, Main leaves its loop and calls server_stop(), which sets
  * `stopping` under cs and wakes all Proactors. From then on no session migrates. Each Proactor notifies its handlers
@@ -44,8 +49,9 @@
  * 2. A session is freed only when neither operation is pending: closesocket, then let both complete.
  * 3. cs is held for changes of the arrays, the counts and the chat's room only, never across a call that can block.
  * 4. A short send is continued until all its bytes are out.
- * 5. Nothing is allocated per message.
- * 6. Every Winsock result is checked. A failure ends that session with one clear line, never the server.
+ * 5. Nothing is allocated per message; only a buffer that changes its size is allocated again.
+ * 6. Every Winsock result on which a client depends is checked. A failure ends that session with one clear line, never
+ *    the server.
  * 7. No I/O thread waits for the console, a file or another client. (With --step they do, on purpose.)
  * 8. A pending operation is cancelled only to end its session.
  */
@@ -99,7 +105,8 @@ typedef struct Server Server, *LPServer;
  * tables; a third needs no change in Proactor.cpp.
  *
  * notified() is skipped for a session whose operation has just completed. So let opened(), received(), sent() and
- * notified() all end with the same function, which does whatever there is to do, as chat_pump() does. */
+ * notified() all end with the same function, which does whatever there is to do, as chat_pump() does. (The echo handler
+ * never has more than one thing to do, and needs no such function.) */
 typedef struct Handler {
     const char *name;
 
@@ -113,23 +120,23 @@ typedef struct Handler {
     /* A send is complete, to its last byte: swsa and what it points to are free again. */
     void (*sent)(LPSession session);
 
-    /* `deadline` has come; or the group was woken, by proactor_wake_all(), a new session or a stop, and no operation of
-     * this session has completed in this round. While the server is stopping it is called in every round, until the
-     * handler calls session_finish(). */
+    /* There may be something to do: the session's `deadline` has come, or the group was woken (by proactor_wake_all(),
+     * a new session or a stop). While the server is stopping it is called in every round, until the handler calls
+     * session_finish(). */
     void (*notified)(LPSession session);
 
     /* The last call: nothing is pending, and the session is freed after it. */
     void (*closed)(LPSession session);
 } Handler;
 
-/* The phases of a session's life. NEW: its Proactor has not seen it yet. OPEN: its handler is served. FINISHING: its
- * last sends go out. LINGERING: we have half-closed, and drop what is received until the client closes too. CLOSED:
+/* The phases of a session's life. NEW: its Proactor has not seen it yet. OPEN: its handler is called. FINISHING: its
+ * last sends go out. LINGERING: we have half-closed, and discard what is received until the client closes too. CLOSED:
  * closesocket() was called, and pending operations are completing. */
 typedef enum SessionPhase { NEW, OPEN, FINISHING, LINGERING, CLOSED } SessionPhase;
 
 /* What has become of an operation. DEFERRED: the handler wants a receive, and the owner posts it once the handler has
  * returned, or the next owner does. PENDING: WSARecv or WSASend returned WSA_IO_PENDING. DONE: it completed at once.
- * The last two both end in session_result(). */
+ * The last two are alike: the event is signaled, and session_result() gets the result. */
 typedef enum Operation { IDLE, DEFERRED, PENDING, DONE } Operation;
 
 /* Whether a session has received something lately, for load balancing. Each review turns ACTIVE into AGING, and AGING
@@ -143,12 +150,12 @@ struct Session {
     SOCKET sock;
     SOCKADDR_STORAGE caddr; /* the client's address, IPv4 or IPv6 */
     WSABUF rwsa;            /* receives into rbuf, behind the bytes the handler kept */
-    WSABUF swsa[2];         /* a gathering send: one after the other */
+    WSABUF swsa[2];         /* gathered into one send, one after the other; both are empty at first */
     char *rbuf;             /* rsize bytes */
     char *sbuf;             /* ssize bytes, the handler's; NULL until the handler wants it */
     ULONG rsize, ssize;
     const Handler *handler;
-    WSAEVENT hevent; /* signalled when the receive is complete */
+    WSAEVENT hevent; /* signaled when the receive is complete */
     LPServer server;
     LPProactor proactor; /* the owner */
     void *state;         /* the handler's own */
@@ -158,7 +165,7 @@ struct Session {
     ULONG kept;                   /* bytes at the front of rbuf that the handler keeps */
     ULONG received;               /* bytes of the last receive */
     Activity activity;            /* all but QUIET are counted in proactor->busy */
-    bool event_stale;             /* hevent may be set though nothing is pending */
+    bool event_stale;             /* hevent may still be signaled by a receive whose result was taken */
     bool eof;                     /* the client half-closed */
     unsigned long long round;     /* the Proactor's, in which this session was served last */
     ULONGLONG deadline;           /* GetTickCount64 time; 0: none. OPEN: set by the handler, to be notified().
@@ -184,7 +191,7 @@ struct Proactor {
     int busy;                 /* those of them that are not QUIET; guarded by cs */
     volatile LONG overloaded; /* 1: a busy session should migrate; written under cs; Interlocked functions only */
     volatile LONG wake_state; /* AWAKE, ASLEEP or WOKEN; Interlocked functions only */
-    volatile LONG went_idle;  /* 1: had nothing left to do since proactor_watch_idle(); Interlocked functions only */
+    volatile LONG went_idle;  /* 1: had nothing left to do, see balance_all_idled(); Interlocked functions only */
 
     /* Owner only. */
     int seen;                 /* sessions that the owner has seen: the wait covers these */
@@ -208,7 +215,7 @@ struct Server {
     LPSession *s_arr;    /* in groups of GROUP_SLOTS: the session ... */
     WSAEVENT *e_arr;     /* ... and its event, at the same index */
     CRITICAL_SECTION cs; /* guards the arrays, the counts and the chat's room */
-    int noc;             /* clients being served; each has an event object */
+    int noc;             /* the lecture's number of clients: those that are served, not those that are refused */
     bool stopping;       /* no more clients are accepted, and the sessions are finished; guarded by cs */
 
     Proactor *proactors; /* room for max_groups */
@@ -248,9 +255,6 @@ void session_free(LPSession session);
  * opened. */
 bool proactor_add(LPServer server, LPSession session);
 
-/* Returns the index at which the session and its event stand in s_arr and e_arr. Owner thread only. */
-int session_index(LPSession session);
-
 /* Opens the next group: its two events and its thread, which sleeps until woken. Main only, cs not held. Returns NULL,
  * with the reason logged, when there is no event or thread. */
 LPProactor proactor_open(LPServer server);
@@ -264,11 +268,6 @@ void proactor_close(LPProactor proactor);
 /* Wakes every group, so that the handler of every session is notified(). `self` is the calling thread's own group,
  * which is awake and needs no event; NULL on another thread. Any thread, cs not held. */
 void proactor_wake_all(LPServer server, LPProactor self);
-
-/* Returns true when every Proactor has had nothing left to do since proactor_watch_idle(), or has nothing now. Any
- * thread, cs held. */
-bool proactor_all_idled(LPServer server);
-void proactor_watch_idle(LPServer server);
 
 /* The rest is for handlers: owner thread only, cs not held. These functions return no errors: a failure closes the
  * session, and the handler learns of it from closed(). */

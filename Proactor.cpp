@@ -5,7 +5,8 @@
  * them: Windows cancels a thread's pending operations when that thread ends, and with one owner a session needs no
  * lock. Nothing here knows what the bytes mean; the handler does.
  *
- * The first four sections stand in the order in which one message passes through them. */
+ * The first four sections, from the loop to the next receive, stand in the order in which one message passes through
+ * them. Rare events and the arrays come behind them. */
 #include "Overlapped.h"
 #include "support/balance.h"
 #include "support/buffer.h"
@@ -61,7 +62,7 @@ static unsigned __stdcall proactor_run(void *argument)
         proactor_begin_round(proactor);
         if (index != NO_INDEX) proactor_serve(proactor, s_arr[index], index);
         proactor_sweep(proactor);
-        while (proactor->more_work || proactor->notify_next) { /* check again before sleeping */
+        while (proactor->more_work || proactor->notify_next) { /* what was done may have made more work */
             proactor_begin_round(proactor);
             proactor_sweep(proactor);
         }
@@ -82,30 +83,30 @@ static DWORD wait_timeout(LPProactor proactor)
  * then the group is served. */
 static int wait_without_event(LPProactor proactor, DWORD result)
 {
-    int error;
+    int error = WSAGetLastError();
 
     if (result == WSA_WAIT_TIMEOUT) {
         trace_wait_timeout();
-    } else {
-        error = WSAGetLastError();
-        trace_wait_failed(error);
-        log_error(error, "WSAWaitForMultipleEvents failed in group %d", proactor->number);
-        Sleep(FAILED_PAUSE_MS);
+        return NO_INDEX;
     }
+    trace_wait_failed(error);
+    log_error(error, "WSAWaitForMultipleEvents failed in group %d", proactor->number);
+    Sleep(FAILED_PAUSE_MS);
     return NO_INDEX;
 }
 
-/* Sleeps until an event is signalled. Returns the lowest such index if it is a session's. The group's own two events
- * say only that there is something to look for; they are reset before anything is looked for, so that whatever comes
- * later signals them again. The send event is waited for only while a send is pending: most sends complete at once, and
- * so cost neither a wait nor a reset. */
+/* Waits until an event is signaled, unless the owner was woken meanwhile. Returns the lowest such index if it is a
+ * session's. The group's own two events tell only that there is something to look for. They are reset before anything
+ * is looked for: a send that completes later signals its event again, and of later wake-ups `wake_state` tells. The
+ * send event is waited for only while a send is pending: most sends complete at once, and so cost neither a wait nor a
+ * reset. */
 static int proactor_wait(LPProactor proactor)
 {
     int slot = proactor->sending ? SLOT_SEND : SLOT_WAKE;
     WSAEVENT *events = &proactor->server->e_arr[proactor->first + slot];
     DWORD count = (DWORD)(SLOT_FIRST + proactor->seen - slot), result;
 
-    InterlockedExchange(&proactor->went_idle, 1);
+    InterlockedExchange(&proactor->went_idle, 1); /* for balance_all_idled() */
     if (InterlockedCompareExchange(&proactor->wake_state, ASLEEP, AWAKE) == WOKEN) return NO_INDEX;
     trace_wait_begin(proactor, slot, count);
     result = WSAWaitForMultipleEvents(count, events, FALSE, wait_timeout(proactor), FALSE);
@@ -115,11 +116,11 @@ static int proactor_wait(LPProactor proactor)
     trace_wait_end(proactor, slot, result);
     if (slot >= SLOT_FIRST) return proactor->first + slot;
     WSAResetEvent(proactor->server->e_arr[proactor->first + slot]);
-    trace_event_reset(proactor, slot, NULL);
+    trace_event_reset(proactor, slot);
     return NO_INDEX;
 }
 
-/* Takes notice of a wake-up: there are new sessions, or something to notify the handlers of, or the server stops. */
+/* Acts on a wake-up: sees the new sessions, plans to notify the handlers, and learns that the server is stopping. */
 static void proactor_take_wake(LPProactor proactor)
 {
     LPServer server = proactor->server;
@@ -201,12 +202,12 @@ static void session_call(LPSession session, void (*function)(LPSession), const c
 }
 
 /* Does everything that there is to do for one session now, but takes at most one completed send and one completed
- * receive. The send comes first: then a session's answer goes out in one round and its next receive is posted in the
- * next. All others are served in between, and by then many a client has written again, so that the receive completes at
- * once.
+ * receive; `done` counts what was done. The send comes first, so that an answer goes out in one round and the next
+ * receive is posted in the next. All others are served in between, and by then many a client has written again: the
+ * receive completes at once, which saves a wait.
  *
- * An operation that stays pending has reset its event ("Overlapped Operations"), so a session that keeps receiving
- * needs no WSAResetEvent. One that took a receive and posted no other does, or the wait would spin. */
+ * A WSARecv that returns WSA_IO_PENDING has reset the event ("Overlapped Operations"). A session that took a receive
+ * and posted no other must reset it itself, or the wait would return for it again and again. */
 static void session_serve(LPSession session)
 {
     LPProactor proactor = session->proactor;
@@ -226,7 +227,7 @@ static void session_serve(LPSession session)
     } else if (session->receiving == IDLE && session->event_stale) {
         WSAResetEvent(session->hevent);
         session->event_stale = false;
-        trace_event_reset(proactor, session_index(session) - proactor->first, session);
+        trace_session_reset(session);
     }
 }
 
@@ -403,7 +404,8 @@ static void proactor_plan_review(LPProactor proactor)
     proactor_wait_until(proactor, proactor->review_at);
 }
 
-/* Posts the deferred receive of a session that has migrated here. */
+/* Posts the deferred receive of a session that has migrated here; in its old group proactor_serve() left it deferred.
+ */
 static void session_resume(LPSession session)
 {
     recv_post(session);
@@ -511,14 +513,6 @@ void session_close(LPSession session, const char *why, int error)
 
 /* ---- sessions enter and leave the arrays ---- */
 
-int session_index(LPSession session)
-{
-    int index = session->proactor->first + SLOT_FIRST;
-
-    while (session->server->s_arr[index] != session) index++;
-    return index;
-}
-
 /* Puts the session and its event into the group's next slot. cs is held. */
 static void proactor_put_in(LPProactor proactor, LPSession session)
 {
@@ -535,8 +529,8 @@ static void proactor_put_in(LPProactor proactor, LPSession session)
 }
 
 /* Takes the session at `index` out of the arrays; the group's last session takes its place. If the owner has not seen
- * that one yet, it waits for the next round: a sweep serves the sessions that were there when it began, and ends,
- * however fast clients come and go. Owner only, cs is held. */
+ * that session yet, it is not served before the next round: a sweep serves the sessions that were there when it began,
+ * and ends, however fast clients come and go. Owner only, cs is held. */
 static void proactor_take_out(LPProactor proactor, int index)
 {
     LPServer server = proactor->server;
@@ -611,7 +605,7 @@ bool proactor_add(LPServer server, LPSession session)
         LeaveCriticalSection(&server->cs);
         if (!proactor && !proactor_open(server)) return false;
     }
-    /* The session is the owner's now, which may even have freed it. */
+    /* From here on the session belongs to its owner, which may even have freed it. */
     trace_pause();
     proactor_wake(proactor);
     return true;
@@ -665,7 +659,7 @@ void proactor_close(LPProactor proactor)
     }
 }
 
-/* Wakes the owner if it sleeps: one that is awake checks before it sleeps. Any thread. */
+/* Wakes the owner if it sleeps; if not, it finds WOKEN before it waits. Any thread. */
 static void proactor_wake(LPProactor proactor)
 {
     if (InterlockedExchange(&proactor->wake_state, WOKEN) == ASLEEP) {
@@ -693,23 +687,6 @@ static void proactor_wait_until(LPProactor proactor, ULONGLONG time)
 }
 
 /* ---- what handlers ask ---- */
-
-bool proactor_all_idled(LPServer server)
-{
-    for (int i = 0; i < server->groups; i++) {
-        LPProactor proactor = &server->proactors[i];
-        if (!InterlockedCompareExchange(&proactor->went_idle, 0, 0)
-            && InterlockedCompareExchange(&proactor->wake_state, 0, 0) != ASLEEP) {
-            return false;
-        }
-    }
-    return true;
-}
-
-void proactor_watch_idle(LPServer server)
-{
-    for (int i = 0; i < server->groups; i++) InterlockedExchange(&server->proactors[i].went_idle, 0);
-}
 
 ULONGLONG session_stop_time(LPSession session)
 {

@@ -170,7 +170,11 @@ static void server_announce(LPServer server)
     if (server->options->quiet) return;
     port = ntohs(((SOCKADDR_IN *)&addr)->sin_port);
     if (!bound || address_is_any(&addr)) host = "localhost";
-    snprintf(line, sizeof line, "try: client.exe %s %d  or  telnet %s %d\n", host, port, host, port);
+    if (host != bound) {
+        snprintf(line, sizeof line, "try: client.exe %d  or  telnet %s %d\n", port, host, port);
+    } else {
+        snprintf(line, sizeof line, "try: client.exe %s %d  or  telnet %s %d\n", host, port, host, port);
+    }
     console_put(STD_OUTPUT_HANDLE, 0, line);
     if (host == bound) return; /* the one address that others can use too, or none */
     if (!bound || addr.ss_family == AF_INET) announce_hosts(AF_INET, port);

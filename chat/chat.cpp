@@ -92,7 +92,7 @@ static bool chat_prepay(LPSession session, ULONG cost)
     Member *member = member_of(session);
     LONG missing = (LONG)cost - member->prepaid;
 
-    if (cost >= LINE_COST && session->rbuf[0] == '/') missing += (LONG)room_names_bytes(session);
+    if (cost >= LINE_COST && session->rbuf[line_mark(session)] == '/') missing += (LONG)room_names_bytes(session);
     if (missing <= 0) return true;
     if (missing < CHARGE_BYTES) missing = CHARGE_BYTES;
     if (!rate_charge(session, (ULONG)missing)) return false;
@@ -117,7 +117,7 @@ static void chat_parse(LPSession session)
         member->prepaid -= (LONG)(cost + terminal->reply_len - replied);
     }
     if (member->why || session->phase != OPEN) return;
-    if (!terminal->known && terminal->line > 0) {
+    if (!terminal->known && terminal->line > line_mark(session)) {
         terminal->known = true;
         if (terminal->line < KEYS_BYTES) telnet_offer(session);
     }

@@ -16,11 +16,11 @@ static void command_nick(LPSession session, const char *text)
     int here;
 
     if (!text_name(text, wide, nick)) {
-        reply(session,
-              "! /nick NAME: a name has 1 to %d letters or digits of the Basic Multilingual Plane, which emoji are not "
-              "in,"
-              " and - _ . if you like",
-              NICK_CHARS);
+        reply(
+            session,
+            "! /nick NAME: a name has 1 to %d letters or digits of the Basic Multilingual Plane (no emoji), and - _ . "
+            "if you like",
+            NICK_CHARS);
         return;
     }
     if (strcmp(nick, member_of(session)->in_room.nick) == 0) {

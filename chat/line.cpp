@@ -9,6 +9,17 @@
 
 enum { CTRL_U = 0x15, DELETE_KEY = 0x7F };
 
+static const char byte_order_mark[] = "\xEF\xBB\xBF";
+
+ULONG line_mark(LPSession session)
+{
+    const Terminal *terminal = terminal_of(session);
+    ULONG bytes = 0;
+
+    while (bytes < terminal->line && bytes < 3 && session->rbuf[bytes] == byte_order_mark[bytes]) bytes++;
+    return terminal->continued ? 0 : bytes;
+}
+
 /* Lines of which nothing can be seen are not said. */
 static void line_said(LPSession session, char *text, bool whole)
 {
@@ -33,7 +44,7 @@ static void line_finish(LPSession session, ULONG length)
         member->terminal.warned = true;
         reply(session, "! some of that was neither UTF-8 nor code page %u, and is lost", page);
     }
-    if (whole && strncmp(text, "\xEF\xBB\xBF", 3) == 0) piece += 3;
+    if (whole && strncmp(text, byte_order_mark, 3) == 0) piece += 3;
     while (*piece && !member->why) {
         ULONG bytes = (ULONG)strlen(piece);
         if (bytes > SAY_BYTES) bytes = text_complete(CP_UTF8, piece, SAY_BYTES);

@@ -1,5 +1,6 @@
 /* room.cpp - the shared room: ring buffer, cursors, members, rate limit. Every use of cs in the chat is here. */
 #include "room.h"
+#include "../support/balance.h"
 #include "../support/console.h"
 #include "../support/trace.h"
 
@@ -48,7 +49,7 @@ static Room room;
 static void rate_tick(LPServer server, ULONGLONG now)
 {
     ULONGLONG late = now - room.tick_at, ticks = late / TICK_MS;
-    bool idled = proactor_all_idled(server);
+    bool idled = ticks > 0 && balance_all_idled(server);
 
     if (ticks == 0 || (late < TICK_LIMIT_MS && !idled)) return;
     room.tick_at = ticks == 1 ? room.tick_at + TICK_MS : now; /* the clock steps by 15.6 ms: the remainder counts */
@@ -61,16 +62,15 @@ static void rate_tick(LPServer server, ULONGLONG now)
     room.talkers = 0;
     room.waiting = false;
     room.tick++;
-    proactor_watch_idle(server);
 }
 
-/* Returns how many tokens must be left for a charge. Something small passes where something large has to wait, and it
- * may overdraw the bucket if the account was not charged lately. So a line said now and then is heard at once, however
- * many others wait for each new token. */
+/* Returns how many tokens must be left for a charge. Something small may overdraw the bucket a little, and further if
+ * the account was not charged lately. So a line said now and then is heard at once, however many others wait for each
+ * new token. */
 static long long account_reserve(const Account *account, ULONG cost, ULONGLONG now)
 {
-    if (cost > LIGHT_BYTES) return TICK_BYTES / 2;
-    return now - account->charged_at < RESTED_MS ? 0 : -MAX_DEFICIT;
+    if (cost > LIGHT_BYTES) return 0;
+    return now - account->charged_at < RESTED_MS ? -TICK_BYTES / 2 : -MAX_DEFICIT;
 }
 
 /* Charges `cost` to the account. Returns false, and charges nothing, when it has a debt or the bucket is too empty. cs
@@ -118,7 +118,6 @@ bool rate_charge(LPSession session, ULONG cost)
 
 /* ---- room ---- */
 
-/* Says a line to everyone but its author. `talk`: a person says it, and newcomers are shown it too. */
 void room_broadcast(LPSession author, bool talk, const char *format, ...)
 {
     char text[TEXT_BYTES], *at;
@@ -207,7 +206,6 @@ void room_leave(LPSession session, const char *message)
 
 /* ---- news ---- */
 
-/* Bytes of the log that the member has not been sent; 0 when it is leaving and has got all that is still for it. */
 unsigned long long room_backlog(LPSession session)
 {
     const Participant *me = &member_of(session)->in_room;
@@ -219,8 +217,6 @@ unsigned long long room_backlog(LPSession session)
     return behind;
 }
 
-/* Copies the messages behind the member's cursor to `buf` as far as they fit, and moves the cursor: without its own,
- * and of what was before it came, only the talk. cs is held. */
 ULONG room_read(LPSession session, char *buf, ULONG size)
 {
     Participant *me = &member_of(session)->in_room;

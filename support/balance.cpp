@@ -60,3 +60,16 @@ LPProactor balance_target(LPProactor proactor)
 
     return other && balance_should_migrate(proactor, other) ? other : NULL;
 }
+
+bool balance_all_idled(LPServer server)
+{
+    for (int i = 0; i < server->groups; i++) {
+        LPProactor proactor = &server->proactors[i];
+        if (!InterlockedCompareExchange(&proactor->went_idle, 0, 0)
+            && InterlockedCompareExchange(&proactor->wake_state, 0, 0) != ASLEEP) {
+            return false;
+        }
+    }
+    for (int i = 0; i < server->groups; i++) InterlockedExchange(&server->proactors[i].went_idle, 0);
+    return true;
+}

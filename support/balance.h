@@ -1,4 +1,4 @@
-/* balance.h - load balancing: which groups are overloaded, and where their busy sessions migrate. */
+/* balance.h - load: which groups are overloaded, where their busy sessions migrate, and whether all have been idle. */
 #ifndef BALANCE_H
 #define BALANCE_H
 
@@ -13,5 +13,9 @@ bool balance_overloaded(LPProactor proactor);
 /* Returns the group to which a busy session of `proactor` should migrate, or NULL if it should stay. Owner thread only,
  * cs is held. */
 LPProactor balance_target(LPProactor proactor);
+
+/* Returns true when every Proactor has run out of work at some time since this was true last, or sleeps now. Any
+ * thread, cs is held. */
+bool balance_all_idled(LPServer server);
 
 #endif

@@ -1,5 +1,6 @@
-/* console.cpp - the console: one thread writes, settings, Ctrl+C, errors. */
+/* console.cpp - the console: its writer thread, its settings, Ctrl+C, log lines, names of errors. */
 #include "console.h"
+#include "text.h"
 
 #include <process.h>
 #include <stdarg.h>
@@ -8,69 +9,105 @@
 #include <string.h>
 
 enum {
-    LINE_BYTES = 5 * 1024,   /* of one line on the console */
-    HALF_BYTES = 128 * 1024, /* of the lines that wait for the console, in each buffer */
-    HALF_LINES = 4096,
-    DRAIN_MS = 500 /* for the lines that still wait at the end */
+    LINE_BYTES = 5 * 1024,     /* of one line on the console */
+    BUFFER_BYTES = 128 * 1024, /* of the lines that wait for the console, in each buffer */
+    BUFFER_LINES = 4096,
+    PIECE_BYTES = 1024, /* of UTF-8 that one call writes to a console */
+    COUNT_MS = 1000,    /* how long a repeated line is only counted */
+    DRAIN_MS = 500      /* for the lines that still wait at the end */
 };
 
-/* ---- the console: one thread writes; all others leave lines for it and go on ----
+/* ---- the queue: one thread writes to the console, all others leave lines for it and go on ----
  *
- * Whoever calls WriteFile on a console or a pipe waits until the reader takes the bytes: a paused pager, a selection in
- * the window, Ctrl+S. So only the writer does. The queue is two buffers: threads fill one while the writer writes the
- * other. Lines that find their half full are counted instead, until the writer comes for it and puts their number
- * behind it, which is just where they are missing. */
+ * A write to a console or pipe blocks until the reader takes the bytes: a paused pager, a selection in the window,
+ * Ctrl+S. So only the writer writes. The queue is a double buffer: threads fill one while the writer writes the other.
+ * Lines that find it full are counted until the writer takes it; it prints their number behind that buffer, which is
+ * where they are missing. */
 
 typedef struct LineBuffer {
-    char text[HALF_BYTES];
+    char text[BUFFER_BYTES];
     struct {
         ULONG length;
         DWORD handle; /* STD_OUTPUT_HANDLE or STD_ERROR_HANDLE */
-        WORD color;   /* for screen_color(); 0: the console's own */
-    } lines[HALF_LINES];
+        WORD color;   /* as console_put() takes it */
+    } lines[BUFFER_LINES];
     ULONG used;
     int count;
     unsigned long lost;
 } LineBuffer;
 
 static LineBuffer buffers[2], *front = &buffers[0];
-static SRWLOCK queue_lock = SRWLOCK_INIT; /* guards `front`, what it points to, and `closing`: to copy a line */
+static SRWLOCK queue_lock =
+    SRWLOCK_INIT; /* guards `front`, what it points to, `closing` and `counted`: to copy a line */
 static CONDITION_VARIABLE queue_filled = CONDITION_VARIABLE_INIT;
-static HANDLE writer; /* NULL: not started, and lines are written at once */
+static HANDLE writer; /* NULL: not started, and lines are written directly */
 static bool closing, console_quiet;
 
-/* The console as it was. */
-static SRWLOCK screen_lock = SRWLOCK_INIT; /* for the writer's colours, and the way back */
-static bool screen_given_back;
-static UINT screen_codepage;
+/* The line that log_counted() printed last. */
+static struct {
+    const char *text; /* a string constant */
+    ULONGLONG until;  /* GetTickCount64 time: it is only counted before */
+    unsigned long more;
+} counted;
+
+/* The console's settings before the server changed them. */
+static SRWLOCK screen_lock = SRWLOCK_INIT; /* guards the colors, which the writer sets, and their restoration */
+static bool screen_restored;
 static DWORD screen_input_mode; /* 0: standard input is no console */
 static WORD screen_colors;
 static bool screen_colored;
+static bool screen_out, screen_err; /* stdout and stderr are consoles */
 
-/* The screen, if stdout is one. Not the standard handle, which the writer may hang in: calls on a handle without
+/* The screen, if stdout is one. Not the standard handle, in which the writer may block: calls on a handle without
  * FILE_FLAG_OVERLAPPED wait for each other ("CreateFileW function"). */
 static HANDLE screen;
+
+/* Writes UTF-8 to a console as UTF-16, in pieces of whole characters. Its output code page does not matter, and stays
+ * as it is: it belongs to the console, which other programs use too. */
+static void screen_write(HANDLE handle, const char *text, ULONG length)
+{
+    WCHAR wide[PIECE_BYTES];
+
+    while (length > 0) {
+        ULONG piece = length < PIECE_BYTES ? length : text_complete(CP_UTF8, text, PIECE_BYTES);
+        DWORD units = (DWORD)MultiByteToWideChar(CP_UTF8, 0, text, (int)piece, wide, PIECE_BYTES);
+        DWORD written = 0, done = 0;
+        while (done < units && WriteConsoleW(handle, wide + done, units - done, &written, NULL) && written)
+            done += written;
+        if (done < units || units == 0) return;
+        text += piece;
+        length -= piece;
+    }
+}
 
 static void console_write(DWORD handle, const char *text, ULONG length)
 {
     DWORD written;
 
-    WriteFile(GetStdHandle(handle), text, length, &written, NULL);
+    if (handle == STD_ERROR_HANDLE ? screen_err : screen_out) {
+        screen_write(GetStdHandle(handle), text, length);
+    } else {
+        WriteFile(GetStdHandle(handle), text, length, &written, NULL);
+    }
 }
 
-/* False when there is no room. The lock is held. */
-static bool queue_add(LineBuffer *half, DWORD handle, WORD color, const char *line, ULONG length)
+bool console_is_screen(void)
 {
-    if (half->lost || half->count == HALF_LINES || half->used + length > HALF_BYTES) return false;
-    memcpy(half->text + half->used, line, length);
-    half->used += length;
-    half->lines[half->count].length = length;
-    half->lines[half->count].handle = handle;
-    half->lines[half->count++].color = color;
+    return screen_out;
+}
+
+/* Returns false when there is no room. The lock is held. */
+static bool queue_add(LineBuffer *buffer, DWORD handle, WORD color, const char *line, ULONG length)
+{
+    if (buffer->lost || buffer->count == BUFFER_LINES || buffer->used + length > BUFFER_BYTES) return false;
+    memcpy(buffer->text + buffer->used, line, length);
+    buffer->used += length;
+    buffer->lines[buffer->count].length = length;
+    buffer->lines[buffer->count].handle = handle;
+    buffer->lines[buffer->count++].color = color;
     return true;
 }
 
-/* Any thread; never waits for the console once the writer runs. */
 void console_put(DWORD handle, WORD color, const char *line)
 {
     ULONG length = (ULONG)strlen(line);
@@ -85,20 +122,42 @@ void console_put(DWORD handle, WORD color, const char *line)
     WakeConditionVariable(&queue_filled); /* no call into the kernel unless the writer sleeps */
 }
 
-/* Waits for lines. NULL: there are none, and there will be none. */
-static LineBuffer *queue_take(void)
+/* Adds the number of the lines that log_counted() did not print, once it is due. The lock is held. Returns the ms until
+ * it is, INFINITE when there are none. */
+static DWORD counted_flush(void)
 {
-    LineBuffer *half;
+    char line[LINE_BYTES];
+    ULONGLONG time;
 
-    AcquireSRWLockExclusive(&queue_lock);
-    while (front->count == 0 && !closing) SleepConditionVariableSRW(&queue_filled, &queue_lock, INFINITE, 0);
-    half = front;
-    front = &buffers[half == &buffers[0]];
-    ReleaseSRWLockExclusive(&queue_lock);
-    return half->count ? half : NULL;
+    if (!counted.more) return INFINITE;
+    time = GetTickCount64();
+    if (time < counted.until && !closing) return (DWORD)(counted.until - time);
+    snprintf(line, sizeof line, "server: %s (%lu more)\n", counted.text, counted.more);
+    if (!queue_add(front, STD_ERROR_HANDLE, 0, line, (ULONG)strlen(line))) return COUNT_MS;
+    counted.until = time + COUNT_MS;
+    counted.more = 0;
+    return INFINITE;
 }
 
-/* `color` has the bits of FOREGROUND_...: the low digit for a dark background, the high one for a light background. */
+/* Waits for lines. Returns NULL when there are none and there will be none. */
+static LineBuffer *queue_take(void)
+{
+    LineBuffer *buffer;
+    DWORD wait;
+
+    AcquireSRWLockExclusive(&queue_lock);
+    wait = counted_flush();
+    while (front->count == 0 && !closing) {
+        SleepConditionVariableSRW(&queue_filled, &queue_lock, wait, 0);
+        wait = counted_flush();
+    }
+    buffer = front;
+    front = &buffers[buffer == &buffers[0]];
+    ReleaseSRWLockExclusive(&queue_lock);
+    return buffer->count ? buffer : NULL;
+}
+
+/* Returns the attributes for a color of console_put(), on the background that the console has. */
 static WORD screen_color(WORD color)
 {
     bool light = (screen_colors >> 4 & (FOREGROUND_RED | FOREGROUND_GREEN)) == (FOREGROUND_RED | FOREGROUND_GREEN);
@@ -107,48 +166,48 @@ static WORD screen_color(WORD color)
     return (WORD)((screen_colors & ~0x0F) | (light ? color >> 4 : color & 0x0F));
 }
 
-/* False when the console was given back already: nothing is written any more. */
+/* Sets the color of the next line. Returns false when the console was restored already: nothing is written any more. */
 static bool screen_begin(WORD color)
 {
     static WORD now; /* the writer's alone */
     bool ours;
 
     AcquireSRWLockExclusive(&screen_lock);
-    ours = !screen_given_back;
+    ours = !screen_restored;
     if (ours && screen && color != now) SetConsoleTextAttribute(screen, screen_color(color));
     ReleaseSRWLockExclusive(&screen_lock);
     now = color;
     return ours;
 }
 
-static bool queue_write(LineBuffer *half)
+static bool queue_write(LineBuffer *buffer)
 {
-    const char *text = half->text;
+    const char *text = buffer->text;
     char line[80];
 
-    for (int i = 0; i < half->count; text += half->lines[i++].length) {
-        if (!screen_begin(half->lines[i].color)) return false;
-        console_write(half->lines[i].handle, text, half->lines[i].length);
+    for (int i = 0; i < buffer->count; text += buffer->lines[i++].length) {
+        if (!screen_begin(buffer->lines[i].color)) return false;
+        console_write(buffer->lines[i].handle, text, buffer->lines[i].length);
     }
     if (!screen_begin(0)) return false;
-    if (half->lost) {
-        snprintf(line, sizeof line, "... %lu line%s not shown: the console is too slow\n", half->lost,
-                 half->lost == 1 ? "" : "s");
+    if (buffer->lost) {
+        snprintf(line, sizeof line, "... %lu line%s not shown: the console is too slow\n", buffer->lost,
+                 buffer->lost == 1 ? "" : "s");
         console_write(STD_OUTPUT_HANDLE, line, (ULONG)strlen(line));
     }
-    half->used = half->lost = 0;
-    half->count = 0;
+    buffer->used = buffer->lost = 0;
+    buffer->count = 0;
     return true;
 }
 
-static unsigned __stdcall writer_run(void *nothing)
+static unsigned __stdcall writer_run(void *unused)
 {
-    LineBuffer *half;
+    LineBuffer *buffer;
 
-    (void)nothing;
+    (void)unused;
     do {
-        half = queue_take();
-    } while (half && queue_write(half));
+        buffer = queue_take();
+    } while (buffer && queue_write(buffer));
     return 0;
 }
 
@@ -185,18 +244,40 @@ void log_error(int error, const char *format, ...)
     console_put(STD_ERROR_HANDLE, 0, line);
 }
 
+void log_counted(int error, const char *text)
+{
+    ULONGLONG time = GetTickCount64();
+    unsigned long more = 0;
+    const char *last = text;
+    bool again;
+
+    AcquireSRWLockExclusive(&queue_lock);
+    again = counted.text == text && time < counted.until;
+    if (again) {
+        counted.more++;
+    } else {
+        last = counted.text;
+        more = counted.more;
+        counted.text = text;
+        counted.until = time + COUNT_MS;
+        counted.more = 0;
+    }
+    ReleaseSRWLockExclusive(&queue_lock);
+    if (more) log_error(0, "%s (%lu more)", last, more);
+    if (!again) log_error(error, "%s", text);
+    if (again) WakeConditionVariable(&queue_filled); /* the writer prints the count in time */
+}
+
 /* ---- the console's settings, and Ctrl+C ---- */
 
-static volatile LONG console_interrupts; /* how often the user asked for the end */
+static volatile LONG console_interrupts; /* how often the user asked the server to stop */
 static void (*console_on_interrupt)(void);
 
-/* Gives code page, input mode and colours back, once: Main, or the thread of the second Ctrl+C. */
 void console_restore(void)
 {
     AcquireSRWLockExclusive(&screen_lock);
-    if (!screen_given_back) {
-        screen_given_back = true;
-        if (screen_codepage) SetConsoleOutputCP(screen_codepage);
+    if (!screen_restored) {
+        screen_restored = true;
         if (screen_input_mode) SetConsoleMode(GetStdHandle(STD_INPUT_HANDLE), screen_input_mode);
         if (screen) SetConsoleTextAttribute(screen, screen_colors);
         if (screen) CloseHandle(screen);
@@ -204,15 +285,14 @@ void console_restore(void)
     ReleaseSRWLockExclusive(&screen_lock);
 }
 
-/* Runs on a thread that Windows makes for it. The first time it closes the listening socket, which ends Main's
- * accept; a second Ctrl+C it leaves to Windows, which ends the process at once. */
+/* Runs on a thread that Windows makes for it. Leaves a second Ctrl+C to Windows, which ends the process immediately. */
 static BOOL WINAPI console_event(DWORD type)
 {
     bool first = InterlockedIncrement(&console_interrupts) == 1;
 
     console_on_interrupt();
     /* When the window is closed, Windows ends the process as soon as this returns, or after 5 seconds ("HandlerRoutine
-     * callback function"). Main needs less, and its return from main() ends this wait. */
+     * callback function"). Main takes less time, and its return from main() ends this wait. */
     if (type != CTRL_C_EVENT && type != CTRL_BREAK_EVENT) Sleep(INFINITE);
     if (!first) console_restore();
     return first;
@@ -223,8 +303,8 @@ bool console_interrupted(void)
     return InterlockedCompareExchange(&console_interrupts, 0, 0) != 0;
 }
 
-/* Takes these modes off the console's input, if it is one: QuickEdit, because a selection in the window would hold up
- * the writer; and with --step the echo, because Enter would show empty lines. */
+/* Turns these modes of the console's input off, if it is one: QuickEdit, because a selection in the window blocks the
+ * writer; and with --step the echo, because Enter would show empty lines. */
 static void screen_input(DWORD off)
 {
     if (screen_input_mode) {
@@ -232,13 +312,20 @@ static void screen_input(DWORD off)
     }
 }
 
-/* Keeps what is to be given back; UTF-8 out. */
+static bool handle_is_console(DWORD handle)
+{
+    DWORD mode;
+
+    return GetConsoleMode(GetStdHandle(handle), &mode) != 0;
+}
+
 void console_prepare(void)
 {
     CONSOLE_SCREEN_BUFFER_INFO info;
+    const char *no_color = getenv("NO_COLOR"); /* no-color.org: counts "when present and not an empty string" */
 
-    screen_codepage = GetConsoleOutputCP();
-    SetConsoleOutputCP(CP_UTF8);
+    screen_out = handle_is_console(STD_OUTPUT_HANDLE);
+    screen_err = handle_is_console(STD_ERROR_HANDLE);
     if (!GetConsoleMode(GetStdHandle(STD_INPUT_HANDLE), &screen_input_mode)) screen_input_mode = 0;
     screen_input(ENABLE_QUICK_EDIT_MODE);
     if (!GetConsoleScreenBufferInfo(GetStdHandle(STD_OUTPUT_HANDLE), &info)) return; /* no console */
@@ -246,10 +333,9 @@ void console_prepare(void)
     screen = CreateFileA("CONOUT$", GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL,
                          OPEN_EXISTING, 0, NULL);
     if (screen == INVALID_HANDLE_VALUE) screen = NULL;
-    screen_colored = screen && !getenv("NO_COLOR");
+    screen_colored = screen && !(no_color && *no_color);
 }
 
-/* Returns false, having said why, when there is no thread or no way to hear Ctrl+C. */
 bool console_open(const Options *options, void (*on_interrupt)(void))
 {
     console_on_interrupt = on_interrupt;
@@ -257,7 +343,7 @@ bool console_open(const Options *options, void (*on_interrupt)(void))
     if (options->step) screen_input(ENABLE_QUICK_EDIT_MODE | ENABLE_ECHO_INPUT);
     writer = (HANDLE)_beginthreadex(NULL, 0, writer_run, NULL, 0, NULL);
     if (!writer) {
-        log_error((int)GetLastError(), "no thread for the console");
+        log_error((int)GetLastError(), "cannot start a thread to write to the console");
         return false;
     }
     /* The first call undoes "ignore Ctrl+C", which a child inherits from its parent. */
@@ -266,9 +352,9 @@ bool console_open(const Options *options, void (*on_interrupt)(void))
     return false;
 }
 
-/* Writes what waits, for DRAIN_MS at the most, and gives the console back. A writer that hangs even then ends with the
- * process: "ExitProcess function" ends all other threads, and warns only of those that hold a lock which the way out
- * needs. This one is in WriteFile and holds none: it uses neither the heap nor the C library's files. */
+/* A writer that is still blocked after DRAIN_MS ends with the process: "ExitProcess function" ends all other threads,
+ * and warns only of those that hold a lock which the exit needs. This one is in WriteFile or WriteConsoleW and holds
+ * none: it uses neither the heap nor the C library's files. */
 void console_close(void)
 {
     if (writer) {
@@ -277,14 +363,14 @@ void console_close(void)
         ReleaseSRWLockExclusive(&queue_lock);
         WakeConditionVariable(&queue_filled);
         WaitForSingleObject(writer, DRAIN_MS);
-        CloseHandle(writer); /* and it stays set: lines that come later come too late */
+        CloseHandle(writer); /* it stays set: later lines come too late */
     }
     console_restore();
 }
 
 /* ---- errors ---- */
 
-/* What the pages of the calls that this server makes list: Winsock's errors, and those of files. */
+/* The errors that the documentation of the server's calls lists: Winsock's, and those of files. */
 /* clang-format off */
 #define ERROR_NAMES(X)                                                                                                 \
     X(WSA_INVALID_HANDLE) X(WSA_NOT_ENOUGH_MEMORY) X(WSA_INVALID_PARAMETER) X(WSA_OPERATION_ABORTED)                   \

@@ -102,7 +102,8 @@ static void option_address(const char *option, const char *value)
     if (addr.ss_family == AF_INET) return;
     if (IN6_IS_ADDR_V4MAPPED(in6))
         option_fail(option, value, "an IPv4 address in IPv6 form, please give it as 1.2.3.4");
-    if (IN6_IS_ADDR_LINKLOCAL(in6)) option_fail(option, value, "link-local, which says nothing without an interface");
+    if (IN6_IS_ADDR_LINKLOCAL(in6))
+        option_fail(option, value, "a link-local address needs an interface (%zone), which is not supported");
 }
 
 static void option_set(Options *options, const Option *row, const char *option, const char *value)
@@ -110,6 +111,8 @@ static void option_set(Options *options, const Option *row, const char *option, 
     void *field = (char *)options + row->offset;
 
     if (!value) option_fail(option, NULL, "its value is missing");
+    if (row->kind != FLAG && strncmp(value, "--", 2) == 0)
+        option_fail(option, value, "a value is missing, because this is an option");
     if (row->kind == ADDRESS) option_address(option, value);
     if (row->kind == FLAG) {
         *(bool *)field = true;
@@ -120,20 +123,35 @@ static void option_set(Options *options, const Option *row, const char *option, 
     }
 }
 
-/* What depends on several options, or on this machine. Text is converted in place, so a code page has at most two bytes
- * a character, or is UTF-8. */
+/* Returns true if the chat can use the code page: UTF-8, or one of one or two bytes a character, because text is
+ * converted in place. Line ends and commands are looked for in ASCII, which EBCDIC pages do not have. */
+static bool codepage_is_usable(UINT page)
+{
+    CPINFO info;
+
+    if (page == CP_UTF8) return true;
+    if (!IsValidCodePage(page) || !GetCPInfo(page, &info) || info.MaxCharSize > 2) return false;
+    for (char c = 0x0A; c < 0x7F; c++) {
+        WCHAR wide = 0;
+        if (MultiByteToWideChar(page, 0, &c, 1, &wide, 1) != 1) return false;
+        if (wide != c && c != '\\' && c != '~')
+            return false; /* which some pages of East Asia show as money or a line */
+    }
+    return true;
+}
+
+/* Checks what depends on several options, or on this machine. */
 static void options_check(Options *options)
 {
     UINT page = options->codepage ? (UINT)options->codepage : GetOEMCP();
-    CPINFO info;
 
     if (options->echo && options->chat) option_fail("--echo and --chat", NULL, "only one of them is possible");
     if (options->step && options->slow) option_fail("--step and --slow", NULL, "only one of them is possible");
     if (options->step || options->slow) options->trace = true;
     if (options->codepage && !options->chat) option_fail("--codepage", NULL, "goes with --chat only");
-    if (options->codepage && page != CP_UTF8
-        && (!IsValidCodePage(page) || !GetCPInfo(page, &info) || info.MaxCharSize > 2)) {
-        option_fail("--codepage", NULL, "this machine has no such page, as 949 (Korean), 437 or 65001 (UTF-8)");
+    if (options->codepage && !codepage_is_usable(page)) {
+        option_fail("--codepage", NULL,
+                    "not a page of this machine that has ASCII, such as 949 (Korean), 437, 65001 (UTF-8)");
     }
     options->codepage = (int)page;
 }

@@ -246,6 +246,40 @@ static ULONG page_put(UINT page, unsigned long c, char *to)
     return made;
 }
 
+/* True for emoji, and the arrows and signs that are joined to them. */
+static bool is_symbol(unsigned long c)
+{
+    return (c >= 0x2190 && c < 0x2C00) || c > 0xFFFF;
+}
+
+static bool is_flag_letter(unsigned long c)
+{
+    return c >= 0x1F1E6 && c <= 0x1F1FF;
+}
+
+/* Returns the bytes that belong to the emoji `c` in front of the text: variations, skin colors, what is joined to it,
+ * and the second letter of a flag. No code page has any of it, and one "?" for all is enough. */
+static ULONG emoji_rest(unsigned long c, const char *text, ULONG length)
+{
+    bool joined = false, flag = is_flag_letter(c);
+    unsigned long next;
+    ULONG at, bytes;
+
+    for (at = 0; at < length; at += bytes) {
+        bytes = utf8_next(text + at, length - at, &next);
+        if (is_zero_width(next)) {
+            joined = next == 0x200D;
+        } else if ((joined && is_symbol(next)) || (next >= 0x1F3FB && next <= 0x1F3FF)) {
+            joined = false;
+        } else if (flag && is_flag_letter(next)) {
+            flag = false;
+        } else {
+            break;
+        }
+    }
+    return at;
+}
+
 /* Writes the character that the text begins with, composed with the marks that stand on it ("FoldStringW function").
  * Returns the bytes that it took; `to` moves on. */
 static ULONG page_put_composed(UINT page, const char *text, ULONG length, char **to)
@@ -255,8 +289,12 @@ static ULONG page_put_composed(UINT page, const char *text, ULONG length, char *
     WCHAR wide[8], composed[8];
     int units = 0;
 
+    if (c > 0xFFFF) {
+        *to += page_put(page, c, *to);
+        return at + emoji_rest(c, text + at, length - at);
+    }
     wide[units++] = (WCHAR)c;
-    while (c <= 0xFFFF && at < length && units < 8) {
+    while (at < length && units < 8) {
         bytes = utf8_next(text + at, length - at, &next);
         if (!is_zero_width(next) || next > 0xFFFF) break;
         wide[units++] = (WCHAR)next;

@@ -101,7 +101,8 @@ void trace_closed(LPSession session, int result);
 
 /* The rest is told by the group's own thread, but trace_wake_set(): that one is the thread which wakes it. */
 void trace_wake_set(LPProactor proactor);
-void trace_event_reset(LPProactor proactor, int slot, LPSession session); /* NULL: one of the group's own events */
+void trace_event_reset(LPProactor proactor, int slot); /* one of the group's own events */
+void trace_session_reset(LPSession session);           /* a session's event */
 void trace_wait_begin(LPProactor proactor, int slot, DWORD count);
 
 /* The wait returned `result`, which is this slot of the group; draws the group as it is. */

@@ -9,7 +9,7 @@
 # There the textbook's server is the only peer, and what is counted from Wine's log is left out.
 #
 # On Linux each process has its processor: the server the first, Wine's kernel the second, the load generator the third
-# if there is one. Otherwise the scheduler decides by the way whether server and kernel share a processor, and that makes
+# if there is one. Otherwise the scheduler also decides whether server and kernel share a processor, and that makes
 # more of a difference than the server does. The rows ping-1-near and ping-32-near have them share one.
 #
 # BEFORE=OLD.EXE adds an older build of the server to the turns. The script then fails if a figure is worse than the older

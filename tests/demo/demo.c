@@ -250,7 +250,7 @@ static bool play_chat(void)
     if (!say(alice, "hello bob, who serves us?\r\n") || !await_and_tell("WSASend")) return false;
     hear(bob, "bob    | ");
     note("bob answers in two lines: both go to alice in one WSASend");
-    if (!say(bob, "one thread for all of us\r\nit sleeps until one of our events is signalled\r\n")) return false;
+    if (!say(bob, "one thread for all of us\r\nit sleeps until one of our events is signaled\r\n")) return false;
     if (!await_and_tell("WSASend")) return false;
     hear(alice, "alice  | ");
     note("carol comes: one WSASend gathers two WSABUFs, her welcome and what the room said last");

@@ -117,7 +117,7 @@ class Expectation {
         };
     }
 
-    /* Is the send or the wake event signalled? */
+    /* Is the send or the wake event signaled? */
     own_event_on(end, group, slot) {
         const e = this.last(
             end,
@@ -197,7 +197,7 @@ class Expectation {
         return {
             slot,
             event: on ? 'on' : 'off',
-            word: returned ? 'returned' : on ? 'signalled' : 'not signalled',
+            word: returned ? 'returned' : on ? 'signaled' : 'not signaled',
             wait: wait.covers(slot),
             returned,
             ...(session ? this.session(end, session) : { session: 0 }),

@@ -61,7 +61,7 @@ async function record(options, play, name) {
     }
     if ((await ended) !== 0) throw new Error('the server did not end well');
     const text = fs.readFileSync(file, 'utf8');
-    fs.unlinkSync(file);
+    if (!name) fs.unlinkSync(file); /* somebody may still be reading a file that has a name */
     return text;
 }
 

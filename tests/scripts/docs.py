@@ -23,7 +23,7 @@ import sys
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PAIRS = ["README", "docs/lecture", "docs/lessons", "docs/exercises", "docs/answers/answers"] + sorted(
+PAIRS = ["README", "docs/windows", "docs/chat", "docs/lecture", "docs/lessons", "docs/exercises", "docs/answers/answers"] + sorted(
     path[:-len(".ko.md")] for path in glob.glob("docs/steps/*.ko.md", root_dir=TOP))
 ALIASES = "alias server.exe='sh tests/scripts/wine.sh server.exe' client.exe='sh tests/scripts/wine.sh client.exe'\n"
 # What the gate runs by itself, and what needs a Windows; the documents say of the latter that it was not run.
@@ -122,7 +122,7 @@ def wine(*arguments):
 
 def check_options():
     told = [line.strip() for line in wine("server.exe", "--help").splitlines() if line.startswith("  --")]
-    for path in ("README.md", "README.ko.md"):
+    for path in ("docs/windows.md", "docs/windows.ko.md"):
         for line in told:
             if line not in read(path):
                 fail(path, f"an option of --help is missing or differs: {line}")

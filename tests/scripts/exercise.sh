@@ -10,7 +10,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 cc=x86_64-w64-mingw32-gcc
 [ "${OS:-}" != Windows_NT ] || cc=gcc
-# Their names are those of the simulator's bugs; 9 and 10 are to be built, and have no bug.
+# Their names are those of the simulator's bugs; 9 and 10 ask for something new, and have no bug.
 bugs="one-too-many zeroed-too-late end-ignored event-misplaced receive-too-soon passing-thread owner-not-woken
     free-while-pending"
 
@@ -24,11 +24,11 @@ need_number() {
     case $1 in
     [1-9] | 10) ;;
     '') echo "Which exercise? N=1 to N=10: make exercise N=2 (docs/exercises.md has them in order)" >&2 && exit 2 ;;
-    *) echo "There is no exercise $1: N=1 to N=8 have a bug, N=9 and N=10 are to be built (docs/exercises.md)" >&2 && exit 2 ;;
+    *) echo "There is no exercise $1: N=1 to N=8 have a bug, N=9 and N=10 ask for something new (docs/exercises.md)" >&2 && exit 2 ;;
     esac
 }
 
-# bug_of N: its name; nothing for the two that are to be built.
+# bug_of N: its name; nothing for the two that have no bug.
 bug_of() {
     [ "$1" -gt 8 ] || echo $bugs | cut -d ' ' -f "$1"
 }

@@ -1,5 +1,15 @@
-# Fails when a function is longer than 40 lines or a file than 900: a function fits a screen, a file fits a head.
-# The format that clang-format keeps makes this simple: a body begins and ends with a brace in the first column.
+# Fails when a function is longer than 40 lines, or a file than it should be: a function fits a screen, a file fits a
+# head. The format that clang-format keeps makes this simple: a body begins and ends with a brace in the first column.
+BEGIN {
+    most["Overlapped.h"] = 340
+    most["Main.cpp"] = 300
+    most["Proactor.cpp"] = 700
+    most["util.cpp"] = 320
+}
+function limit(file) {
+    if (file in most) return most[file]
+    return file == "support/unicode.h" ? 1e9 : file ~ /^(chat|support)\// ? 450 : 900
+}
 { lines[FILENAME]++ }
 FNR == 1 { name = "" }
 /^[A-Za-z].*[(]/ && !/;$/ { name = $0; start = FNR }
@@ -9,8 +19,7 @@ FNR == 1 { name = "" }
 }
 END {
     for (file in lines) {
-        most = 900
-        if (lines[file] > most) { print file ": " lines[file] " lines, " most " at most"; bad = 1 }
+        if (lines[file] > limit(file)) { print file ": " lines[file] " lines, " limit(file) " at most"; bad = 1 }
     }
     exit bad
 }

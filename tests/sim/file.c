@@ -103,7 +103,13 @@ static void file_append(const char *bytes, size_t count)
 /* A disk that is full takes a part. */
 BOOL file_write(HANDLE handle, const void *bytes, DWORD count, DWORD *written)
 {
+    static const Thread *writer;
+
     file_check(handle, "WriteFile");
+    if (sched_self()->id == 1 || (writer && writer != sched_self()))
+        violation("the trace file is written by a thread that has other things to do");
+    writer = sched_self();
+    rule_no_cs("WriteFile to the trace file");
     whole = !call_fault(CALL_WriteFile, NULL) && !chance(plan.disk);
     *written = whole ? count : chance(500) ? (DWORD)rnd(count) : 0;
     file_append((const char *)bytes, *written);

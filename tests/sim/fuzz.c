@@ -13,6 +13,8 @@
 
 #include "sim.h"
 
+extern ULONG trace_file_bytes; /* of each buffer for the trace file */
+
 enum { AUTHOR, READER, SESSIONS, OUT_BYTES = 8 << 20, MAX_ROUNDS = 100000 };
 
 typedef struct Player {
@@ -82,12 +84,6 @@ void proactor_wake_all(LPServer server, LPProactor self)
     for (int i = 0; i < SESSIONS; i++) players[i].notified = true;
 }
 
-int session_index(LPSession session)
-{
-    (void)session;
-    return SLOT_FIRST;
-}
-
 void session_notify_at(LPSession session, ULONGLONG time)
 {
     if (!session->deadline || time < session->deadline) session->deadline = time;
@@ -97,17 +93,6 @@ ULONGLONG session_stop_time(LPSession session)
 {
     (void)session;
     return 0;
-}
-
-bool proactor_all_idled(LPServer server)
-{
-    (void)server;
-    return true;
-}
-
-void proactor_watch_idle(LPServer server)
-{
-    (void)server;
 }
 
 /* run.c would start it. */
@@ -247,8 +232,8 @@ static size_t take_commands_out(char *out, size_t count, bool *echo)
         } else if (c == IAC) {
             if (i + 2 >= count || verb < WILL || verb > DONT) violation("a byte 255 that begins no command");
             if (verb == WILL && out[i + 2] == ECHO_OPTION) *echo = true;
+            c = '\n'; /* where the echo ends, the rest of the row may be in another encoding */
             i += 2;
-            continue;
         }
         out[used++] = (char)c;
     }
@@ -318,6 +303,7 @@ static uint64_t play(const uint8_t *bytes, size_t count, unsigned cuts, unsigned
     static const uint8_t line[] = "a\r\n", keys[] = "\xFF\xFD\x01";
 
     memset(&room, 0, sizeof room);
+    trace_file_bytes = 16 * 1024;
     fuzz_options.trace_file = options & 4 ? "trace.json" : NULL;
     if (!trace_open(&fuzz_options)) violation("there is no trace");
     fuzz_options.codepage = options & 2 ? 949 : CP_UTF8;

@@ -12,6 +12,7 @@ enum {
 };
 
 int server_main(void);
+extern ULONG trace_file_bytes; /* the server's, of each buffer for the trace file */
 
 const char *run_arguments[16];
 static int argument_count;
@@ -305,6 +306,7 @@ static void arguments_draw(void)
     }
     if (plan.narration != SILENT) argument(plan.narration == STEPPED ? "--step" : "--trace");
     if (plan.trace) {
+        if (chance(500)) trace_file_bytes = 24 * 1024; /* which a run fills; a snapshot of all groups fits */
         argument("--trace-file");
         argument("/dev/null");
     }

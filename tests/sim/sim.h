@@ -76,7 +76,7 @@ typedef struct Plan {
     uint64_t stop_at;     /* us: Ctrl+C; NEVER: when the clients are done */
     bool bulk;            /* few clients with many bytes */
     bool codepage;        /* the option of chat, 949; the machine's own is UTF-8 */
-    bool crowd;           /* more than a group of clients, which talk for long, with pauses: sessions migrate */
+    bool crowd;           /* more than a group of clients, which talk for a while, with pauses: sessions migrate */
     bool lulls;           /* chat: a long line each, and one more when large buffers are taken back */
     bool flood;           /* chat: more than its log holds, and somebody who does not read */
     unsigned console;     /* writes in 1,000 in which the console stalls for seconds */
@@ -107,7 +107,7 @@ bool chance(unsigned in_thousand);
     X(WSACreateEvent) X(_beginthreadex) X(SetConsoleCtrlHandler) X(WSARecv) X(WSASend) \
     X(WSAGetOverlappedResult) X(WSAWaitForMultipleEvents) X(shutdown) X(CancelIoEx) X(malloc) \
     X(calloc) X(realloc) X(free) X(inet_ntop) X(GetStdHandle) X(GetConsoleMode) \
-    X(SetConsoleMode) X(GetConsoleOutputCP) X(SetConsoleOutputCP) X(WriteFile) X(SetConsoleTextAttribute) X(GetConsoleScreenBufferInfo) X(QueryPerformanceCounter) \
+    X(SetConsoleMode) X(WriteFile) X(WriteConsoleW) X(SetConsoleTextAttribute) X(GetConsoleScreenBufferInfo) X(QueryPerformanceCounter) \
     X(QueryPerformanceFrequency) X(closesocket) X(WSASetEvent) X(WSAResetEvent) X(WSACloseEvent) \
     X(WaitForSingleObject) X(CloseHandle) X(WSACleanup) X(inet_pton) \
     X(InitializeCriticalSectionAndSpinCount) X(InitializeCriticalSection) \
@@ -227,6 +227,8 @@ void handles_check(void);             /* all closed */
 void cs_all_deleted(void);
 void event_set(WSAEVENT event);
 bool slot_mark(WSAEVENT event, uint64_t mark); /* false if it has that mark already */
+
+uint64_t deadline_after(DWORD milliseconds); /* when Windows ends a wait for so long */
 
 /* A call that blocks, or any of Winsock's: not while a critical section is held. */
 void rule_no_cs(const char *call);
@@ -366,7 +368,7 @@ uint64_t interrupt_time(void);      /* when, or NEVER */
 bool console_returned(void);        /* the handler is done with it */
 void console_check_restored(void);
 
-/* From its first sleep to its end no other thread writes. */
+/* From the first sleep of the console's writer to its end no other thread writes there. */
 void console_writer(const Thread *thread);
 
 /* ---- file.c ---- */

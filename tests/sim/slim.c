@@ -50,21 +50,22 @@ static bool woken(void *argument)
 BOOL SleepConditionVariableSRW(PCONDITION_VARIABLE condition, PSRWLOCK lock, DWORD milliseconds, ULONG flags)
 {
     Sleeper sleeper = { condition, condition->wakes, chance(50) };
+    bool ended;
 
     call_begin(CALL_SleepConditionVariableSRW);
-    if (milliseconds != INFINITE || flags) violation("SleepConditionVariableSRW: not simulated with these arguments");
+    if (flags) violation("SleepConditionVariableSRW: not simulated with these arguments");
     sleeper.wakes = condition->wakes;
     lock_release(lock, "SleepConditionVariableSRW");
     /* With --step others than the writer wait too, for Enter, and have the lock that says whose turn it is. */
     if (sched_self()->cs_held > sched_self()->slim_held) rule_no_cs("SleepConditionVariableSRW");
     if (!sched_self()->cs_held) console_writer(sched_self());
-    sched_block(woken, &sleeper, NEVER);
+    ended = !sched_block(woken, &sleeper, deadline_after(milliseconds));
     if (!lock_free(lock)) sched_block(lock_free, lock, NEVER);
     lock->owner = sched_self();
     order_acquire(lock);
     sched_self()->cs_held++;
     sched_self()->slim_held++;
-    return TRUE;
+    return !ended;
 }
 
 /* Who does not sleep yet is not woken. */

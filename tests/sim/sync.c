@@ -179,7 +179,7 @@ static void wait_count(const Wait *wait, int step)
 /* Windows counts from the last tick of its clock, and looks at every tick who is due: a wait ends up to a tick early.
  * One that ends even before, so that the clock has not come to its time, is a wait for a time that another processor
  * read. */
-static uint64_t deadline_after(DWORD milliseconds)
+uint64_t deadline_after(DWORD milliseconds)
 {
     uint64_t due;
 

@@ -213,8 +213,8 @@ BOOL SetConsoleTextAttribute(HANDLE console, WORD attributes);
 BOOL GetConsoleScreenBufferInfo(HANDLE console, CONSOLE_SCREEN_BUFFER_INFO *info);
 BOOL GetConsoleMode(HANDLE console, DWORD *mode);
 BOOL SetConsoleMode(HANDLE console, DWORD mode);
-UINT GetConsoleOutputCP(void);
 BOOL SetConsoleOutputCP(UINT codepage);
+BOOL WriteConsoleW(HANDLE console, const void *units, DWORD count, DWORD *written, void *reserved);
 BOOL SetConsoleCtrlHandler(PHANDLER_ROUTINE handler, BOOL add);
 
 /* ---- the command line, and files ---- */

@@ -140,7 +140,7 @@ static bool chat_hear(Guest *guest)
     return true;
 }
 
-/* A guest that did not read for long may have been cut off. False, and it is gone, if so. */
+/* A guest that did not read for a while may have been cut off: then it is gone, and this returns false. */
 static bool chat_alive(Guest *guest, bool alive, const char *what)
 {
     if (alive) return true;

@@ -66,7 +66,10 @@ static const BadLine bad_lines[] = {
     { "--help --help", "--help: given already" },
     { "--version --version", "--version: given already" },
     { "--codepage 949", "--codepage: goes with --chat only" },
-    { "--chat --codepage 1", "--codepage: this machine has no such page" },
+    { "--chat --codepage 1", "--codepage: not a page of this machine that has ASCII" },
+    { "--chat --codepage 37", "--codepage: not a page of this machine that has ASCII" }, /* EBCDIC */
+    { "--trace-file --chat", "--trace-file --chat: a value is missing, because this is an option" },
+    { "--bind --quiet", "--bind --quiet: a value is missing, because this is an option" },
     { "--chat --codepage 65536", "--codepage 65536: not a number from 1 to 65535" },
     { "--chat --codepage", "--codepage: its value is missing" },
     { "--trace-file", "--trace-file: its value is missing" },
@@ -77,7 +80,7 @@ static const BadLine bad_lines[] = {
     { "--step --slow 5", "--step and --slow: only one of them is possible" },
     { "--port +80", "--port +80: not a number" },
     { "--port \" 80\"", "--port  80: not a number" },
-    { "--bind fe80::1", "--bind fe80::1: link-local" },
+    { "--bind fe80::1", "--bind fe80::1: a link-local address needs an interface (%zone), which is not supported" },
     { "--bind ::ffff:127.0.0.1", "--bind ::ffff:127.0.0.1: an IPv4 address in IPv6 form" },
     /* by the rules of "Parsing C command-line arguments" */
     { "--bind \"a b\"", "--bind a b: " },
@@ -225,7 +228,7 @@ TEST(cli_bind_every_address)
     CHECK(answers_at(server, "127.0.0.1"));
     snprintf(line, sizeof line, "echo server listening on [::]:%d (Ctrl+C stops it)\n", server_port(server));
     CHECK(strncmp(server_output(server), line, strlen(line)) == 0);
-    snprintf(line, sizeof line, "\ntry: client.exe localhost %d  or  telnet localhost %d\n", server_port(server),
+    snprintf(line, sizeof line, "\ntry: client.exe %d  or  telnet localhost %d\n", server_port(server),
              server_port(server));
     CHECK(server_line(server, "try: ", NULL) != NULL);
     CHECK_HAS(server_output(server), line);
@@ -312,7 +315,7 @@ TEST(cli_announced_addresses)
     char line[128];
     int all = 0, count;
 
-    snprintf(line, sizeof line, "try: client.exe localhost %d  or  telnet localhost %d", server_port(server),
+    snprintf(line, sizeof line, "try: client.exe %d  or  telnet localhost %d", server_port(server),
              server_port(server));
     CHECK_STR(server_line(server, "try: ", NULL), line);
     CHECK(client_echoes(client_connect_to("127.0.0.1", server_port(server)), "hello"));
@@ -353,7 +356,7 @@ TEST(cli_bind_any_ipv6)
 
     SKIP_IF(!have_ipv6(), "this machine has no IPv6");
     server = server_start("--echo --bind ::");
-    snprintf(line, sizeof line, "try: client.exe localhost %d  or  telnet localhost %d", server_port(server),
+    snprintf(line, sizeof line, "try: client.exe %d  or  telnet localhost %d", server_port(server),
              server_port(server));
     CHECK_STR(server_line(server, "try: ", NULL), line);
     CHECK(answers_at(server, "::1"));

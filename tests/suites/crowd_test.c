@@ -308,7 +308,7 @@ TEST(crowd_is_served_fairly)
     fairness(32, ping_run, "messages");
 }
 
-/* The 63rd is alone in its group when it comes, and must not have a thread to itself for long. */
+/* The 63rd is alone in its group when it comes, and must soon share its thread. */
 TEST(crowd_of_63_is_served_fairly)
 {
     fairness(63, ping_run, "messages");

@@ -565,7 +565,7 @@ TEST(keys_of_utf8)
     CHECK_EQ(server_stop(server), 0);
 }
 
-/* ---- who sends lines ---- */
+/* ---- clients that send lines ---- */
 
 /* Nothing of telnet is sent to a client that sends lines, whole or long, and does not ask. */
 TEST(keys_lines_stay_clean)
@@ -584,6 +584,15 @@ TEST(keys_lines_stay_clean)
     CHECK(!client_readable(ned, 50));
     CHECK(client_send(ned, "f\n", 2));
     CHECK(member_hears(bob, "guest2: and half"));
+    client_close(ned);
+    ned = member_join(server, NULL);
+    CHECK(member_hears(ned, "guest2: a line"));
+    CHECK(member_hears(ned, "guest2: and half"));
+    CHECK(client_send(ned, "\xEF\xBB\xBF", 3)); /* PowerShell writes a byte order mark by itself */
+    CHECK(member_asks(bob));
+    CHECK(!client_readable(ned, 50));
+    CHECK(member_says(ned, "/nick ned"));
+    CHECK(member_hears(ned, "*** you are now ned"));
     client_close(ned);
     ned = member_join(server, NULL);
     CHECK(member_hears(ned, "guest2: a line"));

@@ -129,7 +129,7 @@ static void talker_run(void *argument)
         InterlockedIncrement(&talker->served);
 }
 
-/* The wait returns the lowest index that is signalled, and only that one is served. This shows what the page of step 2
+/* The wait returns the lowest index that is signaled, and only that one is served. This shows what the page of step 2
  * says: it is how the textbook's server is. Of the server at the top the tests of the crowd demand the contrary. */
 TEST(steps_2_starves)
 {

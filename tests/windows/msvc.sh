@@ -51,16 +51,25 @@ defines() { # FILE MACRO
         END { exit !found }' "$1"
 }
 
+# The file defines it, or its first include does, if that is one of the project.
+defines_first() { # FILE MACRO
+    at=$1
+    until defines "$at" "$2"; do
+        header=$(sed -n '/^#include/{s/^#include "\(.*\)".*/\1/p;q}' "$at")
+        [ -n "$header" ] || return 1
+        at=$(dirname "$at")/$header
+    done
+}
+
 no_unsafe() { # FILE FUNCTIONS MACRO
     calls=$(code_of "$1" | grep -oE "\b($2)\(" | tr -d '(' | sort -u | tr '\n' ' ')
-    header=$(sed -n 's/^#include "\(.*\)".*/\1/p; /^#include/q' "$1")
-    [ -z "$calls" ] || defines "$1" "$3" || { [ -n "$header" ] && defines "$(dirname "$1")/$header" "$3"; } \
+    [ -z "$calls" ] || defines_first "$1" "$3" \
         || complain "$1: C4996, an error with /sdl; $3 is not defined before the first include: $calls"
 }
 
 # 5. C4702: code that is never reached, behind a call that does not return.
 no_unreachable() {
-    found=$(awk '/ExitProcess\(/ { at = FNR } at && FNR == at + 1 && /(return|break|;)/ { print FNR ":" $0 }' "$1")
+    found=$(awk '/ExitProcess\(/ && !/\/\*.*ExitProcess/ { at = FNR } at && FNR == at + 1 && /(return|break|;)/ { print FNR ":" $0 }' "$1")
     [ -z "$found" ] || complain "$1: C4702, never reached: $found"
 }
 

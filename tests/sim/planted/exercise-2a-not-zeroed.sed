@@ -1,2 +1,2 @@
-# Proactor.cpp: exercise 2 mended by taking out ZeroMemory
+# Proactor.cpp: exercise 2 fixed wrongly by taking out ZeroMemory
 /^static void recv_post/,/^}/{/ZeroMemory(&session->over, /d}

@@ -1,4 +1,4 @@
-# Proactor.cpp: exercise 2 mended by setting the event by hand
+# Proactor.cpp: exercise 2 fixed wrongly by setting the event by hand
 /^static void recv_post/,/^}/{
 /ZeroMemory(&session->over, /d
 s/^    session->over.hEvent = session->hevent;/&\n    ZeroMemory(\&session->over, sizeof session->over);/

@@ -1,2 +1,2 @@
-# Main.cpp: exercise 3 mended by sending the empty message back
+# Main.cpp: exercise 3 fixed wrongly by sending the empty message back
 /^static void echo_received/,/^}/{/^    if (bytes == 0) {/,/^    }/d}

@@ -1,2 +1,2 @@
-# Proactor.cpp: exercise 4 mended by moving the event the other way
+# Proactor.cpp: exercise 4 fixed wrongly by moving the event the other way
 /^static void proactor_take_out/,/^}/s/^    server->e_arr\[index\] = server->e_arr\[last\];/    server->e_arr[last] = server->e_arr[index];/

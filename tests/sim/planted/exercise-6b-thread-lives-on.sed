@@ -1,4 +1,4 @@
-# Proactor.cpp: exercise 6 mended by a thread that lives on
+# Proactor.cpp: exercise 6 fixed wrongly by a thread that lives on
 /^bool proactor_add/i\
 static unsigned __stdcall first_receive(void *argument)\
 {\

@@ -1,2 +1,2 @@
-# Proactor.cpp: exercise 7 mended by waking the old owner
+# Proactor.cpp: exercise 7 fixed wrongly by waking the old owner
 /^static bool proactor_migrate/,/^}/s/^    proactor_wake(other);/    proactor_wake(proactor);/

@@ -1,2 +1,2 @@
-# Proactor.cpp: exercise 7 mended by setting the event of the session
+# Proactor.cpp: exercise 7 fixed wrongly by setting the event of the session
 /^static bool proactor_migrate/,/^}/s/^    proactor_wake(other);/    WSASetEvent(session->hevent);/

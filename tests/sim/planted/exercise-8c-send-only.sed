@@ -1,2 +1,2 @@
-# Proactor.cpp: exercise 8 mended by waiting for the send, and not for the receive
+# Proactor.cpp: exercise 8 fixed wrongly by waiting for the send, and not for the receive
 s/if (session->phase != CLOSED || session->receiving || session->sending) return true;/if (session->phase != CLOSED || session->sending) return true;/
