@@ -315,7 +315,8 @@ SEEN = {
     3: lambda said: said.count("0 bytes: the client will send no more") > 100,
     4: lambda said: "WSAWaitForMultipleEvents failed in group 1: WSA_INVALID_HANDLE (6)" in said,
     5: lambda said: "Assertion failed: !session->sending" in said,
-    6: lambda said: "WSA_OPERATION_ABORTED (995)" in said and "closesocket()" not in said.split("ABORTED")[0],
+    6: lambda said: re.search(r"thread \d+ #1 WSARecv", said) and "WSA_OPERATION_ABORTED (995)" in said
+    and "closesocket()" not in said.split("ABORTED")[0],
     7: lambda said: any(said.split(f"{session} migrates", 1)[1].count(f"{session} ") < 20 for session in
                         re.findall(r"(#\d+) migrates to group 2", said)),
     8: lambda said: "CancelIoEx() -> TRUE" in said and "complete at last" not in said,
