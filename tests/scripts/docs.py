@@ -170,8 +170,9 @@ class Program:
         self.out.flush()
         text = b""
         for name in [self.out.name] + re.findall(r">(\w+\.txt)$", self.line):
-            with open(os.path.join(TOP, name), "rb") as file:
-                text += file.read()
+            if os.path.exists(os.path.join(TOP, name)):  # the shell makes the one that is named in the line
+                with open(os.path.join(TOP, name), "rb") as file:
+                    text += file.read()
         return text.decode(errors="replace").replace("\r", "")
 
     def type(self, text):
