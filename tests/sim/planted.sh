@@ -18,7 +18,7 @@ hunt() {
         for kind in asan tsan; do
             for mode in $modes; do
                 "$OUT/sim-$kind-$name" --mode "$mode" --seeds "$seeds" --failures 1 >"$copy/$kind-$mode.log" 2>&1 && continue
-                said=$(grep -aE '^sim: .*: |SUMMARY' "$copy/$kind-$mode.log" | grep -v replay | head -n 1 | cut -c 1-120)
+                said=$(grep -aE '^sim: .*: |SUMMARY|Assertion' "$copy/$kind-$mode.log" | grep -v replay | head -n 1 | cut -c 1-120)
                 seed=$(sed -n "s/^sim: $mode, seed \([0-9]*\) FAILED.*/\1/p" "$copy/$kind-$mode.log" | head -n 1)
                 echo "$kind, $mode, seed $seed: ${said#sim: *ms, }"
                 return 0

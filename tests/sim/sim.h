@@ -13,7 +13,7 @@
  *   console.c  its output, its Ctrl+C, its end
  *   file.c     its command line, its trace file;  slim.c: slim locks, condition variables
  *   json.c     what is in that file
- *   sim_client.c  scripted clients;  sim_echo.c, sim_chat.c: what they say and what they must get back
+ *   sim_client.c  scripted clients;  sim_echo.c, sim_chat.c, sim_quiz.c: what they say and must get back
  *   sim_flood.c   clients that mean harm, and two that are timed beside them
  *   run.c      one seed from the start to the last check;  driver.c: many seeds
  *

@@ -1,4 +1,4 @@
-/* sim_client.h - a scripted client, and what sim_echo.c and sim_chat.c add to it. */
+/* sim_client.h - a scripted client, and what sim_echo.c, sim_chat.c and sim_quiz.c add to it. */
 #ifndef SIM_CLIENT_H
 #define SIM_CLIENT_H
 
@@ -35,7 +35,7 @@ typedef struct Client {
     uint64_t sent, got;
     uint64_t total; /* bytes it will send */
     char begun[64]; /* the first bytes that it got */
-    void *state;    /* of sim_echo.c or sim_chat.c */
+    void *state;    /* of sim_chat.c or sim_quiz.c */
 } Client;
 
 typedef struct Model {
