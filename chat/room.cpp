@@ -168,6 +168,7 @@ int room_enter(LPSession session)
     for (int i = 0; me->nick[i]; i++) me->wide_nick[i] = (WCHAR)me->nick[i];
     me->session = session;
     me->came = GetTickCount64();
+    me->account.charged_at = me->came; /* one who keeps coming again is not rested */
     EnterCriticalSection(&session->server->cs);
     me->joined = me->cursor = room.head;
     for (unsigned long i = room.talks > RECENT ? room.talks - RECENT : 0; i < room.talks; i++) {
