@@ -2,6 +2,7 @@
 #include "Overlapped.h"
 #include "support/address.h"
 #include "support/console.h"
+#include "support/keyboard.h"
 #include "support/options.h"
 #include "support/text.h"
 #include "support/trace.h"
@@ -26,7 +27,7 @@ static void listen_close(void)
 static void server_interrupted(void)
 {
     listen_close();
-    trace_skip();
+    step_skip();
 }
 
 /* ---- the listening socket ---- */

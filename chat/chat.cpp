@@ -15,8 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void chat_leave(LPSession session, const char *why, bool close_room);
-
 /* Copies new messages to sbuf, in the client's encoding, or shrinks sbuf if there are none. Returns the bytes. */
 static ULONG chat_fill(LPSession session, unsigned long long behind)
 {

@@ -17,11 +17,6 @@ void trace_pause(void)
     step_end();
 }
 
-void trace_skip(void)
-{
-    step_skip();
-}
-
 /* ---- groups, accept ---- */
 
 void trace_step(const char *format, ...)
@@ -134,24 +129,24 @@ void trace_session_moved(LPSession session, LPProactor from, int index, int to_i
     trace_event_tell(&event);
 }
 
-void trace_said(LPSession session, unsigned long number)
+static void message_step(TraceStep step, LPSession session, const char *format, unsigned long number)
 {
     TraceEvent event;
 
     if (!trace_on) return;
-    trace_event_begin(&event, SAID, session, "message %lu is in the log", number);
+    trace_event_begin(&event, step, session, format, number);
     trace_event_number(&event, FIELD_MESSAGE, number);
     trace_event_tell(&event);
 }
 
+void trace_said(LPSession session, unsigned long number)
+{
+    message_step(SAID, session, "message %lu is in the log", number);
+}
+
 void trace_taken(LPSession session, unsigned long number)
 {
-    TraceEvent event;
-
-    if (!trace_on) return;
-    trace_event_begin(&event, TAKEN, session, "takes message %lu", number);
-    trace_event_number(&event, FIELD_MESSAGE, number);
-    trace_event_tell(&event);
+    message_step(TAKEN, session, "takes message %lu", number);
 }
 
 void trace_handler_begin(LPSession session, const char *format, ...)

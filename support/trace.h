@@ -50,9 +50,6 @@ bool trace_open(const Options *options);
 /* Ends the trace. Main only, when no other thread traces any more. Returns false when the file is not complete. */
 bool trace_close(void);
 
-/* Ends all waiting for Enter: the user asked for the end. Any thread. */
-void trace_skip(void);
-
 /* All functions below tell one step, and do nothing when tracing is off. The thread that calls one is named as the one
  * that made the step. Any thread, cs not held unless noted; with --step or --slow they wait. */
 

@@ -42,7 +42,7 @@ static void output_write(FILE *file, const char *text, size_t count)
 {
     Output *output = file == stdout ? &console_out : &console_err;
 
-    if (sched_self()->cs_held > sched_self()->output_held) rule_no_cs("console output");
+    if (sched_self()->cs_held) rule_no_cs("console output");
     sched_self()->last_error = 4711;
     sched_point();
     if (chance(20)) sched_block(never, NULL, now + rnd_between(1, 5000));

@@ -341,7 +341,7 @@ static void fuzz_start(void)
     plan.mode = "fuzz";
     sched_init();
     console_init();
-    InitializeCriticalSection(&fuzz_server.cs);
+    InitializeCriticalSectionAndSpinCount(&fuzz_server.cs, 0);
     fuzz_options.max_clients = 10;
     fuzz_server.options = &fuzz_options;
     fuzz_server.handler = &chat_handler;

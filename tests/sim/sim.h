@@ -111,7 +111,7 @@ bool chance(unsigned in_thousand);
     X(SetConsoleMode) X(WriteFile) X(WriteConsoleW) X(SetConsoleTextAttribute) X(GetConsoleScreenBufferInfo) X(QueryPerformanceCounter) \
     X(QueryPerformanceFrequency) X(closesocket) X(WSASetEvent) X(WSAResetEvent) X(WSACloseEvent) \
     X(WaitForSingleObject) X(CloseHandle) X(WSACleanup) X(inet_pton) \
-    X(InitializeCriticalSectionAndSpinCount) X(InitializeCriticalSection) \
+    X(InitializeCriticalSectionAndSpinCount) \
     X(EnterCriticalSection) X(LeaveCriticalSection) X(DeleteCriticalSection) X(Interlocked) \
     X(HasOverlappedIoCompleted) X(GetTickCount64) X(GetLocalTime) X(Sleep) X(GetCurrentThreadId) X(TlsAlloc) X(TlsFree) X(TlsSetValue) X(TlsGetValue) \
     X(MultiByteToWideChar) X(WideCharToMultiByte) X(FoldStringW) X(CompareStringOrdinal) X(GetStringTypeW) \
@@ -172,13 +172,13 @@ typedef struct Thread {
     void *argument;
 
     int last_error;
-    void *local;              /* the value of the one index that TlsAlloc gives */
-    struct Conn *told;        /* whose result it got last */
-    bool given_up;            /* somebody waited for its end, in vain */
-    bool let_go;              /* nobody will wait for its end */
-    int cs_held, output_held; /* critical sections, and those of them that guard output */
-    int slim_held;            /* of cs_held, slim locks */
-    int idle_waits;           /* waits in a row that returned at once, with nothing done in between */
+    void *local;       /* the value of the one index that TlsAlloc gives */
+    struct Conn *told; /* whose result it got last */
+    bool given_up;     /* somebody waited for its end, in vain */
+    bool let_go;       /* nobody will wait for its end */
+    int cs_held;       /* critical sections and slim locks */
+    int slim_held;     /* of cs_held, slim locks */
+    int idle_waits;    /* waits in a row that returned at once, with nothing done in between */
 } Thread;
 
 extern uint64_t now; /* us */

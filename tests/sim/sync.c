@@ -351,29 +351,16 @@ static void cs_check(const CRITICAL_SECTION *cs, const char *call)
     if (cs->magic != CS_MAGIC) violation("%s: the CRITICAL_SECTION is not initialised", call);
 }
 
-static void cs_init(LPCRITICAL_SECTION cs, int for_output)
-{
-    if (cs->magic == CS_MAGIC) violation("InitializeCriticalSection: it is so already");
-    cs->magic = CS_MAGIC;
-    cs->owner = NULL;
-    cs->depth = 0;
-    cs->for_output = for_output;
-    cs_alive++;
-}
-
 BOOL InitializeCriticalSectionAndSpinCount(LPCRITICAL_SECTION cs, DWORD spins)
 {
     (void)spins;
     call_begin(CALL_InitializeCriticalSectionAndSpinCount);
-    cs_init(cs, 0);
+    if (cs->magic == CS_MAGIC) violation("InitializeCriticalSectionAndSpinCount: it is so already");
+    cs->magic = CS_MAGIC;
+    cs->owner = NULL;
+    cs->depth = 0;
+    cs_alive++;
     return TRUE;
-}
-
-/* The one that threads compete for all the time is made with a spin count; one without guards output. */
-void InitializeCriticalSection(LPCRITICAL_SECTION cs)
-{
-    call_begin(CALL_InitializeCriticalSection);
-    cs_init(cs, 1);
 }
 
 static bool cs_free(void *argument)
@@ -392,7 +379,6 @@ void EnterCriticalSection(LPCRITICAL_SECTION cs)
     }
     cs->depth++;
     sched_self()->cs_held++;
-    sched_self()->output_held += cs->for_output;
     sched_point();
 }
 
@@ -402,7 +388,6 @@ void LeaveCriticalSection(LPCRITICAL_SECTION cs)
     cs_check(cs, "LeaveCriticalSection");
     if (cs->owner != sched_self()) violation("LeaveCriticalSection: another thread holds it");
     sched_self()->cs_held--;
-    sched_self()->output_held -= cs->for_output;
     if (--cs->depth == 0) {
         arrays_check(cs);
         order_release(cs);

@@ -75,7 +75,6 @@ typedef struct CRITICAL_SECTION {
     uint64_t magic;
     void *owner;
     int depth;
-    int for_output; /* guards the console and a file, and is held while they are written to */
 } CRITICAL_SECTION, *LPCRITICAL_SECTION;
 
 typedef struct SRWLOCK {
@@ -119,7 +118,6 @@ BOOL QueryPerformanceCounter(LARGE_INTEGER *count);
 BOOL QueryPerformanceFrequency(LARGE_INTEGER *frequency);
 
 BOOL InitializeCriticalSectionAndSpinCount(LPCRITICAL_SECTION cs, DWORD spins);
-void InitializeCriticalSection(LPCRITICAL_SECTION cs);
 void EnterCriticalSection(LPCRITICAL_SECTION cs);
 void LeaveCriticalSection(LPCRITICAL_SECTION cs);
 void DeleteCriticalSection(LPCRITICAL_SECTION cs);
