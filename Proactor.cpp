@@ -20,7 +20,7 @@
 enum {
     PROACTOR_STACK = 256 * 1024, /* bytes reserved; the default of 1 MiB would cost 10,000 clients 160 MiB */
     FAILED_PAUSE_MS = 10,        /* after a wait that failed */
-    REVIEW_MS = 500,             /* between two reviews of which sessions are active */
+    REVIEW_MS = 500,             /* interval between checks of which sessions are active */
     NO_INDEX = -1
 };
 
@@ -397,7 +397,7 @@ static void session_open(LPSession session)
     session_call(session, session->handler->opened, "opened()");
 }
 
-/* Plans the next review of which sessions are active. */
+/* Schedules the next check of which sessions are active. */
 static void proactor_plan_review(LPProactor proactor)
 {
     if (!proactor->review_at) proactor->review_at = GetTickCount64() + REVIEW_MS;

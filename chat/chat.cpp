@@ -49,7 +49,7 @@ static bool chat_send(LPSession session, ULONG news)
     return true;
 }
 
-/* The ring buffer has lapped the session's cursor. The client is told so, if anything can still be sent to it. */
+/* The ring buffer has lapped the session's cursor. Tells the client why, if anything can still be sent to it. */
 static void chat_cut_off(LPSession session, unsigned long long behind)
 {
     log_line("#%lu %s is cut off: %llu bytes behind the room", session->id, member_of(session)->in_room.nick, behind);
@@ -63,8 +63,8 @@ static void chat_cut_off(LPSession session, unsigned long long behind)
     }
 }
 
-/* The operator removes the session. The others are told at once; the client is told when what is being sent has gone
- * out, or is closed when it does not read that in time. */
+/* Removes the session for the operator. The room hears of it at once. The client gets the reason after the pending
+ * send, or is disconnected if it does not read that in time. */
 static void chat_remove(LPSession session, const char *reason)
 {
     static const char why[] = "removed by the operator";
@@ -107,7 +107,7 @@ static ULONG chat_cost(LPSession session, unsigned char c)
     return c < 0x20 || c == 0x7F || terminal->telnet != DATA ? 1 + terminal->line : 1;
 }
 
-/* Charges `cost` before the work is done, for a command also the longest reply; what is not used is kept for later.
+/* Charges `cost` in advance, for a command the longest reply as well; what is left over counts toward the next charge.
  * Returns false when the session must wait. */
 static bool chat_prepay(LPSession session, ULONG cost)
 {
@@ -163,8 +163,8 @@ static void chat_stop(LPSession session)
     }
 }
 
-/* Does whatever there is to do: goes on parsing, sends what is new unless a send is pending, and at the end says
- * good-bye. Every function of the handler ends here. */
+/* Does whatever can be done now: continues parsing, sends what is new unless a send is pending, and at the end says
+ * goodbye. The functions of the handler end by calling it. */
 static void chat_pump(LPSession session)
 {
     Member *member = member_of(session);

@@ -20,7 +20,7 @@ ULONG line_mark(LPSession session)
     return terminal->continued ? 0 : bytes;
 }
 
-/* Lines of which nothing can be seen are not said. */
+/* A line with nothing visible in it is not posted. */
 static void line_said(LPSession session, char *text, bool whole)
 {
     if (whole && text[0] == '/' && text[1] != '/') {

@@ -21,7 +21,8 @@ void escape_received(LPSession session);
  * byte above 7E end a sequence without being part of it, except in a string. */
 bool escape_byte(LPSession session, unsigned char c);
 
-/* Echoes what is not shown of the line yet: whole characters only. Does nothing if the server does not echo. */
+/* Echoes the part of the line not yet on the screen, whole characters only. Does nothing if the server does not echo.
+ */
 void line_show(LPSession session);
 
 /* Takes the line off the terminal; line_show() shows it again, below what is sent in between. */

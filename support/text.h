@@ -47,8 +47,9 @@ bool text_breaks_line(unsigned long character);
  * emoji. */
 ULONG text_columns(UINT page, unsigned long character, ULONG bytes);
 
-/* Where the last character of the text begins that has a place on the screen: marks and what is not seen belong to the
- * one before them. And its columns; 0 for one that is cut off, and so not shown yet. */
+/* Returns the offset of the last character that has a column of its own: combining marks and invisible characters count
+ * as part of the one before them. Sets `columns` to its width, 0 for an incomplete one, which is not on the screen yet.
+ */
 ULONG text_last_glyph(UINT page, const char *text, ULONG length, ULONG *columns);
 
 /* True if something of the UTF-8 text can be seen. */

@@ -67,8 +67,8 @@ void trace_accept_end(int error); /* 0, or why there is no client */
 
 void trace_session_new(LPSession session);
 
-/* The next three are called with cs held, so that they are told in the order in which the arrays change. They never
- * wait; trace_pause() does so for them, once cs is not held any more. `index` is the session's place in s_arr. */
+/* The next three are called with cs held, so that the trace shows the changes of the arrays in order. They never wait;
+ * trace_pause() does that for them after cs is released. `index` is the session's place in s_arr. */
 void trace_session_in(LPSession session, int index);
 void trace_session_out(LPSession session, int index);
 void trace_session_moved(LPSession session, LPProactor from, int index, int to_index);
@@ -96,7 +96,7 @@ void trace_cancelled(LPSession session, bool pending);
 void trace_half_closed(LPSession session);
 void trace_closed(LPSession session, int result);
 
-/* The rest is told by the group's own thread, but trace_wake_set(): that one is the thread which wakes it. */
+/* The rest is called by the group's own thread, except trace_wake_set(), which the waking thread calls. */
 void trace_wake_set(LPProactor proactor);
 void trace_event_reset(LPProactor proactor, int slot); /* one of the group's own events */
 void trace_session_reset(LPSession session);           /* a session's event */

@@ -1,4 +1,4 @@
-/* trace_event.cpp - how a step is told: as a line on the console and as an event in the trace file. */
+/* trace_event.cpp - writes a step: a line on the console and an event in the trace file. */
 #include "trace_event.h"
 #include "console.h"
 #include "keyboard.h"
@@ -103,7 +103,7 @@ static void event_print(const TraceEvent *event, unsigned long long now)
     console_put(STD_OUTPUT_HANDLE, (WORD)trace_colors[event->step], line);
 }
 
-/* Returns true for steps that are told while cs is held: they wait for nothing. */
+/* Returns true for steps recorded while cs is held, which must not wait. */
 static bool step_is_under_cs(TraceStep step)
 {
     return step == SESSION_IN || step == SESSION_MOVED || step == SESSION_OUT || step == SAID || step == TAKEN;

@@ -32,7 +32,7 @@ enum {
 };
 
 /* One event. A field with a text is a string in the file, a field without one the number, if `given`. The texts must
- * live until the event is told. */
+ * stay valid until trace_event_tell() returns. */
 typedef struct TraceEvent {
     TraceStep step;
     int thread;                 /* 0: Main, n: the Proactor of group n */
@@ -65,8 +65,8 @@ void trace_event_begin_args(TraceEvent *event, TraceStep step, LPSession session
 void trace_event_number(TraceEvent *event, TraceField field, unsigned long number);
 void trace_event_text(TraceEvent *event, TraceField field, const char *text);
 
-/* Tells the event: it is given its time, printed, and added to the file. With --step or --slow waits, unless the step
- * is one of those that are told while cs is held. */
+/* Stamps the event with the time, prints it, and adds it to the file. With --step or --slow it then waits, unless the
+ * step is one that is recorded while cs is held. */
 void trace_event_tell(const TraceEvent *event);
 
 /* The same for an event without fields. */
