@@ -12,7 +12,8 @@ OBJECTS := $(patsubst %.cpp,build/%.o,$(notdir $(SOURCES)))
 TEST_OBJECTS := $(patsubst %.c,build/%.o,$(notdir $(TESTS)))
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion
-CPPFLAGS := -D__USE_MINGW_ANSI_STDIO=1
+# The C runtime's own printf can do all that is asked for here; MinGW's, the default, makes server.exe a quarter larger.
+CPPFLAGS := -D__USE_MINGW_ANSI_STDIO=0
 CFLAGS := -O2 -g $(WARNINGS) -fstack-protector-strong
 # The upper half of the address space is for 64 bit only. Asked when something is linked: only then a compiler is there.
 HIGH_ENTROPY = $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),-Wl$(comma)--high-entropy-va)

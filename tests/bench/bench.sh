@@ -86,7 +86,7 @@ kernel_to() {
 
 build_all() {
     cc=${HOST_CC:-cc} cross=x86_64-w64-mingw32-gcc libraries=
-    flags="-std=c11 -O2 -D__USE_MINGW_ANSI_STDIO=1"
+    flags="-std=c11 -O2"
     [ "$windows" ] && cc=${HOST_CC:-gcc} cross=${HOST_CC:-gcc} libraries="-static -lws2_32"
     mkdir -p "$work"
     [ "$windows" ] || sh "$top/tests/scripts/need.sh" "$cc=gcc,libc6-dev" $cross=gcc-mingw-w64-x86-64 wine=wine,wine64 || exit 1

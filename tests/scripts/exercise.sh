@@ -57,7 +57,7 @@ answer() {
 }
 
 build() {
-    "$cc" -x c -std=c11 -D__USE_MINGW_ANSI_STDIO=1 -O2 -g -Wall -Wextra "$1"/*.cpp "$1"/*/*.cpp -o "$1/server.exe" -x none \
+    "$cc" -x c -std=c11 -O2 -g -Wall -Wextra "$1"/*.cpp "$1"/*/*.cpp -o "$1/server.exe" -x none \
         -static -lws2_32
 }
 
@@ -136,7 +136,7 @@ start() {
 # given_test N FOLDER: of exercises 9 and 10.
 given_test() {
     build "$2"
-    "$cc" -x c -std=c11 -D__USE_MINGW_ANSI_STDIO=1 docs/exercises/"$1"-*_test.c tests/harness/*.c -o "$2/tests.exe" -x none \
+    "$cc" -x c -std=c11 docs/exercises/"$1"-*_test.c tests/harness/*.c -o "$2/tests.exe" -x none \
         -static -lws2_32 -liphlpapi
     simplest=upper_says
     [ "$1" -eq 9 ] || simplest=quiz_all_right
