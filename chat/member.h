@@ -26,7 +26,7 @@ enum {
     BUSY_TICK_BYTES = 2 * 1024,   /* likewise, of a tick in which a Proactor was never idle */
     BUCKET_BYTES = LOG_BYTES / 4, /* the most tokens: a burst after a quiet time */
     MAX_DEFICIT = LOG_BYTES / 8,  /* how far the bucket may be overdrawn */
-    CHARGE_BYTES = 256,           /* input is charged in advance, at least this much at a time */
+    CHARGE_BYTES = 128,           /* input is charged in advance, at least this much at a time */
     LINE_COST = 48,               /* of each line, besides its bytes: its record, the name, waking the others */
     LIGHT_BYTES = 512,            /* a charge of at most this size, by an account ... */
     RESTED_MS = 500,              /* ... that was not charged for so long, may overdraw the bucket */
