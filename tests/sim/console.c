@@ -159,8 +159,7 @@ BOOL WriteFile(HANDLE file, const void *bytes, DWORD count, DWORD *written, LPOV
     return TRUE;
 }
 
-/* UTF-16 as UTF-8; returns the bytes. */
-static size_t utf8_of(const WCHAR *units, DWORD count, char *text)
+size_t console_utf8(const WCHAR *units, DWORD count, char *text)
 {
     char *at = text;
 
@@ -200,7 +199,7 @@ BOOL WriteConsoleW(HANDLE console, const void *units, DWORD count, DWORD *writte
         violation("WriteConsoleW: not simulated with these arguments");
     *written = 0;
     if (console == INVALID_HANDLE_VALUE || call_fault(CALL_WriteConsoleW, NULL)) {
-        size_t length = utf8_of(wide, count, text);
+        size_t length = console_utf8(wide, count, text);
         lines_lost = true;
         text[length < sizeof text ? length : sizeof text - 1] = '\0';
         if (strstr(text, first_line)) announced = true;
@@ -208,7 +207,7 @@ BOOL WriteConsoleW(HANDLE console, const void *units, DWORD count, DWORD *writte
     }
     if (chance(20) && count > 1) count = 1 + (DWORD)rnd(count - 1);
     if (wide[count - 1] >= 0xD800 && wide[count - 1] < 0xDC00) count++;
-    output_write(handle == OUTPUT_HANDLE ? stdout : stderr, text, utf8_of(wide, count, text));
+    output_write(handle == OUTPUT_HANDLE ? stdout : stderr, text, console_utf8(wide, count, text));
     *written = count;
     return TRUE;
 }
@@ -298,7 +297,6 @@ static DWORD events[8];
 static int events_seen, events_sent;
 static uint64_t interrupted_at = NEVER;
 static bool returned;
-static bool quit_typed;
 
 static bool event_waits(void *unused)
 {
@@ -315,7 +313,7 @@ static unsigned __stdcall console_thread(void *unused)
         order_acquire(&handler);
         tell("the console handler is called: %u", events[events_seen]);
         if (!handler(events[events_seen++])) {
-            if (events_seen < 2 && !quit_typed) violation("the handler did not take the first Ctrl+C");
+            if (events_seen < 2 && !operator_quit()) violation("the handler did not take the first Ctrl+C");
             console_check_restored();
             tell("Windows ends the process");
             process_end(0);
@@ -345,6 +343,16 @@ BOOL SetConsoleCtrlHandler(PHANDLER_ROUTINE routine, BOOL add)
     return TRUE;
 }
 
+bool console_present(void)
+{
+    return has_console;
+}
+
+bool console_is_input(HANDLE handle)
+{
+    return (uintptr_t)handle == INPUT_HANDLE;
+}
+
 bool console_handler_known(void)
 {
     return handler != NULL;
@@ -367,118 +375,7 @@ bool console_returned(void)
     return returned;
 }
 
-/* ---- what is typed at the server ---- */
-
-static WCHAR typed[256]; /* of a line, what was not read yet */
-static DWORD typed_count;
-static int lines_typed;
-static bool ban_typed;
-
-/* Whoever is removed is excused. */
-static void typed_remove(char *line, size_t size)
+void console_quit_typed(void)
 {
-    static const char *const forms[] = { "/kick #%lu\r\n", "/kick #%lu  away with  you\n", "/KICK guest%lu x\n" };
-    bool ban = chance(200);
-    SOCKET sock = 0;
-    unsigned long id = arrays_pick(&sock);
-
-    for (Socket *one = sockets; one && id; one = one->next) {
-        if (one->handle == sock && one->conn) one->conn->excused = true;
-    }
-    if (ban) ban_typed = true;
-    if (ban)
-        text_write(line, size, "/ban #%lu spam\n", id);
-    else
-        text_write(line, size, forms[rnd(3)], id);
-}
-
-static bool wide_is_half(WCHAR unit)
-{
-    return unit >= 0xD800 && unit < 0xDC00;
-}
-
-static void typed_draw(void)
-{
-    static const char *const lines[] = { "hello to all\r\n",
-                                         "/who\n",
-                                         "/help\n",
-                                         "//who\n",
-                                         "/frob\n",
-                                         "\n",
-                                         "/kick\n",
-                                         "/ban\n",
-                                         "/unban 127.0.0.1\n",
-                                         "/unban ::1\n",
-                                         "/kick nobody\n",
-                                         "/ban #999999\n",
-                                         "\xED\x95\x9C\xEA\xB8\x80 \xF0\x9F\x98\x80\n" };
-    char line[128];
-
-    if (chance(300))
-        typed_remove(line, sizeof line);
-    else
-        text_write(line, sizeof line, "%s", lines[rnd(sizeof lines / sizeof *lines)]);
-    if (lines_typed == plan.operator_lines && chance(500)) {
-        text_write(line, sizeof line, "no end");
-    } else if (chance(10)) {
-        text_write(line, sizeof line, "/quit\n");
-        quit_typed = true;
-        if (interrupted_at == NEVER) interrupted_at = now;
-    }
-    tell("the operator types: %s", line);
-    typed_count = (DWORD)MultiByteToWideChar(65001, 0, line, (int)strlen(line), typed, 256);
-}
-
-/* Waits until somebody types; takes at most `count` units of that, and leaves the rest for the next call. Returns 0 at
- * the end of the input. */
-static DWORD typed_take(WCHAR *wide, DWORD count, bool whole)
-{
-    sched_block(never, NULL, now + rnd_between(1, plan.span / 2 + 1));
-    if (!typed_count) {
-        if (lines_typed++ >= plan.operator_lines) return 0;
-        typed_draw();
-    }
-    if (count > typed_count) count = typed_count;
-    if (count > 1 && chance(300)) count = 1 + (DWORD)rnd(count - 1);
-    if (whole && wide_is_half(typed[count - 1])) count++;
-    memcpy(wide, typed, count * sizeof *wide);
-    typed_count -= count;
-    memmove(typed, typed + count, typed_count * sizeof *typed);
-    return count;
-}
-
-/* At the step's keyboard nobody sits: its input is at the end. */
-BOOL ReadFile(HANDLE file, void *bytes, DWORD count, DWORD *read, LPOVERLAPPED over)
-{
-    WCHAR wide[256];
-
-    call_begin(CALL_ReadFile);
-    if (((uintptr_t)file != INPUT_HANDLE && file != INVALID_HANDLE_VALUE) || !bytes || over
-        || (count > 1 && count < 768))
-        violation("ReadFile: not simulated with these arguments");
-    rule_no_cs("ReadFile");
-    *read = 0;
-    if (count == 1) return TRUE;
-    if (file == INVALID_HANDLE_VALUE || call_fault(CALL_ReadFile, NULL)) return FALSE;
-    *read = (DWORD)utf8_of(wide, typed_take(wide, 256, true), (char *)bytes);
-    return TRUE;
-}
-
-/* Of a console there is no end: nobody types any more. */
-BOOL ReadConsoleW(HANDLE console, void *units, DWORD count, DWORD *read, void *control)
-{
-    call_begin(CALL_ReadConsoleW);
-    if (!has_console || (uintptr_t)console != INPUT_HANDLE || !units || count < 256 || control)
-        violation("ReadConsoleW: not simulated with these arguments");
-    rule_no_cs("ReadConsoleW");
-    *read = 0;
-    if (call_fault(CALL_ReadConsoleW, NULL)) return FALSE;
-    *read = typed_take((WCHAR *)units, count, false);
-    if (!*read) sched_block(never, NULL, NEVER);
-    return TRUE;
-}
-
-bool operator_banned(void)
-{
-    return ban_typed;
+    if (interrupted_at == NEVER) interrupted_at = now;
 }

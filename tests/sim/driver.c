@@ -145,7 +145,9 @@ static void jobs_make(void)
 static void usage(void)
 {
     fputs("usage: sim [--mode echo|chat|upper|quiz] [--from SEED] [--seeds N] [--jobs N] [--failures N] [--seed SEED]\n"
-          "--failures: stop after so many; --seed plays one seed and tells all that happens\n",
+          "           [--only floods|operator]\n"
+          "--failures: stop after so many; --seed plays one seed and tells all that happens; --only: each seed has\n"
+          "clients that mean harm, or lines that are typed at the server\n",
           stderr);
     exit(2);
 }
@@ -162,6 +164,8 @@ static void arguments_read(int argc, char *argv[])
             seeds = strtoull(argv[i + 1], NULL, 10);
         else if (strcmp(argv[i], "--failures") == 0)
             enough = atoi(argv[i + 1]);
+        else if (strcmp(argv[i], "--only") == 0)
+            plan_only = argv[i + 1];
         else if (strcmp(argv[i], "--jobs") == 0)
             job_count = atoi(argv[i + 1]);
         else if (strcmp(argv[i], "--seed") == 0) {
@@ -172,6 +176,7 @@ static void arguments_read(int argc, char *argv[])
             usage();
     }
     if (job_count < 1 || job_count > MAX_JOBS) usage();
+    if (plan_only && strcmp(plan_only, "floods") != 0 && strcmp(plan_only, "operator") != 0) usage();
 }
 
 int main(int argc, char *argv[])

@@ -121,7 +121,7 @@ static void look_for_end(void *unused)
 
     (void)unused;
     if (ended || interrupt_time() != NEVER) return;
-    if (clients_busy() || flood_busy()) {
+    if (clients_busy() || flood_busy() || operator_busy()) {
         happen_in(LOOK, look_for_end, NULL);
     } else if (!witness) {
         witness = true;
@@ -254,6 +254,7 @@ void run_end(int code)
     cs_all_deleted();
     memory_check();
     console_check_restored();
+    operator_outlives();
     stats->runs++;
     if (clients_total() > 62) {
         stats->crowds++;

@@ -162,7 +162,10 @@ void sched_point_after(bool in_kernel)
     else
         now += in_kernel ? 1 + rnd(50) : rnd(4) == 0;
     world_run_due();
-    if (plan.stall_rate && chance(plan.stall_rate)) {
+    if (self->lazy && !self->cs_held && chance(200)) {
+        self->stalled_until = now + rnd_between(10, self->lazy);
+        switch_to(pick());
+    } else if (plan.stall_rate && chance(plan.stall_rate)) {
         self->stalled_until = now + rnd_between(10, 40000);
         switch_to(pick());
     } else if (chance(plan.switch_rate)) {

@@ -2,6 +2,7 @@
 #include "sim.h"
 
 Plan plan;
+const char *plan_only;
 bool verbose;
 Stats *stats;
 int faults_loose;
@@ -221,7 +222,14 @@ static bool in_kernel(Call call)
     case CALL_Interlocked:
     case CALL_HasOverlappedIoCompleted:
     case CALL_GetTickCount64:
+    case CALL_GetLocalTime:
     case CALL_GetCurrentThreadId:
+    case CALL_TlsGetValue:
+    case CALL_TlsSetValue:
+    case CALL_FoldStringW:
+    case CALL_GetStringTypeW:
+    case CALL_inet_ntop:
+    case CALL_inet_pton:
     case CALL_QueryPerformanceCounter:
     case CALL_MultiByteToWideChar:
     case CALL_WideCharToMultiByte:
@@ -323,6 +331,13 @@ static void plan_draw_attack(void)
     plan.narration = SILENT;
 }
 
+/* In half of the runs the clients have nothing more to say and the operator goes on. */
+static void plan_draw_operator(void)
+{
+    plan.operator_lines = (int)rnd_between(1, 30);
+    plan.operator_stays = chance(500);
+}
+
 static void plan_draw_trace(void)
 {
     plan.trace = chance(80);
@@ -330,11 +345,24 @@ static void plan_draw_trace(void)
     plan.disk = chance(500) ? 50 : 0;
 }
 
+static void plan_draw_only(void)
+{
+    plan.options_only = plan.crowd = false;
+    if (plan_only[0] == 'f')
+        plan_draw_attack();
+    else
+        plan_draw_operator();
+}
+
 /* What is special about the run: at most one of these. */
 static void plan_draw_kind(void)
 {
     const char *mode = plan.mode;
 
+    if (plan_only) {
+        plan_draw_only();
+        return;
+    }
     plan.flood = mode[0] == 'c' && !plan.options_only && chance(20);
     if (plan.flood) plan_draw_flood();
     plan.lulls = mode[0] == 'c' && !plan.options_only && !plan.flood && chance(60);
@@ -342,8 +370,7 @@ static void plan_draw_kind(void)
     if (!plan.options_only && !plan.flood && !plan.lulls && !plan.crowd && chance(mode[0] == 'c' ? 20 : 12)
         && (mode[0] == 'c' || mode[0] == 'e'))
         plan_draw_attack();
-    if (mode[0] == 'c' && !plan.options_only && !plan.attack && !plan.lulls && chance(300))
-        plan.operator_lines = (int)rnd_between(1, 30);
+    if (mode[0] == 'c' && !plan.options_only && !plan.attack && !plan.lulls && chance(300)) plan_draw_operator();
 }
 
 void plan_draw(uint64_t seed, const char *mode)

@@ -10,7 +10,7 @@
  *   wire.c     connections: what Winsock and the clients do to each other
  *   memory.c   the server's memory
  *   arrays.c   its arrays and counts, as Overlapped.h has them
- *   console.c  its output, its Ctrl+C, its end
+ *   console.c  its output, its Ctrl+C, its end;  typed.c: its keyboard
  *   file.c     its command line, its trace file;  slim.c: slim locks, condition variables
  *   json.c     what is in that file
  *   sim_client.c  scripted clients;  sim_echo.c, sim_chat.c, sim_quiz.c: what they say and must get back
@@ -85,6 +85,7 @@ typedef struct Plan {
     unsigned disk;        /* writes in 1,000 for which the disk is full */
     bool options_only;    /* the command line is the test */
     int operator_lines;   /* chat: lines that are typed at the server */
+    bool operator_stays;  /* ... and the run lasts until they are */
     Attack attack;        /* clients that mean harm: see sim_flood.c */
     Attack second;        /* every other one of them does this */
     int hostile;          /* how many they are */
@@ -95,6 +96,7 @@ typedef struct Plan {
 } Plan;
 
 extern Plan plan;
+extern const char *plan_only; /* "floods" or "operator": each seed is of that kind; NULL: as drawn */
 extern bool verbose;
 
 void plan_draw(uint64_t seed, const char *mode);
@@ -178,6 +180,7 @@ typedef struct Thread {
     bool let_go;       /* nobody will wait for its end */
     int cs_held;       /* critical sections and slim locks */
     int slim_held;     /* of cs_held, slim locks */
+    unsigned lazy;     /* us that it lies still, at most, now and then; 0: as all others */
     int idle_waits;    /* waits in a row that returned at once, with nothing done in between */
 } Thread;
 
@@ -370,13 +373,23 @@ bool console_announced(void);  /* the first line is out */
 bool console_handler_known(void);
 void console_interrupt(DWORD type); /* Ctrl+C */
 uint64_t interrupt_time(void);      /* when, or NEVER */
-bool operator_banned(void);         /* the operator has banned somebody */
 bool console_returned(void);        /* the handler is done with it */
+void console_quit_typed(void);      /* the operator stops the server */
+bool console_present(void);         /* there is one, not a pipe */
+bool console_is_input(HANDLE handle);
+size_t console_utf8(const WCHAR *units, DWORD count, char *text); /* UTF-16 as UTF-8; returns the bytes */
 void console_check_restored(void);
 
 /* From the first sleep of the console's writer to its end no other thread writes there. */
 bool console_is_writer(const Thread *thread);
 void console_writer(const Thread *thread);
+
+/* ---- typed.c ---- */
+
+bool operator_banned(void);   /* the operator has banned somebody */
+bool operator_quit(void);     /* ... has typed /quit */
+bool operator_busy(void);     /* ... goes on, and the run with it */
+void operator_outlives(void); /* the server has ended: lets the operator's thread finish what it does */
 
 /* ---- file.c ---- */
 
