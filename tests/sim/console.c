@@ -37,7 +37,7 @@ static void output_append(Output *output, const char *text, size_t count)
     if (verbose && write(output == &console_out ? 1 : 2, text, count) < 0) return;
 }
 
-/* Whoever prints may have to wait for the console. */
+/* Prints text; the caller may have to wait for the console. */
 static void output_write(FILE *file, const char *text, size_t count)
 {
     Output *output = file == stdout ? &console_out : &console_err;
@@ -126,8 +126,8 @@ int sim_printf(const char *format, ...)
     return length;
 }
 
-/* The first thread that the server starts, with its handler for Ctrl+C; the trace file's writer sleeps too, and in the
- * fuzzer there is no other. */
+/* Notes the console's writer: the first thread that the server starts, with its handler for Ctrl+C. The trace file's
+ * writer sleeps too, and in the fuzzer there is no other. */
 void console_writer(const Thread *thread)
 {
     if (console_handler_known() && strcmp(thread->name, "thread 1") == 0) writer = thread;
@@ -159,7 +159,7 @@ BOOL WriteFile(HANDLE file, const void *bytes, DWORD count, DWORD *written, LPOV
     return TRUE;
 }
 
-/* UTF-16 as UTF-8; returns the bytes. */
+/* Converts UTF-16 to UTF-8; returns the bytes. */
 static size_t utf8_of(const WCHAR *units, DWORD count, char *text)
 {
     char *at = text;
@@ -306,7 +306,7 @@ static bool event_waits(void *unused)
     return events_sent > events_seen;
 }
 
-/* Windows makes a thread for each event. When the handler does not take it, the process ends. */
+/* Windows makes a thread for each event. If the handler does not handle it, the process ends. */
 static unsigned __stdcall console_thread(void *unused)
 {
     (void)unused;
@@ -367,14 +367,14 @@ bool console_returned(void)
     return returned;
 }
 
-/* ---- what is typed at the server ---- */
+/* ---- lines typed at the server ---- */
 
-static WCHAR typed[256]; /* of a line, what was not read yet */
+static WCHAR typed[256]; /* the part of a line that was not read yet */
 static DWORD typed_count;
 static int lines_typed;
 static bool ban_typed;
 
-/* Whoever is removed is excused. */
+/* Types a command that removes a member, which is then excused from its checks. */
 static void typed_remove(char *line, size_t size)
 {
     static const char *const forms[] = { "/kick #%lu\r\n", "/kick #%lu  away with  you\n", "/KICK guest%lu x\n" };
@@ -447,7 +447,7 @@ static DWORD typed_take(WCHAR *wide, DWORD count, bool whole)
     return count;
 }
 
-/* At the step's keyboard nobody sits: its input is at the end. */
+/* Nobody sits at the keyboard of --step: its input is at the end. */
 BOOL ReadFile(HANDLE file, void *bytes, DWORD count, DWORD *read, LPOVERLAPPED over)
 {
     WCHAR wide[256];
@@ -464,7 +464,7 @@ BOOL ReadFile(HANDLE file, void *bytes, DWORD count, DWORD *read, LPOVERLAPPED o
     return TRUE;
 }
 
-/* Of a console there is no end: nobody types any more. */
+/* A console's input does not end: nobody types any more. */
 BOOL ReadConsoleW(HANDLE console, void *units, DWORD count, DWORD *read, void *control)
 {
     call_begin(CALL_ReadConsoleW);
