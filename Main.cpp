@@ -15,8 +15,8 @@
 
 /* ---- echo: whatever is received is sent back ----
  *
- * One operation at a time: the next receive is posted when the send is complete. That is backpressure: from a client
- * that does not read nothing is received either, and its own TCP connection holds it back. */
+ * One operation at a time: the next receive is posted when the send is complete. That is backpressure: nothing is
+ * received from a client that does not read, and its own TCP connection holds it back. */
 
 static void echo_opened(LPSession session)
 {
@@ -99,8 +99,8 @@ static const char *session_refusal(LPSession session)
     return max_per_ip && sessions_from(session) >= max_per_ip ? server->address_full : NULL;
 }
 
-/* Counts the session in and logs it. Returns false when it must be refused and there is no place even for that: refused
- * clients have the places of one group, so that they cannot take those of welcome ones. */
+/* Counts the session in and logs it. Returns false when it must be refused and there is no room even for that: refused
+ * clients get only as many slots as one group has, so that they cannot take those of welcome ones. */
 static bool session_count_in(LPSession session)
 {
     LPServer server = session->server;
@@ -201,8 +201,8 @@ void session_free(LPSession session)
 
 /* ---- accepting ---- */
 
-/* Accept may be out of handles or buffers for a while: that is logged once and waited out, because clients that leave
- * give them back. */
+/* Handles a failed accept. Running out of handles or buffers is logged once and waited out, because clients that leave
+ * give some back. */
 static void accept_failed(int error, int *last_error)
 {
     if (error == WSAECONNRESET || error == WSAENOTCONN) return; /* the client is already gone; the latter under Wine */

@@ -1,5 +1,5 @@
 # Builds and runs the server with MinGW-w64: on Debian and Ubuntu cross-compiled and under Wine, with apt fetching what
-# is missing; on Windows as it is (mingw32-make, from cmd or sh). `make help` lists what works where it is asked.
+# is missing; on Windows natively (mingw32-make, from cmd or sh). `make help` lists what works on this system.
 
 # Base names are unique over all folders, so that all objects fit into one.
 SOURCES := Main.cpp Proactor.cpp util.cpp $(wildcard chat/*.cpp support/*.cpp)
@@ -12,10 +12,10 @@ OBJECTS := $(patsubst %.cpp,build/%.o,$(notdir $(SOURCES)))
 TEST_OBJECTS := $(patsubst %.c,build/%.o,$(notdir $(TESTS)))
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion
-# The C runtime's own printf can do all that is asked for here; MinGW's, the default, makes server.exe a quarter larger.
+# The C runtime's own printf suffices here; MinGW's, the default, makes server.exe a quarter larger.
 CPPFLAGS := -D__USE_MINGW_ANSI_STDIO=0
 CFLAGS := -O2 -g $(WARNINGS) -fstack-protector-strong
-# The upper half of the address space is for 64 bit only. Asked when something is linked: only then a compiler is there.
+# The upper half of the address space is for 64 bit only. Evaluated only when linking: only then is a compiler there.
 HIGH_ENTROPY = $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),-Wl$(comma)--high-entropy-va)
 LDFLAGS = -static -fstack-protector-strong -Wl,--dynamicbase,--nxcompat $(HIGH_ENTROPY)
 comma := ,
@@ -23,7 +23,7 @@ LDLIBS := -lws2_32
 ARGS ?=
 SECONDS ?= 60
 
-# On Windows make uses a sh.exe, if one is in the PATH, or cmd. Only cmd leaves the quotes in an echo.
+# On Windows make uses sh.exe, if one is in the PATH, or cmd. Only cmd leaves the quotes in an echo.
 ifneq ($(OS),Windows_NT)
     CC := x86_64-w64-mingw32-gcc
     RUN := sh tests/scripts/wine.sh ./
@@ -63,7 +63,7 @@ client: client.exe
 client.exe: $(CLIENT) tests/client/client.h Makefile | build
 	$(C11) $(CLIENT) -o $@ -x none $(LDFLAGS) $(LDLIBS)
 
-# The folder changes when a suite comes or goes.
+# The folder changes when a suite is added or removed.
 build/tests.exe: $(TEST_OBJECTS) tests/suites
 	$(CC) $(LDFLAGS) -o $@ $(TEST_OBJECTS) $(LDLIBS) -liphlpapi
 
@@ -77,7 +77,7 @@ build/demo.exe: $(DEMO) $(wildcard tests/harness/*.h) Makefile | build
 build: | tools
 	@$(MKDIR)
 
-# What may depend on the code page is tested with another one too.
+# Tests that may depend on the code page run with another one too.
 KOREAN_TESTS := trace_file_names trace_file_unwritable cli_help cli_bad console_restored_failed console_restored_bad
 
 run: server.exe
@@ -127,7 +127,7 @@ ifndef WINDOWS
 page-check: server.exe
 	@sh tests/scripts/need.sh node=nodejs npm=npm chromium=chromium
 	@sh tests/page/check.sh $(ARGS)
-# Every command of every document is run as it is written, and both languages say the same. ARGS=--quick: without the
+# Runs every command of every document as it is written, and checks that both languages say the same. ARGS=--quick: without the
 # exercises.
 docs-check: server.exe client.exe $(STEPS)
 	@sh tests/scripts/need.sh python3=python3 grep=grep
@@ -146,8 +146,7 @@ DEBIAN_ONLY := nightly bench bench-quick sim sim-quick sim-coverage sim-planted 
 $(DEBIAN_ONLY):
 	@echo $(MAKE_NAME) $@ needs Debian or Ubuntu. $(MAKE_NAME) help lists what works here. && exit 1
 else
-# BEFORE=old.exe: fails if a figure is worse than that build's.
-# All that takes too long for the gate.
+# Everything that takes too long for the gate.
 nightly:
 	@$(MAKE) sim sim-planted msvc cmake-check
 	@$(MAKE) fuzz SECONDS=900
@@ -155,6 +154,7 @@ nightly:
 	@$(MAKE) page-check && node tests/page/hour.js 3600 30
 	@$(MAKE) docs-check
 
+# BEFORE=old.exe: fails if a figure is worse than that build's.
 bench: server.exe
 	@sh tests/bench/bench.sh
 bench-quick: server.exe
@@ -205,7 +205,7 @@ help:
 	$(if $(WINDOWS),,$(info make dist          the package for students without a compiler: build/overlapped-io-VERSION.zip))\
 	$(info $(MAKE_NAME) clean         removes what was built)
 
-# ---- what must be there ----
+# ---- required programs ----
 
 tools:
 ifndef WINDOWS
@@ -224,13 +224,13 @@ CHECKED := $(SOURCES) $(wildcard docs/steps/*.c) $(filter-out tests/sim/%,$(wild
 ENGLISH := $(filter-out %.ko.md,$(wildcard *.md docs/*.md docs/*/*.md tests/*.md)) docs/replay.html docs/handout.en.html
 STYLED := $(CHECKED) $(HEADERS) $(wildcard tests/*/*.h tests/sim/*.c)
 
-# No warning from two compilers, as C11 and as C++17, 64 and 32 bit.
+# Two compilers give no warning, as C11 and as C++17, for 64 and 32 bit.
 ifndef WINDOWS
 check: check-warnings check-32-bit check-analyzers check-style check-unicode check-hardening check-msvc
 
 COMPILERS := x86_64-w64-mingw32-gcc i686-w64-mingw32-gcc \
              'clang --target=x86_64-w64-mingw32' 'clang --target=i686-w64-mingw32'
-# Before a command: once for each file, on all processors; fails if one fails.
+# Put before a command: runs it once for each file, on all processors; fails if one fails.
 EACH = printf '%s\n' $(CHECKED) | xargs -P "$$(nproc)" -n 1
 check-warnings: check-tools
 	@for compiler in $(COMPILERS); do for language in 'c -std=c11' 'c++ -std=c++17'; do \
@@ -238,7 +238,7 @@ check-warnings: check-tools
 	    $(EACH) $$compiler -x $$language $(CPPFLAGS) -O2 $(WARNINGS) -Werror -o /dev/null -c || exit 1; \
 	done; done
 
-# 32 bit also links.
+# The 32-bit programs also link.
 STEPS_32 := $(STEPS:build/%=build/i686/%)
 PROGRAMS_32 := $(patsubst %,build/i686/%.exe,server client tests) $(STEPS_32)
 build/i686/server.exe: $(SOURCES)
@@ -252,15 +252,15 @@ $(PROGRAMS_32): Overlapped.h Makefile | check-tools
 check-32-bit: $(PROGRAMS_32)
 	@echo "32 bit links: $(notdir $(PROGRAMS_32))"
 
-# GCC from 13 on takes a SOCKET for a file descriptor: it finds that the listening socket leaks, and that INVALID_SOCKET,
-# which is not negative here, is used.
+# GCC 13 and later takes a SOCKET for a file descriptor: it reports that the listening socket leaks, and that
+# INVALID_SOCKET, which is not negative here, is used.
 NO_FD := -Wno-analyzer-fd-leak -Wno-analyzer-fd-use-without-check -Wno-analyzer-fd-use-after-close \
          -Wno-analyzer-fd-double-close -Wno-analyzer-fd-phase-mismatch -Wno-analyzer-fd-type-mismatch
 
 check-analyzers: check-tools
 	@echo "gcc -fanalyzer: $(words $(CHECKED)) files"
 	@$(EACH) $(C11) -fanalyzer $(NO_FD) -Werror -o /dev/null -c
-# Newer versions of cppcheck say by normalCheckLevelMaxBranches how deep they look, and count it as a finding.
+# Newer versions of cppcheck report their depth of analysis as a finding, normalCheckLevelMaxBranches.
 	cppcheck --quiet --language=c --std=c11 --platform=win64 --enable=warning,performance,portability \
 	    --inline-suppr --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches --error-exitcode=1 $(CHECKED)
 
@@ -271,45 +271,45 @@ check-style: check-tools
 	@awk -f tests/scripts/words.awk $(STYLED) $(ENGLISH)
 	@echo "format and sizes: $(words $(STYLED)) files"
 
-# The tables of characters are what the script makes of Unicode's data.
+# Checks that the tables of characters are those that the script makes from Unicode's data.
 check-unicode: check-tools
 	@test -r /usr/share/unicode/EastAsianWidth.txt || sh tests/scripts/need.sh no-such-command=unicode-data
 	@sh tests/scripts/need.sh python3=python3
 	@python3 tests/scripts/unicode.py --check
 
-# ASLR, also of the upper half, no execution of data, and a canary on the stack.
+# Checks for ASLR, also in the upper half, no execution of data, and a canary on the stack.
 check-hardening: server.exe
 	@for flag in DYNAMIC_BASE HIGH_ENTROPY_VA NX_COMPAT __stack_chk_fail '\.reloc'; do \
 	    { x86_64-w64-mingw32-objdump -ph server.exe; x86_64-w64-mingw32-nm server.exe; } | grep -q "$$flag" \
 	        || { echo "server.exe: no $$flag"; exit 1; }; \
 	done; echo "server.exe: ASLR, high-entropy VA, DEP, stack protector"
 
-# What Visual Studio would refuse or warn of, as near as can be had without it.
+# Finds what Visual Studio would reject or warn about, as far as is possible without it.
 check-msvc: check-tools
 	@sh tests/windows/clang-cl.sh check
 	@sh tests/windows/msvc.sh $(SOURCES) $(DEMO) $(CLIENT) $(wildcard docs/steps/*.c)
 
 # ---- the class's machines ----
 
-# From Wine's cmd, as a student would: GNU make for Windows, no sh, the PATH of Windows.
+# Builds from Wine's cmd, as a student would: GNU make for Windows, no sh, the PATH of Windows.
 windows-check:
 	@sh tests/windows/check.sh
 
-# All programs as Visual Studio compiles and links them, with the Universal C runtime; then the suites.
+# Compiles and links all programs as Visual Studio does, with the Universal C runtime; then runs the suites.
 msvc: | tools
 	@sh tests/windows/clang-cl.sh link
 	@cd build/msvc/c++14 && sh ../../../tests/scripts/wine.sh tests.exe server.exe $(ARGS)
 	@for language in c++20 c11; do echo "$$language:" && cd build/msvc/$$language && \
 	    sh ../../../tests/scripts/wine.sh tests.exe server.exe $(or $(ARGS),echo_ chat_ client_) && cd ../../.. || exit 1; done
 
-# As an editor does that opens the folder: CMake, Ninja, and each suite a test of ctest.
+# Builds as an editor that opens the folder does: CMake, Ninja, and each suite as a test of ctest.
 cmake-check: | build
 	@sh tests/scripts/need.sh cmake=cmake ninja=ninja-build x86_64-w64-mingw32-g++=g++-mingw-w64-x86-64 wine=wine,wine64
 	@cmake -B build/cmake -G Ninja -DCMAKE_TOOLCHAIN_FILE=tests/windows/mingw.cmake
 	@cmake --build build/cmake
 	@cd build/cmake && ctest --output-on-failure $(ARGS)
 
-# The package for students without a compiler, and that it runs under a Korean folder of a Korean Windows.
+# Makes the package for students without a compiler, and checks that it runs in a Korean folder of a Korean Windows.
 dist: server.exe client.exe build/demo.exe build/tests.exe $(STEPS)
 	@sh tests/scripts/exercise.sh plant-all
 	@sh tests/windows/dist.sh $(HEADERS) $(SOURCES) $(wildcard tests/client/*) tests/demo/demo.c

@@ -3,34 +3,35 @@
  * Read this file first, then follow one message. This is the one map of the code:
  *
  *   Main.cpp      accept_clients()    accepts a client, which becomes a Session
- *   Proactor.cpp  proactor_add()      puts the session into s_arr and its event into e_arr, at the same index, and
- * wakes the owner, another thread session_open()      the owner finds the session new and calls the handler's opened()
- *   Main.cpp      echo_opened()       wants a receive
+ *   Proactor.cpp  proactor_add()      puts the session and its event into s_arr and e_arr, at the same index, and wakes
+ *                                     the owner, another thread
+ *                 session_open()      the owner finds the session new and calls the handler's opened()
+ *   Main.cpp      echo_opened()       requests a receive
  *   Proactor.cpp  recv_post()         posts WSARecv, which returns at once
  *                 proactor_wait()     the owner waits in WSAWaitForMultipleEvents, which returns an index
- *                 proactor_run()      the session stands at that index of s_arr, and proactor_serve() serves it
- *                 session_received()  gets the result: WSAGetOverlappedResult tells how many bytes came
+ *                 proactor_run()      the session is at that index of s_arr, and proactor_serve() serves it
+ *                 session_received()  gets the result: WSAGetOverlappedResult returns the number of bytes
  *   Main.cpp      echo_received()     the handler decides: send them back
- *   Proactor.cpp  send_post()         posts WSASend, and the round ends; most sends complete at once, so that the next
- *                                     round needs no wait
+ *   Proactor.cpp  send_post()         posts WSASend, and the round ends; most sends complete at once, so the next round
+ *                                     needs no wait
  *                 session_sent()      gets the result
- *   Main.cpp      echo_sent()         wants the next receive, and the cycle repeats
+ *   Main.cpp      echo_sent()         requests the next receive, and the cycle repeats
  *
  * A function's prefix tells where it is: accept_, echo_, refuse_, session_create() and session_free() are in Main.cpp;
  * proactor_, all other session_, recv_, send_ and wait_ in Proactor.cpp; server_, listen_ and announce_ in util.cpp.
- * chat/ is a second handler. support/ is what any server needs and no lesson is about: console, trace, options, text,
- * load balancing; there the prefix is the file's name.
+ * chat/ is a second handler. support/ has the parts that any server needs and no lesson covers: console, trace,
+ * options, text, load balancing; there the prefix is the file's name.
  *
- * The language is clean C: it compiles without a warning as C11 and as C++14 and C++17. Titles in quotation marks, as
- * "WSARecv function", are pages of Microsoft's documentation.
+ * The language is clean C: it compiles without a warning as C11 and as C++14 and C++17. Titles in quotation marks, such
+ * as "WSARecv function", are pages of Microsoft's documentation.
  *
  * Invariants
  * ----------
  * Ownership. Main owns the listening socket, and each session until proactor_add(). From then on the session belongs to
- * its owner, the Proactor of the group in which it stands: only that thread posts operations on it, gets their results,
- * calls its handler and frees it. A session changes its owner only by migration, at a moment when nothing is pending on
- * it. The sessions' slots of s_arr and e_arr and all counts are changed under cs; an owner reads the slots that it has
- * seen without cs, because no other thread changes those.
+ * its owner, the Proactor of its group: only that thread posts operations on it, gets their results, calls its handler
+ * and frees it. A session changes its owner only by migration, at a moment when nothing is pending on it. The sessions'
+ * slots of s_arr and e_arr and all counts are changed under cs; an owner may read the slots that it has already seen
+ * without holding cs, because no other thread changes those.
  *
  * Waking. To notify a group, publish the change first, then wake its owner: that sets `wake_state` to WOKEN and, only
  * if it was ASLEEP, the wake event. All changes of `wake_state` are atomic. The owner declares itself ASLEEP before it
@@ -49,7 +50,7 @@
  * 2. A session is freed only when neither operation is pending: closesocket, then let both complete.
  * 3. cs is held for changes of the arrays, the counts and the chat's room only, never across a call that can block.
  * 4. A short send is continued until all its bytes are out.
- * 5. Nothing is allocated per message; only a buffer that changes its size is allocated again.
+ * 5. Nothing is allocated per message; only a buffer that grows or shrinks is reallocated.
  * 6. Every Winsock result on which a client depends is checked. A failure ends that session with one clear line, never
  *    the server.
  * 7. No I/O thread waits for the console, a file or another client. (With --step they do, on purpose.)
@@ -88,7 +89,7 @@ enum {
     SLOT_FIRST = 2, /* the first session */
     GROUP_SESSIONS = GROUP_SLOTS - SLOT_FIRST,
 
-    MAX_BANS = 100, /* addresses that the operator bans, at most */
+    MAX_BANS = 100, /* most addresses that can be banned at a time */
 
     RBUF_MIN = 2 * 1024,   /* bytes of rbuf in quiet times ... */
     RBUF_MAX = 128 * 1024, /* ... and while receives fill it */
@@ -138,13 +139,13 @@ typedef struct Handler {
  * closesocket() was called, and pending operations are completing. */
 typedef enum SessionPhase { NEW, OPEN, FINISHING, LINGERING, CLOSED } SessionPhase;
 
-/* What has become of an operation. DEFERRED: the handler wants a receive, and the owner posts it once the handler has
+/* The state of an operation. DEFERRED: the handler wants a receive, and the owner posts it once the handler has
  * returned, or the next owner does. PENDING: WSARecv or WSASend returned WSA_IO_PENDING. DONE: it completed at once.
- * The last two are alike: the event is signaled, and session_result() gets the result. */
+ * The last two are handled alike: the event is signaled on completion, and session_result() gets the result. */
 typedef enum Operation { IDLE, DEFERRED, PENDING, DONE } Operation;
 
 /* Whether a session has received something lately, for load balancing. Each review turns ACTIVE into AGING, and AGING
- * into QUIET; whatever is received makes it ACTIVE again. */
+ * into QUIET; any bytes received make it ACTIVE again. */
 typedef enum Activity { QUIET, ACTIVE, AGING } Activity;
 
 /* One client: the lecture's ACT (asynchronous completion token), everything that its I/O needs. */
@@ -153,7 +154,7 @@ struct Session {
     WSAOVERLAPPED sover; /* of the send: a chat session sends while a receive is pending */
     SOCKET sock;
     SOCKADDR_STORAGE caddr; /* the client's address, IPv4 or IPv6 */
-    WSABUF rwsa;            /* receives into rbuf, behind the bytes the handler kept */
+    WSABUF rwsa;            /* receives into rbuf, after the bytes that the handler keeps */
     WSABUF swsa[2];         /* gathered into one send, one after the other; both are empty at first */
     char *rbuf;             /* rsize bytes */
     char *sbuf;             /* ssize bytes, the handler's; NULL until the handler wants it */
@@ -162,10 +163,10 @@ struct Session {
     WSAEVENT hevent; /* signaled when the receive is complete */
     LPServer server;
     LPProactor proactor; /* the owner */
-    void *state;         /* the handler's own; NULL when it is opened */
+    void *state;         /* the handler's own; NULL at opened() */
 
     SessionPhase phase;
-    Operation receiving, sending; /* other than IDLE until the completion was taken */
+    Operation receiving, sending; /* not IDLE until the completion has been taken */
     ULONG kept;                   /* bytes at the front of rbuf that the handler keeps */
     ULONG received;               /* bytes of the last receive */
     Activity activity;            /* all but QUIET are counted in proactor->busy */
@@ -207,7 +208,7 @@ struct Proactor {
     bool notify;              /* ... and in this one */
     bool reviewing;           /* review the sessions' activity in this round */
     bool stopping;            /* server->stopping when the owner last looked */
-    ULONGLONG finish_at;      /* then: when sessions that are still OPEN are finished; 0: none */
+    ULONGLONG finish_at;      /* once stopping: when sessions that are still OPEN are finished; 0: none */
     ULONGLONG review_at;      /* the next review; 0: none is planned */
     ULONGLONG wait_until;     /* the earliest deadline in the group; 0: none */
 };
@@ -279,10 +280,10 @@ void proactor_wake_all(LPServer server, LPProactor self);
 /* The rest is for handlers: owner thread only, cs not held. These functions return no errors: a failure closes the
  * session, and the handler learns of it from closed(). */
 
-/* Requests a WSARecv of up to rsize - 1 - `kept` bytes, behind the `kept` bytes at the front of rbuf (fewer than rsize
- * - 1). It is posted now or, in an overloaded group, when the handler has returned and the session may have migrated.
- * Does nothing if a receive was requested already or the session is not OPEN. From now to received() rbuf may move:
- * keep no pointer into it, and let swsa not point to it. */
+/* Requests a WSARecv of up to rsize - 1 - `kept` bytes, after the `kept` bytes at the front of rbuf (`kept` is less
+ * than rsize - 1). It is posted now or, in an overloaded group, when the handler has returned and the session may have
+ * migrated. Does nothing if a receive was requested already or the session is not OPEN. Until received() is called rbuf
+ * may move: keep no pointer into it, and do not point swsa at it. */
 void session_recv(LPSession session, ULONG kept);
 
 /* Posts one WSASend of swsa[0] and swsa[1], which the handler has set; either may be empty, but not both. Until sent()
@@ -290,9 +291,9 @@ void session_recv(LPSession session, ULONG kept);
  * when this is called. Does nothing if the session is not OPEN. */
 void session_send(LPSession session);
 
-/* Ends the session gracefully: when the pending send is complete, half-closes, waits until the client closes too,
- * and closes, all within FINISH_MS. After it only closed() is called. `why` is a string constant for the log, "closed
- * by the client". */
+/* Ends the session gracefully: when the pending send is complete, half-closes, waits until the client closes too, and
+ * closes, all within FINISH_MS. After that, only closed() is called. `why` is a string constant for the log, such as
+ * "closed by the client". */
 void session_finish(LPSession session, const char *why);
 
 /* Schedules one call of notified() at `time` (GetTickCount64), unless an earlier one is scheduled. cs may be held. */

@@ -6,7 +6,7 @@
  * lock. Nothing here knows what the bytes mean; the handler does.
  *
  * The first four sections, from the loop to the next receive, stand in the order in which one message passes through
- * them. Rare events and the arrays come behind them. */
+ * them. Rare events and the arrays come after them. */
 #include "Overlapped.h"
 #include "support/balance.h"
 #include "support/buffer.h"
@@ -47,7 +47,7 @@ static void proactor_wait_until(LPProactor proactor, ULONGLONG time);
 
 /* ---- the loop: wait, serve the session at the index, sweep the others ---- */
 
-/* Runs the thread of a group. The lecture's step comes first: the wait returns an index, the session stands at the same
+/* Runs the thread of a group. The lecture's step comes first: the wait returns an index, the session is at the same
  * index, and it is served. Then every other session is served too, and all of them again as long as there was work. So
  * no session is served twice before all others were served once, and one wait serves many. */
 static unsigned __stdcall proactor_run(void *argument)
@@ -62,7 +62,7 @@ static unsigned __stdcall proactor_run(void *argument)
         proactor_begin_round(proactor);
         if (index != NO_INDEX) proactor_serve(proactor, s_arr[index], index);
         proactor_sweep(proactor);
-        while (proactor->more_work || proactor->notify_next) { /* what was done may have made more work */
+        while (proactor->more_work || proactor->notify_next) { /* serving may have made more work */
             proactor_begin_round(proactor);
             proactor_sweep(proactor);
         }
@@ -79,8 +79,8 @@ static DWORD wait_timeout(LPProactor proactor)
     return now < proactor->wait_until ? (DWORD)(proactor->wait_until - now) : 0;
 }
 
-/* The wait ended without an event: a deadline has come, or the call failed. A sweep looks at every OVERLAPPED, so even
- * then the group is served. */
+/* Handles a wait that ended without an event: a deadline has come, or the call failed. The next sweep looks at every
+ * OVERLAPPED, so the group is served even then. */
 static int wait_without_event(LPProactor proactor, DWORD result)
 {
     int error = WSAGetLastError();
@@ -96,9 +96,9 @@ static int wait_without_event(LPProactor proactor, DWORD result)
 }
 
 /* Waits until an event is signaled, unless the owner was woken meanwhile. Returns the lowest such index if it is a
- * session's. The group's own two events tell only that there is something to look for. They are reset before anything
- * is looked for: a send that completes later signals its event again, and of later wake-ups `wake_state` tells. The
- * send event is waited for only while a send is pending: most sends complete at once, and so cost neither a wait nor a
+ * session's. The group's own two events say only that there is something to look for. They are reset before anything is
+ * looked for: a send that completes later signals its event again, and `wake_state` records later wake-ups. The send
+ * event is waited for only while a send is pending: most sends complete at once, and so cost neither a wait nor a
  * reset. */
 static int proactor_wait(LPProactor proactor)
 {
@@ -139,7 +139,7 @@ static void proactor_take_wake(LPProactor proactor)
     }
 }
 
-/* In a round every session is served once. */
+/* Begins a round, in which every session is served once. */
 static void proactor_begin_round(LPProactor proactor)
 {
     if (InterlockedCompareExchange(&proactor->wake_state, AWAKE, WOKEN) == WOKEN) proactor_take_wake(proactor);
@@ -160,14 +160,14 @@ static void proactor_sweep(LPProactor proactor)
 
     trace_sweep_begin();
     while (index < first + proactor->seen) {
-        if (proactor_serve(proactor, proactor->server->s_arr[index], index)) index++; /* else another stands there */
+        if (proactor_serve(proactor, proactor->server->s_arr[index], index)) index++; /* else another is there */
     }
     trace_sweep_end(sessions);
 }
 
 /* ---- serving one session ---- */
 
-/* Serves the session at `index`, once in a round. Returns false when it has left the slot, and another stands there. */
+/* Serves the session at `index`, once in a round. Returns false when it has left the slot, where another may be now. */
 static bool proactor_serve(LPProactor proactor, LPSession session, int index)
 {
     if (session->round == proactor->round) return true;
@@ -239,7 +239,7 @@ static int session_result(LPSession session, LPWSAOVERLAPPED overlapped, DWORD *
     DWORD flags = 0;
     int error = 0;
 
-    if (session->phase == CLOSED) { /* its socket is gone, and cannot be asked any more */
+    if (session->phase == CLOSED) { /* its socket is closed, and can no longer be queried */
         error = WSA_OPERATION_ABORTED;
     } else if (!WSAGetOverlappedResult(session->sock, overlapped, bytes, FALSE, &flags)) {
         error = WSAGetLastError();
@@ -278,7 +278,7 @@ static void session_received(LPSession session)
 }
 
 /* Returns the state of an operation for which WSARecv or WSASend returned `result`: 0 means that it completed at once,
- * and SOCKET_ERROR with WSA_IO_PENDING is no failure. */
+ * and SOCKET_ERROR with WSA_IO_PENDING is not a failure. */
 static Operation operation_posted(int result, int *error)
 {
     *error = result == SOCKET_ERROR ? WSAGetLastError() : 0;
@@ -291,8 +291,8 @@ void session_send(LPSession session)
 }
 
 /* Posts what is left of swsa. All sends of a group share one event, although "WSASend function" wants an event for each
- * operation: the next post resets it, and so may hide that another send is complete. It is safe here only because every
- * post, even one that fails, is followed by another sweep, and a sweep looks at every OVERLAPPED. */
+ * operation: the next post resets it, and so may hide that another send is complete. That is safe here only because
+ * every post, even one that fails, is followed by another sweep, and a sweep looks at every OVERLAPPED. */
 static void send_post(LPSession session)
 {
     DWORD first = session->swsa[0].len == 0, count = 2 - first - (session->swsa[1].len == 0);
@@ -363,7 +363,7 @@ static void rbuf_fit(LPSession session)
     }
 }
 
-/* Posts the receive that the handler wanted, behind the `kept` bytes. */
+/* Posts the receive that the handler requested, after the `kept` bytes. */
 static void recv_post(LPSession session)
 {
     DWORD flags = 0;
@@ -372,7 +372,7 @@ static void recv_post(LPSession session)
     assert(session->receiving == IDLE || session->receiving == DEFERRED);
     session->receiving = IDLE;
     rbuf_fit(session);
-    if (session->kept + 1 >= session->rsize) { /* no memory to grow; and a receive of 0 bytes looks like the end */
+    if (session->kept + 1 >= session->rsize) { /* no memory to grow; and a 0-byte receive would look like the end */
         session_close(session, "out of memory", 0);
         return;
     }
@@ -381,7 +381,7 @@ static void recv_post(LPSession session)
     session->rwsa.buf = session->rbuf + session->kept;
     session->rwsa.len = session->rsize - 1 - session->kept; /* one byte is left for a NUL */
 
-    /* WSAGetOverlappedResult tells the number of bytes later; "WSARecv function" advises NULL here. */
+    /* WSAGetOverlappedResult returns the number of bytes later; "WSARecv function" advises NULL here. */
     session->receiving =
         operation_posted(WSARecv(session->sock, &session->rwsa, 1, NULL, &flags, &session->over, NULL), &error);
     session->proactor->more_work = true;
@@ -389,7 +389,7 @@ static void recv_post(LPSession session)
     if (session->receiving == IDLE) session_close(session, "WSARecv", error);
 }
 
-/* ---- what is rare in a session's life ---- */
+/* ---- rare events in a session's life ---- */
 
 static void session_open(LPSession session)
 {
@@ -425,9 +425,9 @@ static void session_set_activity(LPSession session, Activity activity)
     LeaveCriticalSection(&session->server->cs);
 }
 
-/* Returns true if the client has reset the connection. This is asked of a session that has nothing pending, for then no
- * completion tells. A half-close is no reset: that client still waits for its answers. Under Wine a reset is reported
- * as POLLERR with POLLHUP; "WSAPOLLFD structure" names only POLLHUP, which a half-close may set too. */
+/* Returns true if the client has reset the connection. Called when nothing is pending on the session, because then no
+ * completion would tell. A half-close is not a reset: that client still waits for its answers. Under Wine a reset is
+ * reported as POLLERR with POLLHUP; "WSAPOLLFD structure" names only POLLHUP, which a half-close may set too. */
 static bool session_is_reset(LPSession session)
 {
     WSAPOLLFD poll = { 0, POLLRDNORM, 0 };
@@ -450,7 +450,7 @@ static void session_review(LPSession session)
     session_set_activity(session, session->activity == ACTIVE ? AGING : QUIET);
 }
 
-/* The session's deadline has come. */
+/* Acts on the session's deadline, which has come. */
 static void session_expire(LPSession session)
 {
     if (session->phase == OPEN) {
@@ -472,9 +472,9 @@ void session_finish(LPSession session, const char *why)
     session->proactor->more_work = true;
 }
 
-/* Closing while received bytes lie unread would make Windows reset the connection, and the reset can destroy what the
- * client has not read yet. So a session that finishes is half-closed, read until the client has closed too, and only
- * then closed. Returns false when there is nothing to do yet. */
+/* Takes the next step of a graceful close: half-close, read until the client closes too, close. Closing with received
+ * bytes unread would make Windows reset the connection, and the reset can destroy what the client has not read yet.
+ * Returns false when there is nothing to do yet. */
 static bool session_shutdown(LPSession session)
 {
     if (session->sending || (session->phase == LINGERING && !session->eof)) return false;
@@ -686,7 +686,7 @@ static void proactor_wait_until(LPProactor proactor, ULONGLONG time)
     if (time && (!proactor->wait_until || time < proactor->wait_until)) proactor->wait_until = time;
 }
 
-/* ---- what handlers ask ---- */
+/* ---- for handlers: deadlines ---- */
 
 ULONGLONG session_stop_time(LPSession session)
 {

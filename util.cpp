@@ -53,7 +53,7 @@ static bool listen_options(SOCKET sock, bool dual)
         { SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1, true }, /* no other process can take over the port (page of that name) */
         { IPPROTO_TCP, TCP_NODELAY, 1, false },       /* answers go out at once */
         { SOL_SOCKET, SO_KEEPALIVE, 1, false },       /* a client that has vanished is noticed eventually */
-        { SOL_SOCKET, SO_OOBINLINE, 1, false },       /* an urgent byte, as of telnet's Synch, stays in its place */
+        { SOL_SOCKET, SO_OOBINLINE, 1, false }, /* an urgent byte, such as telnet's Synch sends, stays in its place */
     };
 
     for (size_t i = dual ? 0 : 1; i < sizeof rows / sizeof *rows; i++) {
@@ -65,8 +65,8 @@ static bool listen_options(SOCKET sock, bool dual)
     return true;
 }
 
-/* WSAEACCES has several causes: another process has the port with SO_EXCLUSIVEADDRUSE, Hyper-V has reserved it, or
- * on Debian the port is below 1024 and needs a privilege. */
+/* Binds the socket, or logs why it cannot. WSAEACCES has several causes: another process holds the port with
+ * SO_EXCLUSIVEADDRUSE, Hyper-V has reserved it, or on Debian the port is below 1024 and needs a privilege. */
 static bool listen_bind(SOCKET sock, const Options *options, const SOCKADDR_STORAGE *addr)
 {
     int error = bind(sock, (const struct sockaddr *)addr, sizeof *addr) == SOCKET_ERROR ? WSAGetLastError() : 0;
@@ -115,8 +115,8 @@ static bool listen_open(LPServer server)
 
 /* ---- the first lines: what to type, here and on other machines ---- */
 
-/* Prints the addresses in the list that other machines can use. Of link-local ones, in IPv4 169.254.x.y, they can use
- * those only in the same network: `last_resort` prints these. Returns how many there are. */
+/* Prints the addresses in the list that other machines can use. Link-local ones, in IPv4 169.254.x.y, work only within
+ * the same network: `last_resort` prints those instead. Returns how many there are. */
 static int announce_list(const SOCKET_ADDRESS_LIST *list, int family, int port, bool last_resort)
 {
     char text[INET6_ADDRSTRLEN], line[2 * ADDRESS_BYTES];
@@ -136,8 +136,8 @@ static int announce_list(const SOCKET_ADDRESS_LIST *list, int family, int port, 
     return shown;
 }
 
-/* Asks Windows for this machine's addresses, which it has in its tables ("SIO_ADDRESS_LIST_QUERY control code");
- * getaddrinfo() of its name might wait for a name server. */
+/* Asks Windows for this machine's addresses, which Windows keeps in its tables ("SIO_ADDRESS_LIST_QUERY control code");
+ * getaddrinfo() on the machine's name might wait for a name server. */
 static void announce_hosts(int family, int port)
 {
     union {
@@ -213,8 +213,8 @@ static bool server_listen(LPServer server)
     return true;
 }
 
-/* Ends all threads but the writer, and frees whatever server_start() had created. Returns false when the trace
- * file is incomplete. */
+/* Ends all threads but the writer, and frees whatever server_start() has created. Returns false when the trace file is
+ * incomplete. */
 static bool server_end(LPServer server)
 {
     bool complete;
@@ -236,7 +236,7 @@ static bool server_end(LPServer server)
     return complete;
 }
 
-/* From the listening socket on the lecture's order: overlapped socket, the thread that waits, listen. */
+/* From the listening socket on, keeps the lecture's order: overlapped socket, the thread that waits, listen. */
 bool server_start(LPServer server)
 {
     WSADATA data;

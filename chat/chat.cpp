@@ -1,8 +1,9 @@
 /* chat.cpp - the chat handler: what is received, and what is sent.
  *
  * A message is written once, to the room's ring buffer, however many read it. A session that has no send pending copies
- * what is new behind its cursor and posts one WSASend for it, with its private replies in front. Nobody waits for a
- * slow reader: when the ring buffer laps its cursor, it is cut off. Talkers wait instead, by the room's rate limit. */
+ * the messages after its cursor and posts one WSASend for them, with its private replies in front. Nobody waits for a
+ * slow reader: it is cut off when the ring buffer laps its cursor. Talkers are made to wait instead, by the room's rate
+ * limit. */
 #include "chat.h"
 #include "../support/buffer.h"
 #include "../support/console.h"
@@ -49,7 +50,8 @@ static bool chat_send(LPSession session, ULONG news)
     return true;
 }
 
-/* The ring buffer has lapped the session's cursor. Tells the client why, if anything can still be sent to it. */
+/* Cuts off a session whose cursor the ring buffer has lapped. Tells the client why, if anything can still be sent to
+ * it. */
 static void chat_cut_off(LPSession session, unsigned long long behind)
 {
     log_line("#%lu %s is cut off: %llu bytes behind the room", session->id, member_of(session)->in_room.nick, behind);
@@ -96,8 +98,8 @@ static void chat_leave(LPSession session, const char *why, bool close_room)
     room_last_news(session, close_room);
 }
 
-/* Returns what the next byte costs, in bytes of work: a line's end has the line said or a command run, and a control
- * character or a telnet command may draw the whole line again. */
+/* Returns what the next byte costs, in bytes of work: a line end broadcasts the line or runs a command, and a control
+ * character or a telnet command may redraw the whole line. */
 static ULONG chat_cost(LPSession session, unsigned char c)
 {
     const Terminal *terminal = terminal_of(session);
@@ -107,8 +109,8 @@ static ULONG chat_cost(LPSession session, unsigned char c)
     return c < 0x20 || c == 0x7F || terminal->telnet != DATA ? 1 + terminal->line : 1;
 }
 
-/* Charges `cost` in advance, for a command the longest reply as well; what is left over counts toward the next charge.
- * Returns false when the session must wait. */
+/* Charges `cost` in advance and, for a command, the longest reply; any excess counts toward the next charge. Returns
+ * false when the session must wait. */
 static bool chat_prepay(LPSession session, ULONG cost)
 {
     Member *member = member_of(session);
@@ -122,8 +124,8 @@ static bool chat_prepay(LPSession session, ULONG cost)
     return true;
 }
 
-/* Goes through what was received. A client that does not read its replies, or talks too much, waits: sent() or
- * notified() goes on here, and meanwhile its own TCP connection holds it back. */
+/* Parses the received bytes. A client that does not read its replies, or talks too much, has to wait: sent() or
+ * notified() continues here, and meanwhile its own TCP connection holds it back. */
 static void chat_parse(LPSession session)
 {
     Member *member = member_of(session);
@@ -150,8 +152,8 @@ static void chat_parse(LPSession session)
     }
 }
 
-/* The server is stopping. For half of the grace period clients may finish what they are saying. Then the room closes,
- * so that all get the same last message. */
+/* Leaves because the server is stopping. For half of the grace period clients may finish what they are saying; then the
+ * room closes, so that all get the same last message. */
 static void chat_stop(LPSession session)
 {
     ULONGLONG close_at = session_stop_time(session) - FINISH_MS / 2;

@@ -6,11 +6,11 @@
 
 extern const Handler chat_handler;
 
-/* ---- operator.cpp: what is typed at the server ---- */
+/* ---- operator.cpp: lines typed at the server ---- */
 
 /* Takes lines from the console or the redirected standard input from now on; with --step and --slow the keyboard
- * belongs to the steps, and there is no operator. Main only, once the server has started. Without a thread for it, says
- * so, and the server runs without an operator. */
+ * belongs to the steps, and there is no operator. Main only, once the server has started. If the thread cannot be
+ * started, logs that, and the server runs without an operator. */
 void operator_open(LPServer server);
 
 /* Takes no more lines. Main only, before server_stop(). */

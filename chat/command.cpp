@@ -1,4 +1,4 @@
-/* command.cpp - what members can say with a slash. */
+/* command.cpp - commands: lines that begin with a slash. */
 #include "command.h"
 #include "room.h"
 #include "terminal.h"
@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Nobody else may have the name, in whatever case. "guest" and a number are for the server to give. A member's own name
- * is no news to the room. */
+/* Renames the member, unless another has the name in any case. Only the server gives out "guest" with a number. A
+ * member that asks for the name it has is not announced. */
 static void command_nick(LPSession session, const char *text)
 {
     WCHAR wide[NICK_CHARS + 1] = { 0 };

@@ -20,7 +20,7 @@ ULONG line_mark(LPSession session)
     return terminal->continued ? 0 : bytes;
 }
 
-/* A line with nothing visible in it is not posted. */
+/* Runs the command in the text, or says the text to the room, unless nothing in it is visible. */
 static void line_said(LPSession session, char *text, bool whole)
 {
     if (whole && text[0] == '/' && text[1] != '/') {
@@ -31,8 +31,8 @@ static void line_said(LPSession session, char *text, bool whole)
     }
 }
 
-/* Takes the first `length` bytes of the line for one, without a byte order mark in front. One that is too long for a
- * message goes out in pieces. */
+/* Handles the first `length` bytes of rbuf as one line, ignoring a byte order mark in front. A line that is too long
+ * for one message goes out in pieces. */
 static void line_finish(LPSession session, ULONG length)
 {
     Member *member = member_of(session);
@@ -57,8 +57,8 @@ static void line_finish(LPSession session, ULONG length)
     }
 }
 
-/* Ends the line, or with `split` what of it is too long for one message, without the character that is cut there. The
- * line decides in which encoding the client is read and answered from now on. */
+/* Ends the line or, with `split`, the part of it that fills one message, up to its last whole character. The line
+ * determines the encoding in which the client is read and answered from now on. */
 static void line_end(LPSession session, bool split)
 {
     Terminal *terminal = terminal_of(session);

@@ -7,7 +7,7 @@
 /* Takes a byte that the client's user typed. Owner thread only, cs not held. */
 void line_byte(LPSession session, unsigned char c);
 
-/* Returns how many bytes of a byte order mark are in front of the unfinished line. PowerShell sends one by itself,
+/* Returns how many bytes of a byte order mark are in front of the unfinished line. PowerShell sends one on its own,
  * before the first line. Owner thread only. */
 ULONG line_mark(LPSession session);
 

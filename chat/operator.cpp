@@ -1,6 +1,6 @@
 /* operator.cpp - the operator: lines typed at the server are said to the room, or are commands. They run on the thread
- * that reads the keyboard, which touches no session: what it wants of one is published through the room, and done by
- * the session's owner. */
+ * that reads the keyboard, which touches no session: it publishes its requests through the room, and the session's
+ * owner carries them out. */
 #include "../support/ban.h"
 #include "../support/console.h"
 #include "../support/keyboard.h"
@@ -165,8 +165,9 @@ static void operator_run(LPServer server, char *line)
 
 /* ---- lines ---- */
 
-/* Takes a line from the keyboard's thread. A file may begin with a byte order mark, and may hold any bytes; to the room
- * goes what a member could say too. No member can say such a line: its own begin with its name or one star. */
+/* Handles a line from the keyboard's thread. A redirected file may begin with a byte order mark and contain any bytes;
+ * the room gets only text that a member could say. No member can forge the result: a member's lines begin with its name
+ * or a single star. */
 static void operator_line(LPServer server, char *line)
 {
     static char text[3 * TYPED_BYTES + 1]; /* one thread reads the keyboard */

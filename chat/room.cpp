@@ -10,7 +10,7 @@
 #include <string.h>
 
 typedef struct Record {
-    ULONG length;         /* of the text behind it */
+    ULONG length;         /* of the text that follows */
     ULONG talk;           /* 1: somebody said it; 0: a notice */
     unsigned long author; /* a session's id; it is not shown its own messages. 0: the operator */
     unsigned long number; /* counts from 1; for the trace */
@@ -29,10 +29,10 @@ typedef struct Room {
 
     unsigned long tick; /* counts from 1 */
     ULONGLONG tick_at;  /* when it began */
-    bool waiting;       /* somebody was refused in it */
+    bool waiting;       /* an account was refused in it */
     int talkers;        /* accounts that were charged in it, or refused */
     long long tokens;   /* the bucket, in bytes of work; below 0: overdrawn */
-    long long quantum;  /* of it, what each talker gets */
+    long long quantum;  /* each talker's share of it */
     Account door;       /* of those who join */
 } Room;
 
@@ -40,13 +40,13 @@ static Room room;
 
 /* ---- rate limit: a token bucket that all who make the room work share ----
  *
- * Everything is charged before it is done, in bytes of work: what a client sends and is sent back, its lines and
- * commands, its coming and going. Each talker gets the same quantum of a tick's tokens. A line is never split, so an
- * account may go below zero; the debt is repaid before anything else is allowed. */
+ * Everything is charged before it is done, in bytes of work: the bytes that a client sends and is sent back, its lines
+ * and commands, its joining and leaving. Each talker gets the same quantum of a tick's tokens. A line is never split,
+ * so an account may go below zero; the debt is repaid before anything else is allowed. */
 
 /* Begins the next tick, if it is time and every Proactor has been idle, but after TICK_LIMIT_MS in any case: a tick
- * that waited for a Proactor that never rests would silence the room. While somebody waits, a tick brings the same
- * however late it is: a server with too much work would get more work otherwise. cs is held. */
+ * that waited for a Proactor that never rests would silence the room. While an account waits, a tick brings the same
+ * number of tokens however late it is: otherwise an overloaded server would be given more work. cs is held. */
 static void rate_tick(LPServer server, ULONGLONG now)
 {
     ULONGLONG late = now - room.tick_at, ticks = late / TICK_MS;
@@ -59,13 +59,13 @@ static void rate_tick(LPServer server, ULONGLONG now)
     room.tokens += idled ? (long long)ticks * TICK_BYTES : (long long)BUSY_TICK_BYTES;
     if (room.tokens > BUCKET_BYTES) room.tokens = BUCKET_BYTES;
     room.quantum = room.tokens / (room.talkers ? room.talkers : 1);
-    if (room.quantum < 1) room.quantum = 1; /* one without a debt can talk in every tick */
+    if (room.quantum < 1) room.quantum = 1; /* an account without a debt can talk in every tick */
     room.talkers = 0;
     room.waiting = false;
     room.tick++;
 }
 
-/* Returns how many tokens must be left for a charge. Something small may overdraw the bucket a little, and further if
+/* Returns how many tokens must be left for a charge. A small charge may overdraw the bucket a little, and further if
  * the account was not charged lately. So a line said now and then is heard at once, however many others wait for each
  * new token. */
 static long long account_reserve(const Account *account, ULONG cost, ULONGLONG now)
@@ -94,7 +94,7 @@ static bool account_charge(Account *account, ULONG cost, ULONGLONG now)
     return true;
 }
 
-/* Charges the account for the session, which asks again in the next tick if it is refused. cs is held. */
+/* Charges the account for the session; if refused, the session asks again in the next tick. cs is held. */
 static bool rate_ask(LPSession session, Account *account, ULONG cost)
 {
     ULONGLONG now = GetTickCount64(), again;
@@ -168,7 +168,7 @@ int room_enter(LPSession session)
     for (int i = 0; me->nick[i]; i++) me->wide_nick[i] = (WCHAR)me->nick[i];
     me->session = session;
     me->came = GetTickCount64();
-    me->account.charged_at = me->came; /* one who keeps coming again is not rested */
+    me->account.charged_at = me->came; /* a client that reconnects again and again is not rested */
     EnterCriticalSection(&session->server->cs);
     me->joined = me->cursor = room.head;
     for (unsigned long i = room.talks > RECENT ? room.talks - RECENT : 0; i < room.talks; i++) {
@@ -183,8 +183,8 @@ int room_enter(LPSession session)
     return here;
 }
 
-/* All who join share one account, as one talker does: clients that come and go without end cannot drain the bucket. The
- * account pays for the leaving too. */
+/* All newcomers share one account, like a single talker: so clients that connect and leave without end cannot drain the
+ * bucket. The account pays for their leaving too. */
 void room_announce(LPSession session, bool speaks)
 {
     Participant *me = &member_of(session)->in_room;
@@ -213,11 +213,11 @@ void room_leave(LPSession session, const char *message)
     me->presence = ABSENT;
     here = --room.here;
     LeaveCriticalSection(&session->server->cs);
-    if (announced && !session_stop_time(session)) /* else all leave */
+    if (announced && !session_stop_time(session)) /* otherwise everybody leaves */
         room_broadcast(session, false, "*** %s left%s%s (%d here)", me->nick, *message ? ": " : "", message, here);
 }
 
-/* ---- news ---- */
+/* ---- reading messages ---- */
 
 unsigned long long room_backlog(LPSession session)
 {
@@ -355,7 +355,7 @@ static Participant *room_find(const Target *target)
     return one;
 }
 
-/* Only marks it: a session is closed by its owner, who finds the mark when it is woken. */
+/* Only marks the member: a session is closed by its owner, which finds the mark when it is woken. */
 Removal room_remove(LPServer server, const Target *target, const char *reason, bool ban, Visitor *visitor)
 {
     Removal result = NOT_HERE;

@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Makes `*buf` hold `wanted` bytes, doubling from `least`. False when there is no memory: the session is closed. */
+/* Makes `*buf` hold `wanted` bytes, doubling from `least`. Returns false, with the session closed, when there is no
+ * memory. */
 bool buffer_reserve(LPSession session, char **buf, ULONG *bufsize, ULONG least, ULONG wanted)
 {
     ULONG size = *bufsize ? *bufsize : least;
@@ -18,7 +19,7 @@ bool buffer_reserve(LPSession session, char **buf, ULONG *bufsize, ULONG least, 
     return false;
 }
 
-/* Adds to what is said to this client alone. chat_parse() sees to it that it is not being sent just now. */
+/* Appends to this client's private replies. chat_parse() makes sure that they are not being sent just now. */
 void reply_add(LPSession session, const char *bytes, ULONG length)
 {
     Terminal *terminal = terminal_of(session);
@@ -41,7 +42,7 @@ void reply(LPSession session, const char *format, ...)
     reply_add(session, text, text_encode(terminal_of(session)->page, text, (ULONG)strlen(text)));
 }
 
-/* ---- bytes: telnet's commands are taken out (RFC 854, 855, 857, 858, 1143) ---- */
+/* ---- bytes: telnet's commands are removed (RFC 854, 855, 857, 858, 1143) ---- */
 
 static void telnet_answer(LPSession session, int verb, unsigned char option)
 {
@@ -52,8 +53,8 @@ static void telnet_answer(LPSession session, int verb, unsigned char option)
     reply_add(session, (const char *)answer, sizeof answer);
 }
 
-/* The server echoes from now on, or does not any more. What is typed already may stand on the terminal: it is written
- * over with the same. */
+/* Redraws the line because the server's echo was turned on or off. Text that was already typed may be on the terminal:
+ * it is overwritten with the same text. */
 static void telnet_echo(LPSession session)
 {
     Terminal *terminal = terminal_of(session);
@@ -63,7 +64,7 @@ static void telnet_echo(LPSession session)
     line_show(session);
 }
 
-/* Asks how wide the terminal is, for who echoes must know where a line goes on in the next row. */
+/* Asks how wide the terminal is: a server that echoes must know where a line wraps. */
 static void telnet_ask_width(LPSession session)
 {
     Terminal *terminal = terminal_of(session);
@@ -73,9 +74,9 @@ static void telnet_ask_width(LPSession session)
     terminal->peer_naws = WANTYES;
 }
 
-/* The client's first input are keys: it has to be told that the server will echo, and is shown what it typed. One
- * that has not negotiated anything is taken for Windows' telnet, which uses the code page; but not if what came can
- * hardly be anything but UTF-8. */
+/* Tells a client whose first input was keys that the server will echo, and shows what it typed. A client that has not
+ * negotiated anything is taken for Windows' telnet, which uses the code page, unless its bytes can hardly be anything
+ * but UTF-8. */
 void telnet_offer(LPSession session)
 {
     Terminal *terminal = terminal_of(session);
@@ -105,8 +106,9 @@ static OptionState *telnet_state(Terminal *terminal, bool ours, unsigned char op
     }
 }
 
-/* DO and DONT are about an option of the server's, WILL and WONT about one of the client's. Answers only what changes
- * something and was not asked for: two sides could answer each other for ever otherwise (RFC 1143). */
+/* Negotiates an option. DO and DONT concern an option of the server's, WILL and WONT one of the client's. Answers only
+ * requests that change something and were not asked for: two sides could answer each other forever otherwise (RFC
+ * 1143). */
 static void telnet_option(LPSession session, unsigned char verb, unsigned char option)
 {
     Terminal *terminal = terminal_of(session);
@@ -152,8 +154,8 @@ static void telnet_sub_byte(Terminal *terminal, unsigned char c)
     if (++terminal->sub_bytes < SUB_BYTES) terminal->telnet = SUBNEGOTIATION;
 }
 
-/* The sub-negotiation has ended: NAWS tells columns and rows, two bytes each. What stands in more than one row, or
- * would now, is drawn again. */
+/* Acts on a complete sub-negotiation: NAWS gives columns and rows, two bytes each. A line that takes more than one row,
+ * or would now, is redrawn. */
 static void telnet_sub_end(LPSession session)
 {
     Terminal *terminal = terminal_of(session);
@@ -166,8 +168,8 @@ static void telnet_sub_end(LPSession session)
     line_show(session);
 }
 
-/* A byte from the wire. Commands may be cut anywhere. IAC IAC is a byte 255, in text as in a sub-negotiation, which any
- * other command ends. */
+/* Commands may be cut anywhere. IAC IAC is a byte 255, in text and in a sub-negotiation; any other command ends a
+ * sub-negotiation. */
 bool telnet_byte(LPSession session, unsigned char c)
 {
     Terminal *terminal = terminal_of(session);
@@ -216,8 +218,8 @@ void escape_received(LPSession session)
     if (terminal->escape == ESCAPE_FIRST) terminal->escape = ESCAPE_ALONE;
 }
 
-/* Returns the state behind a byte from 20 to 7E of a sequence. Three are not as the standard has it: rxvt's keys with
- * Shift end in "$", the Linux console's F1 to F5 are ESC [ [ and a letter, and old keys have numbers behind ESC O. */
+/* Returns the state after a byte from 20 to 7E of a sequence. Three cases deviate from the standard: rxvt's keys with
+ * Shift end in "$", the Linux console's F1 to F5 are ESC [ [ and a letter, and old keys have numbers after ESC O. */
 static EscapeState escape_next(EscapeState state, unsigned char c)
 {
     bool digit = c >= '0' && c <= '9';
@@ -267,7 +269,7 @@ bool escape_byte(LPSession session, unsigned char c)
 
 /* ---- line: kept as it is received, at the front of rbuf, and echoed to clients that type key by key ---- */
 
-/* Writes a character of the line to the terminal as it stands there. */
+/* Writes a character of the line to the terminal, as it is displayed. */
 static void line_draw(LPSession session, const char *bytes, ULONG length, unsigned long character)
 {
     if (character == TEXT_INVALID) {
@@ -280,9 +282,9 @@ static void line_draw(LPSession session, const char *bytes, ULONG length, unsign
     }
 }
 
-/* Echoes what was not yet: whole characters only, the rest of one is still coming. In a new row, if this one has no
- * room for the next. Behind the last column some terminals stand in the next row at once, others only with the next
- * character: so that one is written, a space, and taken back. */
+/* Echoes whole characters only: the rest of one may still be coming. Begins a new row if this one has no room for the
+ * next character. After the last column some terminals move to the next row at once, others only with the next
+ * character: so a space is written there, and taken back. */
 void line_show(LPSession session)
 {
     Terminal *terminal = terminal_of(session);
@@ -319,7 +321,7 @@ void line_leave(LPSession session)
     terminal->drawn = terminal->row = terminal->column = 0;
 }
 
-/* Takes the line off the terminal, to be shown again below what comes. */
+/* Removes the line from the terminal; it is shown again below the message that comes. */
 void line_hide(LPSession session)
 {
     Terminal *terminal = terminal_of(session);
@@ -327,11 +329,11 @@ void line_hide(LPSession session)
     if (terminal->drawn == 0) return;
     reply_add(session, "\r", 1);
     for (; terminal->row > 0; terminal->row--) reply_add(session, "\033[A", 3); /* one row up */
-    reply_add(session, "\033[J", 3);                                            /* all below is cleared */
+    reply_add(session, "\033[J", 3);                                            /* clear everything below */
     terminal->drawn = terminal->column = 0;
 }
 
-/* Takes back the last character that has a place on the screen, and the marks on it. */
+/* Erases the last character that takes a column on the screen, and the marks on it. */
 void line_erase(LPSession session)
 {
     Terminal *terminal = terminal_of(session);
@@ -349,7 +351,7 @@ void line_erase(LPSession session)
     }
 }
 
-/* Takes the whole line back. */
+/* Erases the whole line. */
 void line_kill(LPSession session)
 {
     line_hide(session);

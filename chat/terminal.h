@@ -1,6 +1,6 @@
 /* terminal.h - one client's terminal: telnet's commands, escape sequences, the echo and editing of the line that is
- * being typed, private replies. All functions: owner thread only, cs not held. Without memory for a reply the session
- * is closed. */
+ * being typed, private replies. All functions: owner thread only, cs not held. If there is no memory for a reply, the
+ * session is closed. */
 #ifndef TERMINAL_H
 #define TERMINAL_H
 
@@ -10,11 +10,12 @@
  * what the user typed. */
 bool telnet_byte(LPSession session, unsigned char c);
 
-/* The client types key by key: offers to echo, asks for the terminal's width, and shows what was typed so far. */
+/* Offers a client that types key by key to echo for it, asks for the terminal's width, and shows what was typed so
+ * far. */
 void telnet_offer(LPSession session);
 
-/* Call it for each receive, before its bytes. ESC alone ends with the segment in which it came, and a pause ends every
- * sequence: what is typed behind it is text. */
+/* Notes a receive; must be called before its bytes are parsed. ESC alone ends with the segment in which it came, and a
+ * pause ends every sequence: bytes after it are text. */
 void escape_received(LPSession session);
 
 /* Returns true if the byte is part of an escape sequence, and so not text. A line end, another control character and a

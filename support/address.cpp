@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The address alone, without port and brackets. */
+/* Writes the address alone, without port and brackets; "?" if it is not IPv4 or IPv6. */
 void address_host_text(const SOCKADDR_STORAGE *addr, char text[INET6_ADDRSTRLEN])
 {
     const IN6_ADDR *in6 = &((const SOCKADDR_IN6 *)addr)->sin6_addr;
@@ -20,12 +20,12 @@ void address_text(const SOCKADDR_STORAGE *addr, char *text, size_t size)
     char host[INET6_ADDRSTRLEN];
 
     address_host_text(addr, host);
-    /* The port stands at the same place in SOCKADDR_IN and SOCKADDR_IN6. */
+    /* The port is at the same offset in SOCKADDR_IN and SOCKADDR_IN6. */
     snprintf(text, size, strchr(host, ':') ? "[%s]:%d" : "%s:%d", host, ntohs(((const SOCKADDR_IN *)addr)->sin_port));
 }
 
-/* A machine gives itself as many IPv6 addresses as it likes, all with the same first 64 bits. Those that stand for IPv4
- * addresses and the link-local ones begin alike for everybody. */
+/* A machine gives itself as many IPv6 addresses as it likes, all with the same first 64 bits. IPv4-mapped and
+ * link-local addresses are compared whole, because they begin alike for everybody. */
 bool address_same(const SOCKADDR_STORAGE *a, const SOCKADDR_STORAGE *b)
 {
     const IN6_ADDR *a6 = &((const SOCKADDR_IN6 *)a)->sin6_addr, *b6 = &((const SOCKADDR_IN6 *)b)->sin6_addr;
@@ -38,7 +38,7 @@ bool address_same(const SOCKADDR_STORAGE *a, const SOCKADDR_STORAGE *b)
     return memcmp(a6, b6, whole ? sizeof *a6 : 8) == 0;
 }
 
-/* Fills `addr` with the numeric address `text`. Returns false when it is none. */
+/* Fills `addr` with the numeric address `text`. Returns false when it is not one. */
 bool address_parse(const char *text, SOCKADDR_STORAGE *addr)
 {
     ZeroMemory(addr, sizeof *addr);
@@ -56,7 +56,7 @@ bool address_is_any(const SOCKADDR_STORAGE *addr)
     return IN6_IS_ADDR_UNSPECIFIED(&((const SOCKADDR_IN6 *)addr)->sin6_addr);
 }
 
-/* Of no use to another machine: loopback or link-local, in IPv4 169.254.x.y. */
+/* Returns true for addresses of no use to another machine: loopback or link-local, in IPv4 169.254.x.y. */
 bool address_is_local(const SOCKADDR_STORAGE *addr)
 {
     const IN6_ADDR *in6 = &((const SOCKADDR_IN6 *)addr)->sin6_addr;

@@ -4,7 +4,7 @@
 
 #include "../Overlapped.h"
 
-enum { ADDRESS_BYTES = 64 }; /* of "[IPv6]:PORT" */
+enum { ADDRESS_BYTES = 64 }; /* for "[IPv6]:PORT" */
 
 /* Writes "ADDRESS:PORT", IPv6 in brackets, to `text`. An IPv4 client of the dual-stack socket is shown as IPv4. */
 void address_text(const SOCKADDR_STORAGE *addr, char *text, size_t size);
@@ -15,7 +15,7 @@ void address_host_text(const SOCKADDR_STORAGE *addr, char text[INET6_ADDRSTRLEN]
 /* Returns true if both are the same client: the same address, or IPv6 addresses of the same 64-bit network. */
 bool address_same(const SOCKADDR_STORAGE *a, const SOCKADDR_STORAGE *b);
 
-/* Parses the numeric address `text`. Returns false when it is none. */
+/* Parses the numeric address `text`. Returns false when it is not one. */
 bool address_parse(const char *text, SOCKADDR_STORAGE *addr);
 
 /* Returns true for 0.0.0.0 and ::. */

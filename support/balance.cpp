@@ -2,8 +2,8 @@
  *
  * Threads share the CPU equally, so a client alone in its group would get as much service as the 62 of a full one. Busy
  * sessions therefore migrate to the least loaded group, at the only safe moment: nothing is pending, and the next
- * receive is about to be posted. Idle sessions carry no load and never migrate; nor do sessions with a send in flight,
- * so in a busy chat migration is rare. */
+ * receive is about to be posted. Idle sessions carry no load and never migrate; nor do sessions with a pending send, so
+ * in a busy chat migration is rare. */
 #include "balance.h"
 
 enum { DRAIN_ROOM = 8 /* places that must stay free in the other groups while one is drained */ };
@@ -27,8 +27,8 @@ static bool balance_should_migrate(const Proactor *proactor, const Proactor *oth
     return proactor->busy > 0 && (proactor == proactor->server->draining || proactor->busy >= other->busy + 2);
 }
 
-/* The busy sessions are spread evenly over as few groups as hold them: the group with the fewest is drained once the
- * others have room for its sessions. */
+/* The busy sessions are spread evenly over as few groups as can hold them: the group with the fewest is drained once
+ * the others have room for its sessions. */
 void balance_update(LPServer server)
 {
     int room = 0;

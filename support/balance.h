@@ -14,7 +14,7 @@ bool balance_overloaded(LPProactor proactor);
  * cs is held. */
 LPProactor balance_target(LPProactor proactor);
 
-/* Returns true when every Proactor has run out of work at some time since this was true last, or sleeps now. Any
+/* Returns true when every Proactor has run out of work at some time since this last returned true, or sleeps now. Any
  * thread, cs is held. */
 bool balance_all_idled(LPServer server);
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* The listening socket has one family, and so have all addresses in the list. */
+/* All addresses in the list have the one family of the listening socket. */
 bool ban_holds(LPServer server, const SOCKADDR_STORAGE *addr)
 {
     for (int i = 0; i < server->bans; i++) {

@@ -9,7 +9,7 @@
  * is no memory. */
 bool buffer_resize(char **buf, ULONG *bufsize, ULONG size);
 
-/* Frees a buffer of buffer_resize(), or NULL. */
+/* Frees a buffer from buffer_resize(), or NULL. */
 void buffer_free(char *buf, ULONG bufsize);
 
 #endif

@@ -21,8 +21,8 @@ enum {
  *
  * A write to a console or pipe blocks until the reader takes the bytes: a paused pager, a selection in the window,
  * Ctrl+S. So only the writer writes. The queue is a double buffer: threads fill one while the writer writes the other.
- * Lines that find it full are counted until the writer takes it; it prints their number behind that buffer, which is
- * where they are missing. */
+ * Lines that find it full are counted until the writer takes it; it prints their number after that buffer, where they
+ * are missing. */
 
 typedef struct LineBuffer {
     char text[BUFFER_BYTES];
@@ -38,7 +38,7 @@ typedef struct LineBuffer {
 
 static LineBuffer buffers[2], *front = &buffers[0];
 static SRWLOCK queue_lock =
-    SRWLOCK_INIT; /* guards `front`, what it points to, `closing` and `counted`: to copy a line */
+    SRWLOCK_INIT; /* guards `front`, its contents, `closing` and `counted`; held only to copy a line */
 static CONDITION_VARIABLE queue_filled = CONDITION_VARIABLE_INIT;
 static HANDLE writer; /* NULL: not started, and lines are written directly */
 static bool closing, console_quiet;
@@ -46,19 +46,19 @@ static bool closing, console_quiet;
 /* The line that log_counted() printed last. */
 static struct {
     const char *text; /* a string constant */
-    ULONGLONG until;  /* GetTickCount64 time: it is only counted before */
+    ULONGLONG until;  /* GetTickCount64 time: until then it is only counted */
     unsigned long more;
 } counted;
 
 /* The console's settings before the server changed them. */
 static SRWLOCK screen_lock = SRWLOCK_INIT; /* guards the colors, which the writer sets, and their restoration */
 static bool screen_restored;
-static DWORD screen_input_mode; /* 0: standard input is no console */
+static DWORD screen_input_mode; /* 0: standard input is not a console */
 static WORD screen_colors;
 static bool screen_colored;
 static bool screen_out, screen_err; /* stdout and stderr are consoles */
 
-/* The screen, if stdout is one. Not the standard handle, in which the writer may block: calls on a handle without
+/* The screen, if stdout is one. Not the standard handle, on which the writer may block: calls on a handle without
  * FILE_FLAG_OVERLAPPED wait for each other ("CreateFileW function"). */
 static HANDLE screen;
 
@@ -96,7 +96,7 @@ bool console_is_screen(void)
     return screen_out;
 }
 
-/* Returns false when there is no room. The lock is held. */
+/* Adds a line to the buffer. Returns false when there is no room. The lock is held. */
 static bool queue_add(LineBuffer *buffer, DWORD handle, WORD color, const char *line, ULONG length)
 {
     if (buffer->lost || buffer->count == BUFFER_LINES || buffer->used + length > BUFFER_BYTES) return false;
@@ -122,7 +122,7 @@ void console_put(DWORD handle, WORD color, const char *line)
     WakeConditionVariable(&queue_filled); /* no call into the kernel unless the writer sleeps */
 }
 
-/* Adds the number of the lines that log_counted() did not print, once it is due. The lock is held. Returns the ms until
+/* Queues the number of lines that log_counted() did not print, once it is due. The lock is held. Returns the ms until
  * it is, INFINITE when there are none. */
 static DWORD counted_flush(void)
 {
@@ -157,7 +157,7 @@ static LineBuffer *queue_take(void)
     return buffer->count ? buffer : NULL;
 }
 
-/* Returns the attributes for a color of console_put(), on the background that the console has. */
+/* Returns the attributes for a color of console_put() on the console's background. */
 static WORD screen_color(WORD color)
 {
     bool light = (screen_colors >> 4 & (FOREGROUND_RED | FOREGROUND_GREEN)) == (FOREGROUND_RED | FOREGROUND_GREEN);
@@ -309,7 +309,7 @@ bool console_interrupted(void)
     return InterlockedCompareExchange(&console_interrupts, 0, 0) != 0;
 }
 
-/* Turns these modes of the console's input off, if it is one: QuickEdit, because a selection in the window blocks the
+/* Turns these input modes off, if standard input is a console: QuickEdit, because a selection in the window blocks the
  * writer; and with --step the echo, because Enter would show empty lines. */
 static void screen_input(DWORD off)
 {

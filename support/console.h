@@ -9,7 +9,7 @@
 void console_prepare(void);
 
 /* Starts the writer thread and catches Ctrl+C: `on_interrupt` is called each time, on a thread that Windows makes for
- * it. Main only. Returns false, having said why, when there is no thread or no way to catch Ctrl+C. */
+ * it. Main only. Returns false, with the reason logged, when there is no thread or no way to catch Ctrl+C. */
 bool console_open(const Options *options, void (*on_interrupt)(void));
 
 /* Writes the lines that are still waiting, within half a second, and restores the console. Main only. */
@@ -33,7 +33,7 @@ bool console_is_screen(void);
  * instead. */
 void console_put(DWORD handle, WORD color, const char *line);
 
-/* Prints one line on stdout, with the time of day in front. Any thread; never waits, as console_put(). Silent with
+/* Prints one line on stdout, with the time of day in front. Any thread; never waits, like console_put(). Silent with
  * --quiet and --trace. */
 void log_line(const char *format, ...);
 
@@ -42,8 +42,8 @@ void log_line(const char *format, ...);
 void log_error(int error, const char *format, ...);
 
 /* Prints `text`, a string constant, as log_error() does; when the same text comes again within a second, only counts
- * it, and prints "TEXT (412 more)" at the end of that second. For what a client can make the server say without end.
- * Any thread; never waits. */
+ * it, and prints "TEXT (412 more)" at the end of that second. For messages that a client could provoke without end. Any
+ * thread; never waits. */
 void log_counted(int error, const char *text);
 
 /* Returns "WSAECONNRESET" for 10054 and so on, "error" for an error that it does not know; never NULL. Any thread. */

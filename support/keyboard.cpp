@@ -1,5 +1,5 @@
-/* keyboard.cpp - the keyboard: Enter for --step, lines for the operator. A thread of its own reads, so that Ctrl+C need
- * not interrupt the read: it holds no lock then, and the process ends without it. */
+/* keyboard.cpp - the keyboard: Enter for --step, lines for the operator. A separate thread reads, so that Ctrl+C need
+ * not interrupt the read: that thread holds no lock meanwhile, and the process ends without it. */
 #include "keyboard.h"
 #include "console.h"
 
@@ -7,7 +7,7 @@
 
 /* ---- --step and --slow: threads take turns, one line each ---- */
 
-static SRWLOCK step_turn = SRWLOCK_INIT; /* held from a line until Enter came or its time is over */
+static SRWLOCK step_turn = SRWLOCK_INIT; /* held from a line until Enter or the end of its time */
 static SRWLOCK step_lock = SRWLOCK_INIT; /* guards the next three */
 static CONDITION_VARIABLE step_pressed = CONDITION_VARIABLE_INIT;
 static int step_presses; /* times Enter was pressed ahead */
@@ -100,7 +100,7 @@ static void (*take_line)(LPServer server, char *line); /* set before the thread 
 static LPServer take_server;
 
 /* Reads what there is, at most a line from a console, as UTF-8. Returns the bytes, 0 at the end of the input and when
- * Ctrl+C has broken the read off. */
+ * Ctrl+C has interrupted the read. */
 static ULONG keyboard_read(HANDLE input, bool console, char bytes[READ_BYTES])
 {
     static WCHAR wide[READ_UNITS];
@@ -118,7 +118,7 @@ static ULONG keyboard_read(HANDLE input, bool console, char bytes[READ_BYTES])
     return length > 0 ? (ULONG)length : 0;
 }
 
-/* Has the line taken, unless the keyboard was closed. */
+/* Passes the line to take_line(), unless the keyboard was closed. */
 static void keyboard_take(char *line)
 {
     AcquireSRWLockExclusive(&take_lock);
@@ -133,7 +133,7 @@ static void keyboard_take(char *line)
     Sleep(LINE_PAUSE_MS);
 }
 
-/* Adds a byte to the line of `used` bytes, or ends it. Returns the bytes of the line that has not ended. */
+/* Adds a byte to the line of `used` bytes, or ends it. Returns the bytes of the unfinished line. */
 static ULONG keyboard_byte(char line[TYPED_BYTES], ULONG used, char c)
 {
     if (c == '\n') {

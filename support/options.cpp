@@ -1,4 +1,4 @@
-/* options.cpp - one table, from which usage, help and reading come. */
+/* options.cpp - the command line: one table drives usage, help and parsing. */
 #include "options.h"
 #include "address.h"
 #include "console.h"
@@ -14,7 +14,7 @@ enum {
     MAX_SLOW_MS = 60 * 1000
 };
 
-/* ---- options: one table, from which usage, help and reading come ---- */
+/* ---- options: one table drives usage, help and parsing ---- */
 
 typedef enum OptionKind { FLAG, NUMBER, ADDRESS, TEXT } OptionKind;
 
@@ -72,7 +72,7 @@ static void options_print(DWORD handle, bool help)
     }
 }
 
-/* Ends the process. `value` may be NULL. */
+/* Prints the error and the usage, and ends the process. `value` may be NULL. */
 static void option_fail(const char *option, const char *value, const char *why)
 {
     log_error(0, "%s%s%s: %s", option, value ? " " : "", value ? value : "", why);
@@ -135,7 +135,7 @@ static bool codepage_is_usable(UINT page)
         WCHAR wide = 0;
         if (MultiByteToWideChar(page, 0, &c, 1, &wide, 1) != 1) return false;
         if (wide != c && c != '\\' && c != '~')
-            return false; /* which some pages of East Asia show as money or a line */
+            return false; /* which some East Asian pages show as a currency sign or an overline */
     }
     return true;
 }
@@ -156,8 +156,8 @@ static void options_check(Options *options)
     options->codepage = (int)page;
 }
 
-/* The next argument, taken apart in place by the rules of "Parsing C command-line arguments"; NULL: there is none.
- * (These hold for the program's name too, because no file's name ends with a backslash.) */
+/* Returns the next argument, parsed in place by the rules of "Parsing C command-line arguments"; NULL: there is none.
+ * (These apply to the program's name too, because no file name ends with a backslash.) */
 static const char *argument_next(char **rest)
 {
     char *in = *rest + strspn(*rest, " \t"), *out = in, *start = in;
@@ -187,8 +187,8 @@ static const char *argument_next(char **rest)
     return start;
 }
 
-/* Reads Windows' own command line, as UTF-8: main()'s is in the code page for ANSI, in which not every file has a name.
- */
+/* Reads Windows' own command line, as UTF-8: main()'s arguments are in the ANSI code page, which cannot express every
+ * file name. */
 void options_read(Options *options)
 {
     static char line[3 * COMMAND_CHARS]; /* the options point into it */

@@ -10,14 +10,16 @@ const char *text_plural(int n)
     return n == 1 ? "" : "s";
 }
 
-/* What a first byte promises: how many bytes, 0 for none, and the least character that needs so many. */
+/* Returns how many bytes a character with this first byte has, 0 if none begins with it; sets the least character that
+ * needs that many. */
 static ULONG utf8_length(unsigned long first, unsigned long *least)
 {
     *least = first < 0x80 ? 0 : first < 0xE0 ? 0x80 : first < 0xF0 ? 0x800 : 0x10000;
     return first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
 }
 
-/* The second byte tells whether it can become a character at all: so one that cannot is not waited for. */
+/* Does text_next() for UTF-8. The second byte already decides whether a character is possible, so the rest of an
+ * impossible one is not waited for. */
 static ULONG utf8_next(const char *text, ULONG length, unsigned long *character)
 {
     unsigned long c = (unsigned char)text[0], least;
@@ -51,7 +53,7 @@ ULONG text_next(UINT page, const char *text, ULONG length, unsigned long *charac
     *character = units == 1 ? wide[0] : (unsigned long)TEXT_INVALID;
     if (*character >= 0xD800 && *character <= 0xDFFF) *character = TEXT_INVALID;
     if (*character >= 0xF8F0 && *character <= 0xF8F7)
-        *character = TEXT_INVALID; /* Windows' words for undefined bytes */
+        *character = TEXT_INVALID; /* Windows' characters for undefined bytes */
     return *character == TEXT_INVALID ? 1 : two ? 2 : 1;
 }
 
@@ -148,13 +150,14 @@ static bool is_zero_width(unsigned long c)
     return c >= 0x80 && IN_RANGES(c, unicode_zero_width);
 }
 
-/* Characters that take a place and show nothing in it: spaces, Hangul's fillers, the empty braille pattern. */
+/* Returns true for characters that take a column and show nothing in it: spaces, Hangul's fillers, the empty braille
+ * pattern. */
 static bool is_blank(unsigned long c)
 {
     return c == 0x115F || c == 0x2800 || c == 0x3164 || c == 0xFFA0 || IN_RANGES(c, unicode_spaces);
 }
 
-/* A code page of East Asia is shown with as many columns as it has bytes. */
+/* A character of an East Asian code page takes as many columns as it has bytes. */
 ULONG text_columns(UINT page, unsigned long character, ULONG bytes)
 {
     if (text_breaks_line(character)) return 1;
@@ -164,7 +167,7 @@ ULONG text_columns(UINT page, unsigned long character, ULONG bytes)
     return IN_RANGES(character, unicode_double_width) ? 2 : 1;
 }
 
-/* Looked for from the beginning: the second byte of a character may look like the first of one. */
+/* Searches from the beginning: the second byte of a character may look like the first of another. */
 ULONG text_last_glyph(UINT page, const char *text, ULONG length, ULONG *columns)
 {
     ULONG last = 0, bytes, width;
@@ -197,8 +200,8 @@ bool text_visible(const char *text)
 /* ---- to a code page ---- */
 
 /* Writes the character if the page has it, or with `flags` 0 something like it; returns the bytes, or 0. The system's
- * best fit may be a control character: in code page 437 that of U+2022 is 07. A byte 255 is doubled, as telnet wants
- * it. */
+ * best fit may be a control character: in code page 437 that of U+2022 is 07. Doubles a byte 255, as telnet
+ * requires. */
 static ULONG page_try(UINT page, unsigned long c, DWORD flags, char *to)
 {
     unsigned long back;
@@ -213,7 +216,7 @@ static ULONG page_try(UINT page, unsigned long c, DWORD flags, char *to)
     return (ULONG)made;
 }
 
-/* Returns a plainer character with the same meaning for what phones write in place of the keyboard's, 0 if there is
+/* Returns a plainer character with the same meaning for one that phones write in place of the keyboard's, 0 if there is
  * none. */
 static unsigned long text_plainer(unsigned long c)
 {
@@ -225,7 +228,7 @@ static unsigned long text_plainer(unsigned long c)
     return c > 0x20 && IN_RANGES(c, unicode_spaces) ? ' ' : 0;
 }
 
-/* Writes the character, or what comes nearest to it; returns the bytes. */
+/* Writes the character, or the nearest one that the page has; returns the bytes. */
 static ULONG page_put(UINT page, unsigned long c, char *to)
 {
     ULONG made = 0;
@@ -235,7 +238,7 @@ static ULONG page_put(UINT page, unsigned long c, char *to)
         to[0] = (char)c;
         return 1;
     }
-    if (is_zero_width(c)) { /* Thai's pages have its vowels; what joins or varies is in no page */
+    if (is_zero_width(c)) { /* Thai pages have Thai vowels; joiners and variation selectors are in no page */
         return c == 0xAD || c >= 0x2000 ? 0 : page_try(page, c, WC_NO_BEST_FIT_CHARS, to);
     }
     for (; c && made == 0; c = text_plainer(c)) {
@@ -246,7 +249,7 @@ static ULONG page_put(UINT page, unsigned long c, char *to)
     return made;
 }
 
-/* True for emoji, and the arrows and signs that are joined to them. */
+/* Returns true for emoji, and for the arrows and signs that are joined to them. */
 static bool is_symbol(unsigned long c)
 {
     return (c >= 0x2190 && c < 0x2C00) || c > 0xFFFF;
@@ -257,8 +260,8 @@ static bool is_flag_letter(unsigned long c)
     return c >= 0x1F1E6 && c <= 0x1F1FF;
 }
 
-/* Returns the bytes that belong to the emoji `c` in front of the text: variations, skin colors, what is joined to it,
- * and the second letter of a flag. No code page has any of it, and one "?" for all is enough. */
+/* Returns the bytes of `text` that belong to the emoji `c` before it: variation selectors, skin tones, joined symbols,
+ * and the second letter of a flag. No code page has any of these, and one "?" for all is enough. */
 static ULONG emoji_rest(unsigned long c, const char *text, ULONG length)
 {
     bool joined = false, flag = is_flag_letter(c);
@@ -280,8 +283,8 @@ static ULONG emoji_rest(unsigned long c, const char *text, ULONG length)
     return at;
 }
 
-/* Writes the character that the text begins with, composed with the marks that stand on it ("FoldStringW function").
- * Returns the bytes that it took; `to` moves on. */
+/* Writes the character that the text begins with, composed with its combining marks ("FoldStringW function"). Returns
+ * the bytes that it took; `to` moves on. */
 static ULONG page_put_composed(UINT page, const char *text, ULONG length, char **to)
 {
     unsigned long c = 0, next;
@@ -306,8 +309,8 @@ static ULONG page_put_composed(UINT page, const char *text, ULONG length, char *
     return at;
 }
 
-/* Gathers the UTF-16 of the characters in front that no mark stands on and that are nothing special; returns the units
- * and the bytes. */
+/* Converts the leading characters that have no combining mark and need no special care to UTF-16; returns the units and
+ * sets the bytes. */
 static int text_widen(const char *text, ULONG length, WCHAR wide[64], ULONG *bytes)
 {
     unsigned long c = 0;
@@ -356,9 +359,9 @@ ULONG text_encode(UINT page, char *text, ULONG length)
 
 /* ---- names, and text for people ---- */
 
-/* Letters and digits of any script. Of marks only those without which a script cannot be written, from Devanagari to
- * Khmer, and not at the beginning. Some letters and vowels of Unicode are not seen: what takes no place on the screen
- * must not tell two names apart. */
+/* Returns true for letters and digits of any script. Allows only those marks without which a script cannot be written,
+ * from Devanagari to Khmer, and not at the beginning. Some of Unicode's letters and vowels are invisible: two names
+ * must not differ only in those. */
 static bool name_character(const WCHAR *at, bool first)
 {
     WORD type1 = 0, type3 = 0;

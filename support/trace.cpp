@@ -1,4 +1,4 @@
-/* trace.cpp - the trace: what each step tells. */
+/* trace.cpp - the trace: what each step reports. */
 #include "trace.h"
 #include "address.h"
 #include "console.h"
@@ -186,7 +186,7 @@ void trace_closed(LPSession session, int result)
 
 /* ---- operations ---- */
 
-/* Returns the index at which the session and its event stand in s_arr and e_arr. */
+/* Returns the session's index in s_arr, which is its event's in e_arr. */
 static int session_index(LPSession session)
 {
     int index = session->proactor->first + SLOT_FIRST;
@@ -267,7 +267,7 @@ void trace_result(LPSession session, LPWSAOVERLAPPED overlapped, DWORD bytes, in
     trace_event_tell(&event);
 }
 
-/* ---- waits, told by the group's own thread ---- */
+/* ---- waits, reported by the group's own thread ---- */
 
 void trace_wake_set(LPProactor proactor)
 {
@@ -326,7 +326,7 @@ static void wait_states(LPProactor proactor, char states[GROUP_SLOTS + 1])
     states[slots] = '\0';
 }
 
-/* Draws the group. Of many slots only the first are drawn, and the one that was returned. */
+/* Draws the group. If there are many slots, draws only the first ones and the one that was returned. */
 static void wait_draw(LPProactor proactor, int returned, const char *states)
 {
     enum { FEW = 6, ROOM = 34 };

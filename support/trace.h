@@ -5,7 +5,7 @@
 #include "options.h"
 
 /* The steps, as docs/replay.html describes them: the step's name in the trace file; its phase there, 'B'egin, 'E'nd or
- * 'i'nstant; whose lane it is in; its colour on the console. Bars of one lane never overlap. */
+ * 'i'nstant; whose lane it is in; its color on the console. Bars of one lane never overlap. */
 #define TRACE_STEPS(X)                                                                                                 \
     X(STEP, "step", 'i', OF_THREAD, TRACE_PLAIN)                                                                       \
     X(GROUP_OPEN, "group_open", 'i', OF_THREAD, TRACE_PLAIN)                                                           \
@@ -44,19 +44,19 @@ typedef enum TraceStep { TRACE_STEPS(TRACE_STEP) TRACE_STEP_COUNT } TraceStep;
 #undef TRACE_STEP
 
 /* Opens the trace: lines on stdout with --trace, the file of --trace-file. Main only, before any other function here.
- * Returns false, having said why, when the file cannot be written. */
+ * Returns false, with the reason logged, when the file cannot be written. */
 bool trace_open(const Options *options);
 
 /* Ends the trace. Main only, when no other thread traces any more. Returns false when the file is not complete. */
 bool trace_close(void);
 
-/* All functions below tell one step, and do nothing when tracing is off. The thread that calls one is named as the one
- * that made the step. Any thread, cs not held unless noted; with --step or --slow they wait. */
+/* All functions below report one step, and do nothing when tracing is off. The thread that calls one is named as the
+ * one that made the step. Any thread, cs not held unless noted; with --step or --slow they wait. */
 
 /* Names the calling thread: 0 is Main, n the Proactor of group n. A thread that never calls it is shown by its id. */
 void trace_thread(int number);
 
-/* Tells a step of the server's start or stop, as one line. */
+/* Reports a step of the server's start or stop, as one line. */
 void trace_step(const char *format, ...);
 
 void trace_group_open(LPProactor proactor);
@@ -77,19 +77,19 @@ void trace_session_moved(LPSession session, LPProactor from, int index, int to_i
 void trace_said(LPSession session, unsigned long number);
 void trace_taken(LPSession session, unsigned long number);
 
-/* Waits as the others do, for what was told while cs was held. */
+/* Waits as the others do, for the steps that were reported while cs was held. */
 void trace_pause(void);
 
-/* Around a call of the session's handler: "echo_received(12 bytes)". The format is of what stands behind the handler's
- * name. */
+/* Report the beginning and the end of a call of the session's handler: "echo_received(12 bytes)". The format is for the
+ * text after the handler's name and "_". */
 void trace_handler_begin(LPSession session, const char *format, ...);
 void trace_handler_end(LPSession session);
 
-/* What became of the WSARecv or WSASend that was posted with `overlapped`; `error` is WSAGetLastError() if it failed.
- */
+/* Reports the outcome of the WSARecv or WSASend that was posted with `overlapped`; `error` is WSAGetLastError() if it
+ * failed. */
 void trace_posted(LPSession session, LPWSAOVERLAPPED overlapped, int error);
 
-/* What WSAGetOverlappedResult returned for it: `bytes`, or why it failed. */
+/* Reports what WSAGetOverlappedResult returned for it: `bytes`, or why it failed. */
 void trace_result(LPSession session, LPWSAOVERLAPPED overlapped, DWORD bytes, int error);
 
 void trace_cancelled(LPSession session, bool pending);
@@ -102,7 +102,7 @@ void trace_event_reset(LPProactor proactor, int slot); /* one of the group's own
 void trace_session_reset(LPSession session);           /* a session's event */
 void trace_wait_begin(LPProactor proactor, int slot, DWORD count);
 
-/* The wait returned `result`, which is this slot of the group; draws the group as it is. */
+/* Reports that the wait returned `result`, which is this slot of the group, and draws the group as it is. */
 void trace_wait_end(LPProactor proactor, int slot, DWORD result);
 void trace_wait_timeout(void);
 void trace_wait_failed(int error);

@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-    TRACE_COLUMNS = 99,    /* of a line on a console: at 100 the cursor goes to the next line by itself */
+    TRACE_COLUMNS = 99,    /* of a line on a console: at 100 the console moves the cursor to the next line */
     OTHER_THREAD = 1000000 /* added to the id of a thread that has no number */
 };
 
@@ -36,7 +36,7 @@ TraceThread *trace_self(void)
     return (TraceThread *)TlsGetValue(trace_tls);
 }
 
-/* ---- an event: begun, given its fields, told ---- */
+/* ---- an event: begun, given its fields, reported ---- */
 
 void trace_event_begin_args(TraceEvent *event, TraceStep step, LPSession session, const char *format, va_list args)
 {

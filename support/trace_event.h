@@ -1,4 +1,4 @@
-/* trace_event.h - one step, as trace.cpp tells it: its line and its fields. Only for support/trace*.cpp. */
+/* trace_event.h - one step, as trace.cpp reports it: its line and its fields. Only for support/trace*.cpp. */
 #ifndef TRACE_EVENT_H
 #define TRACE_EVENT_H
 
@@ -38,14 +38,14 @@ typedef struct TraceEvent {
     int thread;                 /* 0: Main, n: the Proactor of group n */
     unsigned long session;      /* the id of the session that it is about; 0: none */
     const Proactor *changed[2]; /* groups whose slots it changes; NULL: none. cs is held then */
-    int owner;                  /* of an operation's session: its group */
+    int owner;                  /* the group of the operation's session */
     bool given[FIELD_COUNT_];
     unsigned long numbers[FIELD_COUNT_];
     const char *texts[FIELD_COUNT_];
     char call[TRACE_LINE]; /* the line: UTF-8 without control characters; "": none */
 } TraceEvent;
 
-/* What the trace knows of a thread that called trace_thread(). */
+/* What the trace knows about a thread that called trace_thread(). */
 typedef struct TraceThread {
     int number;
     int completions; /* since its sweep began */
@@ -53,7 +53,7 @@ typedef struct TraceThread {
 
 extern bool trace_on; /* set before other threads start */
 
-/* Returns the calling thread's; NULL: it never called trace_thread(). */
+/* Returns what it knows about the calling thread; NULL: that never called trace_thread(). */
 TraceThread *trace_self(void);
 
 /* Begins an event with its line, which a NULL format leaves empty; one that is too long is cut at a character's end.
@@ -61,7 +61,7 @@ TraceThread *trace_self(void);
 void trace_event_begin(TraceEvent *event, TraceStep step, LPSession session, const char *format, ...);
 void trace_event_begin_args(TraceEvent *event, TraceStep step, LPSession session, const char *format, va_list args);
 
-/* Give the event a field. */
+/* Gives the event a field. */
 void trace_event_number(TraceEvent *event, TraceField field, unsigned long number);
 void trace_event_text(TraceEvent *event, TraceField field, const char *text);
 
@@ -69,7 +69,7 @@ void trace_event_text(TraceEvent *event, TraceField field, const char *text);
  * step is one that is recorded while cs is held. */
 void trace_event_tell(const TraceEvent *event);
 
-/* The same for an event without fields. */
+/* Does the same for an event without fields. */
 void trace_event_tell_line(TraceStep step, LPSession session, const char *format, ...);
 
 #endif

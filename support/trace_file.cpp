@@ -12,7 +12,7 @@
 enum {
     COMMAND_CHARS = 32768, /* "CreateProcessW function": a command line has 32,767, and a NUL */
     END_BYTES = 4,         /* kept free in each buffer for the end of the array */
-    COLLECT_MS = 50,       /* the writer waits so long after the first event of a write */
+    COLLECT_MS = 50,       /* the writer waits this long after the first event of a write */
     CLOSE_MS = 2000        /* for the last writes */
 };
 
@@ -64,7 +64,7 @@ static const struct {
 static const char *const trace_field_names[FIELD_COUNT_] = { TRACE_FIELDS(TRACE_FIELD) };
 #undef TRACE_FIELD
 
-/* Names a lane: the format is of a string, with the number of the thread or session. */
+/* Names a lane: the format makes the name from the number of the thread or session. */
 static void text_put_lane(TraceText *text, int process, unsigned long lane, const char *format, unsigned long number)
 {
     text_put(text, ",\n{\"ph\":\"M\",\"name\":\"thread_name\",\"pid\":%d,\"tid\":%lu,\"args\":{\"name\":\"", process,
@@ -116,7 +116,7 @@ void trace_file_format(TraceText *text, const TraceEvent *event)
     }
 }
 
-/* ---- the mirror: what stands in the slots, as the events have told it, also those that found no room ---- */
+/* ---- the mirror: what the slots hold according to the events, including events that found no room ---- */
 
 typedef struct MirrorGroup {
     bool open;
@@ -125,7 +125,7 @@ typedef struct MirrorGroup {
     char receiving[GROUP_SLOTS], sending[GROUP_SLOTS]; /* a character each: see snapshot_put() */
 } MirrorGroup;
 
-static SRWLOCK file_lock = SRWLOCK_INIT; /* guards the mirror and the buffers: to copy an event, or a snapshot */
+static SRWLOCK file_lock = SRWLOCK_INIT; /* guards mirror and buffers; held only to copy an event or a snapshot */
 static MirrorGroup mirror[TRACE_GROUPS];
 
 static int mirror_slot(const MirrorGroup *group, unsigned long id)
@@ -136,7 +136,7 @@ static int mirror_slot(const MirrorGroup *group, unsigned long id)
     return slot < group->end ? slot : -1;
 }
 
-/* Copies the group's slots, which cs guards, in the way that they are now. Each session keeps its operations. */
+/* Copies the group's slots, which cs guards, as they are now. Each session keeps its operations. */
 static void mirror_copy(const Proactor *proactor)
 {
     LPSession *sessions = &proactor->server->s_arr[proactor->first];
@@ -186,7 +186,7 @@ typedef struct FileBuffer {
 
 static FileBuffer buffers[2], *front = &buffers[0];
 static CONDITION_VARIABLE file_filled = CONDITION_VARIABLE_INIT;
-static unsigned long missing;       /* events that found no room; nothing is added until they are told */
+static unsigned long missing;       /* events that found no room; nothing is added until they are reported */
 static unsigned long long last_now; /* the time of the last event */
 static bool closing, ended, file_failed;
 
@@ -215,8 +215,8 @@ static void front_add_event(char phase, unsigned long long now, const TraceText 
     last_now = now;
 }
 
-/* Tells what stands in the group's slots, in their order: the sessions and, with a character each, what their receives
- * and sends are: p pending, d done at once and not taken, - idle. */
+/* Writes what the group's slots hold, in their order: the sessions and, one character each, the states of their
+ * receives and sends: p pending, d done at once and not taken, - idle. */
 static void snapshot_put(TraceText *text, int number)
 {
     const MirrorGroup *group = &mirror[number];
@@ -234,8 +234,8 @@ static void snapshot_put(TraceText *text, int number)
     text_put_lane(text, 1, (unsigned long)number, "proactor %lu", (unsigned long)number);
 }
 
-/* Tells, in an empty buffer, how many events are missing here, and what stands in the slots of every open group: a
- * replay goes on from there. The lock is held. */
+/* Writes to an empty buffer how many events are missing here, and what the slots of every open group hold: a replay
+ * continues from there. The lock is held. */
 static void front_resume(void)
 {
     TraceText text;
@@ -295,7 +295,7 @@ static FileBuffer *file_take(void)
     return full->used ? full : NULL;
 }
 
-/* Ends the file behind the last write that was complete: that leaves room for the end on a full disk. */
+/* Ends the file after the last write that was complete: that leaves room for the end on a full disk. */
 static void file_cut(int error)
 {
     const char *end = file_written.QuadPart ? "\n]\n" : "[\n]\n";
@@ -343,7 +343,7 @@ static unsigned __stdcall file_run(void *unused)
 /* ---- opening and closing ---- */
 
 /* Creates the file, which others may read meanwhile. Only a file on a disk will do: a device or pipe can hold up its
- * writer for good. Returns NULL, having said why, when that is not possible. */
+ * writer for good. Returns NULL, with the reason logged, when that is not possible. */
 static HANDLE file_create(const char *name)
 {
     static WCHAR wide[COMMAND_CHARS];

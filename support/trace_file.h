@@ -8,18 +8,18 @@
 
 enum { TRACE_EVENT_BYTES = 4096 }; /* of an event in the file: a longer one is counted as missing */
 
-/* Text that never grows beyond its array: what does not fit sets `full`. */
+/* Text that never grows beyond its array: text that does not fit sets `full`. */
 typedef struct TraceText {
     ULONG used;
     bool full;
     char bytes[TRACE_EVENT_BYTES];
 } TraceText;
 
-/* Creates the file `name` (UTF-8), begins it, and starts the thread that writes it. Main only. Returns false, having
- * said why, when any of it fails. */
+/* Creates the file `name` (UTF-8), begins it, and starts the thread that writes it. Main only. Returns false, with the
+ * reason logged, when any of it fails. */
 bool trace_file_open(const char *name);
 
-/* Returns false when there is no file, or not any more. Any thread. */
+/* Returns false when there is no file, or no longer one. Any thread. */
 bool trace_file_is_open(void);
 
 /* Formats all of the event but its time, which trace_file_add() puts in front. Any thread, no lock needed. */

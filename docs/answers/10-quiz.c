@@ -5,9 +5,9 @@ enum { QUESTIONS = 3 };
 typedef struct Quiz {
     int question, right;
     ULONG line;      /* bytes of an unfinished line at the front of rbuf */
-    ULONG next, end; /* what of rbuf was received and is not read yet */
+    ULONG next, end; /* the bytes of rbuf that were received and not read yet */
     bool ended;      /* the client will send no more */
-    char text[128];  /* what is being said; it must stay as it is until sent() */
+    char text[128];  /* the text being sent; it must not change until sent() */
 } Quiz;
 
 static void quiz_say(LPSession session, const char *before)
@@ -25,7 +25,7 @@ static void quiz_say(LPSession session, const char *before)
     if (quiz->question > QUESTIONS) session_finish(session, "the quiz is over");
 }
 
-/* Takes the next whole line of what was received, or posts a receive behind what there is of it. */
+/* Takes the next whole line from the received bytes, or posts a receive after the part of it that is there. */
 static void quiz_pump(LPSession session)
 {
     Quiz *quiz = (Quiz *)session->state;

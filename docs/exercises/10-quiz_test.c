@@ -30,12 +30,13 @@ TEST(quiz_all_right)
     CHECK(says(client, "6\n"));
     CHECK(hears(client, "right"));
     CHECK(hears(client, "3 of 3 right"));
-    CHECK(client_at_eof(client)); /* the server ends it, in order */
+    CHECK(client_at_eof(client)); /* the server closes it normally */
     CHECK_EQ(server_stop(server), 0);
     CHECK_STR(server_errors(server), "");
 }
 
-/* TCP knows no lines: they come in pieces, or several at once. A piece that was dropped would change what is right. */
+/* TCP has no lines: they come in pieces, or several at once. A piece that was dropped would change which answers are
+ * right. */
 TEST(quiz_lines_come_as_they_like)
 {
     Server *server = server_start("--quiet");
@@ -94,7 +95,7 @@ TEST(quiz_two_at_once)
     CHECK(hears(second, "2 + 2 = ?"));
     client_reset(third);
     CHECK(client_half_close(first));
-    CHECK(client_at_eof(first)); /* it has no more to say */
+    CHECK(client_at_eof(first)); /* the client sends no more, so the server closes */
     CHECK(says(second, "4\n"));
     CHECK(hears(second, "right"));
     CHECK(hears(second, "3 + 3 = ?"));

@@ -18,7 +18,7 @@ TEST(upper_says_it_in_capitals)
 
     CHECK(answers(client, "hello, world\r\n", "HELLO, WORLD\r\n"));
     CHECK(answers(client, "AbC xyz 123 !?\n", "ABC XYZ 123 !?\n"));
-    CHECK(answers(client, "{|}~`@[", "{|}~`@[")); /* the neighbours of a and z, and of A and Z */
+    CHECK(answers(client, "{|}~`@[", "{|}~`@[")); /* the neighbors of a and z, and of A and Z */
     CHECK(answers(client, "\xec\x95\x88\xeb\x85\x95 a \xff\n", "\xec\x95\x88\xeb\x85\x95 A \xff\n")); /* only a to z */
     CHECK_EQ(server_stop(server), 0);
 }
@@ -41,7 +41,8 @@ TEST(upper_sends_all_back)
     CHECK_STR(server_errors(server), "");
 }
 
-/* Reads to the end of what was sent as noise. Returns its bytes in capitals, -1 if one is another. */
+/* Reads the noise that was sent back, to the end. Returns the number of bytes, -1 if one is not the capital that it
+ * should be. */
 static long long drain_capitals(Client *client, unsigned int seed)
 {
     static char got[65536], due[sizeof got];
@@ -61,7 +62,7 @@ static long long drain_capitals(Client *client, unsigned int seed)
     return total;
 }
 
-/* While a client does not read, its send stays pending; what others say meanwhile must not get into it. */
+/* While a client does not read, its send stays pending; the bytes of others must not get into it meanwhile. */
 TEST(upper_clients_keep_apart)
 {
     static char said[50000], got[sizeof said];

@@ -12,7 +12,8 @@ static WSAEVENT hevent;
 static WSABUF rwsa, swsa;
 static char rbuf[1024];
 
-/* Waits until the operation is complete. Returns the bytes that it moved, 0 if the client has ended or it failed. */
+/* Waits until the operation is complete. Returns the bytes transferred, 0 if the client has closed or the operation
+ * failed. */
 static DWORD wait_for(int result)
 {
     DWORD bytes = 0, flags = 0;
@@ -33,7 +34,7 @@ static DWORD recv_some(void)
     return wait_for(WSARecv(sock, &rwsa, 1, NULL, &flags, &over, NULL));
 }
 
-/* A send may be short: it goes on until all is out. */
+/* Sends all of it: a send may be short, and then the rest is sent. */
 static void send_all(DWORD bytes)
 {
     for (swsa.buf = rbuf, swsa.len = bytes; swsa.len > 0 && bytes > 0; swsa.buf += bytes, swsa.len -= bytes) {
@@ -73,7 +74,7 @@ int main(int argc, char *argv[])
     fflush(stdout);
     while ((sock = accept(listen_sock, NULL, NULL)) != INVALID_SOCKET) {
         while ((bytes = recv_some()) > 0) send_all(bytes);
-        closesocket(sock); /* now it is the turn of the next one, who has waited in the backlog */
+        closesocket(sock); /* now it is the turn of the next client, which has waited in the backlog */
     }
     return 1; /* accept failed */
 }

@@ -10,7 +10,7 @@
 typedef struct Session {
     WSAOVERLAPPED over; /* one is enough: a session either receives or sends */
     SOCKET sock;
-    WSABUF rwsa, swsa; /* swsa.len > 0: it sends */
+    WSABUF rwsa, swsa; /* swsa.len > 0: the session is sending */
     char rbuf[8192];
     WSAEVENT hevent;
 } Session, *LPSession;
@@ -19,9 +19,10 @@ typedef struct Session {
 static LPSession s_arr[WSA_MAXIMUM_WAIT_EVENTS];
 static WSAEVENT e_arr[WSA_MAXIMUM_WAIT_EVENTS];
 static DWORD noc;           /* clients, at the indexes from 1 to noc */
-static CRITICAL_SECTION cs; /* guards the three: main adds, the thread takes out */
+static CRITICAL_SECTION cs; /* guards these three: main adds, the thread removes */
 
-/* Posts the next operation: a send if there is something to send, otherwise a receive. FALSE: it was not started. */
+/* Posts the next operation: a send if there is something to send, otherwise a receive. Returns FALSE if it was not
+ * started. */
 static BOOL session_post(LPSession session)
 {
     DWORD flags = 0;
@@ -34,13 +35,13 @@ static BOOL session_post(LPSession session)
     return result == 0 || WSAGetLastError() == WSA_IO_PENDING;
 }
 
-/* The operation is complete. FALSE: so is the session. */
+/* Handles a completed operation. Returns FALSE when the session is over. */
 static BOOL session_complete(LPSession session, DWORD bytes)
 {
     if (session->swsa.len > 0) { /* a send, perhaps a short one: the rest is sent next */
         session->swsa.buf += bytes;
         session->swsa.len -= bytes;
-    } else { /* a receive; 0 bytes: the client has ended */
+    } else { /* a receive; 0 bytes: the client will send no more */
         session->swsa.buf = session->rbuf;
         session->swsa.len = bytes;
     }
@@ -54,7 +55,7 @@ static void session_free(LPSession session)
     free(session);
 }
 
-/* A new client gets the next index; one too many is turned away. */
+/* Gives a new client the next index, or turns it away when there is none. */
 static void session_add(SOCKET sock)
 {
     LPSession session = (LPSession)calloc(1, sizeof *session);
@@ -85,7 +86,7 @@ static unsigned __stdcall proactor_run(void *unused)
         LeaveCriticalSection(&cs);
         i = WSAWaitForMultipleEvents(events, e_arr, FALSE, WSA_INFINITE, FALSE) - WSA_WAIT_EVENT_0;
         if (i >= events || !WSAResetEvent(e_arr[i])) exit(1);
-        if (i == 0) continue; /* from now on it waits for one more */
+        if (i == 0) continue; /* from now on the thread waits for one more event */
         if (WSAGetOverlappedResult(s_arr[i]->sock, &s_arr[i]->over, &bytes, FALSE, &flags)
             && session_complete(s_arr[i], bytes))
             continue;

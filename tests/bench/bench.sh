@@ -4,11 +4,11 @@
 # 2-many-clients.c) and, where apt is, the echo and chat servers among the examples of Asio, compiled from where the
 # packages put them.
 #
-# The servers take turns, A B C C B A A B C ..., so that what else the machine does meets all alike; ratios are taken
+# The servers take turns, A B C C B A A B C ..., so that other load on the machine affects all alike; ratios are taken
 # within a turn. On Windows run it from the sh of MSYS2 or Git, with gcc in the PATH: sh tests/bench/bench.sh
-# There the textbook's server is the only peer, and what is counted from Wine's log is left out.
+# There the textbook's server is the only peer, and the counts from Wine's log are left out.
 #
-# On Linux each process has its processor: the server the first, Wine's kernel the second, the load generator the third
+# On Linux each process has its own processor: the server the first, Wine's kernel the second, the load generator the third
 # if there is one. Otherwise the scheduler also decides whether server and kernel share a processor, and that makes
 # more of a difference than the server does. The rows ping-1-near and ping-32-near have them share one.
 #
@@ -60,7 +60,7 @@ end_all() {
 trap end_all EXIT
 trap 'exit 130' INT TERM
 
-wanted() { # wanted ROW: is it among those in ONLY, if any?
+wanted() { # wanted ROW: succeeds if it is among those in ONLY, or ONLY is empty
     case " ${ONLY:-$1} " in *" $1 "*) ;; *) return 1 ;; esac
 }
 
@@ -96,11 +96,11 @@ build_all() {
     if build_asio; then chat_servers="$chat_servers asio"; fi
     large_servers=$chat_servers # those that take more than 63 clients
     crowd_servers=$large_servers
-    [ "$quick" ] && crowd_servers="server $before" # it takes long to gather
+    [ "$quick" ] && crowd_servers="server $before" # gathering it takes long
     echo_servers="$large_servers textbook"
 }
 
-# The headers are reached through links: /usr/include itself would bring Linux' headers in.
+# The headers are reached through links: /usr/include itself would bring in Linux's headers.
 build_asio() {
     [ -z "$windows" ] && command -v apt-get >/dev/null || return 1
     example_echo=$(find_example echo/async_tcp_echo_server.cpp)
@@ -159,7 +159,7 @@ wine_prepare() {
     ulimit -n "$(ulimit -H -n)"
 }
 
-# kernel_start PREFIX [OPTION...]: starts its Wine kernel, whose number is in $kernel then.
+# kernel_start PREFIX [OPTION...]: starts its Wine kernel, and sets $kernel to its number.
 kernel_start() {
     [ "$windows" ] && return
     export WINEPREFIX=$work/$1
@@ -243,7 +243,7 @@ in_turn() {
     done
 }
 
-seems_worse() { # seems_worse ROW: than before?
+seems_worse() { # seems_worse ROW: succeeds if the row seems worse than the older build's
     [ "$before" ] && ! awk -v judge="$1" -f "$here/report.awk" "$figures"
 }
 
@@ -252,7 +252,7 @@ echo_run() { # against a server that is running
     measure "$row" "$each" "$@" --port "$port" --pids "$pids"
 }
 
-chat_run() { # chat servers remember, so each run has a new one
+chat_run() { # chat servers keep state, so each run has a new one
     framed=''
     [ "$each" = asio ] && framed=--framed
     start "$each" chat
@@ -273,7 +273,7 @@ crowd_run() {
     end "$alone_process"
 }
 
-# Wine's kernel logs every call twice: "NNNN: name( arguments )" and "NNNN: name() = result". A server that is at rest
+# Wine's kernel logs every call twice: "NNNN: name( arguments )" and "NNNN: name() = result". An idle server
 # makes some as well, so only one is running.
 calls_run() {
     start "$each" echo

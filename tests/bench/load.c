@@ -14,7 +14,7 @@ static void run_free_port(const Options *options)
     printf("%d\n", net_free_port());
 }
 
-/* Until the server accepts. */
+/* Waits until the server accepts. */
 static void run_await(const Options *options)
 {
     double until = now() + options->seconds;

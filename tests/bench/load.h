@@ -8,7 +8,7 @@
 
 enum { MAX_PIDS = 8, MESSAGE = 64 /* bytes of an echo message and of a chat text */ };
 
-/* The processes whose processor time is charged: the server and, under Wine, its kernel. */
+/* The processes whose processor time is counted: the server and, under Wine, its kernel. */
 typedef struct Pids {
     long pid[MAX_PIDS];
     int count;
@@ -18,7 +18,7 @@ typedef struct Options {
     int port;
     int clients;
     double seconds; /* how long to play, or how long to wait for a burst to arrive */
-    long lines;     /* of a chat, rounds of lockstep, or clients that connect */
+    long lines;     /* lines of a chat, rounds of lockstep, or clients that connect */
     bool framed;    /* chat: four digits of length and a body, not a line */
     Pids pids;
 
@@ -34,8 +34,8 @@ void report(const char *name, double value);
 
 /* load_echo.c */
 void run_pingpong(const Options *options); /* each client sends as soon as it is answered */
-void run_lockstep(const Options *options); /* all send, all are answered, and so on */
-void run_crowd(const Options *options);    /* a few of them play among thousands who do not */
+void run_lockstep(const Options *options); /* all send, then all are answered, and so on */
+void run_crowd(const Options *options);    /* a few clients play among thousands that do not */
 void run_bulk(const Options *options);     /* one client sends and receives all it can */
 void run_connect(const Options *options);  /* connect, one message, close */
 

@@ -1,7 +1,7 @@
-/* load_chat.c - the scenarios that a chat server answers: the first client talks, the others listen.
+/* load_chat.c - the scenarios for a chat server: the first client talks, the others listen.
  *
- * Servers frame and decorate a text differently, so listeners look only for its mark, a '~' and
- * eight digits, and check that the numbers come one after the other. */
+ * Servers frame and decorate texts differently, so listeners look only for its mark, a '~' and eight digits, and check
+ * that the numbers come one after the other. */
 #include "load.h"
 
 #include <stdio.h>
@@ -15,8 +15,8 @@ static const double QUIET = 0.5, PATIENCE = 20;
 typedef struct Listener {
     Socket sock;
     long heard;
-    long number; /* of the mark that is being read */
-    int digits;  /* still to come of it */
+    long number; /* the number in the mark that is being read */
+    int digits;  /* digits of it still to come */
 } Listener;
 
 typedef struct Room {
@@ -26,7 +26,7 @@ typedef struct Room {
     long heard;       /* by all but the talker */
     double last;      /* when something was heard last */
     char *text;       /* all that the talker will say ... */
-    size_t line_size; /* ... with so many bytes in each line ... */
+    size_t line_size; /* ... with this many bytes in each line ... */
     size_t said, due; /* ... and how much of it is sent and should be sent by now */
 } Room;
 
@@ -51,7 +51,7 @@ static void room_close(Room *room)
     free(room->text);
 }
 
-/* Writes down all that will be said. */
+/* Composes all that will be said. */
 static void room_compose(Room *room, const Options *options)
 {
     char text[MESSAGE + 1];
@@ -95,7 +95,7 @@ static void room_talk(Room *room)
     room->said += (size_t)sent;
 }
 
-/* Waits at most so long and hears what there is. Returns false when there was nothing. */
+/* Waits at most `seconds` and reads what there is. Returns false when there was nothing. */
 static bool room_hear(Room *room, double seconds)
 {
     static char data[BLOCK];
@@ -120,7 +120,7 @@ static bool room_hear(Room *room, double seconds)
     return count > 0;
 }
 
-/* Until the welcomes are over. */
+/* Waits until the welcomes are over. */
 static void room_settle(Room *room)
 {
     double until = now() + PATIENCE;

@@ -1,4 +1,4 @@
-/* load_echo.c - the scenarios that an echo server answers. */
+/* load_echo.c - the scenarios for an echo server. */
 #include "load.h"
 
 #include <stdio.h>
@@ -50,7 +50,7 @@ static void player_send(Player *player)
     net_send_all(player->sock, text, MESSAGE);
 }
 
-/* Takes what has come. Returns true when the whole message is back. */
+/* Receives what has come. Returns true when the whole message is back. */
 static bool player_receive(Player *player)
 {
     char text[MESSAGE], wanted[MESSAGE];
@@ -71,7 +71,7 @@ static void player_open(Player *player, int port, int who)
     player->sock = net_connect(port, who);
 }
 
-/* The game plays with the players given, which are connected already. */
+/* Opens a game with the given players, which are connected already. */
 static void game_open(Game *game, Player *players, int count)
 {
     memset(game, 0, sizeof *game);
@@ -94,7 +94,7 @@ static void game_note(Game *game, double milliseconds)
     game->times[game->played++] = (float)milliseconds;
 }
 
-/* Answers what is ready; whoever is answered sends again, unless this is the end. */
+/* Receives what is ready; a player whose answer is complete sends again, unless this is the end. */
 static void game_turn(Game *game, double until, bool again)
 {
     Ready ready[READY];
@@ -115,7 +115,7 @@ static void game_turn(Game *game, double until, bool again)
     }
 }
 
-/* Plays for so long. Round trips that began before count as well, in the run that they end in. */
+/* Plays for `seconds`. Round trips that began earlier count as well, in the run in which they end. */
 static void game_play(Game *game, double seconds)
 {
     double start = now(), until = start + seconds;
@@ -131,7 +131,7 @@ static void game_play(Game *game, double seconds)
     game->seconds = now() - start;
 }
 
-/* Waits for all that is under way. */
+/* Waits for all messages that are under way. */
 static void game_end(Game *game)
 {
     double until = now() + PATIENCE;
@@ -169,13 +169,13 @@ static void game_report(Game *game)
     report("fairness", (double)least / (double)most);
 }
 
-/* Microseconds of processor time per message since `before`. */
+/* Returns the microseconds of processor time per message since `before`. */
 static double cpu_each(const Pids *pids, double before, long messages)
 {
     return 1e6 * (used_cpu(pids->pid, pids->count) - before) / (double)messages;
 }
 
-/* All send, then all are answered, and so on, with so many seconds between the rounds. */
+/* Lets all send, then waits until all are answered, and so on, with `pace` seconds between the rounds. */
 static void lockstep_rounds(Player *players, int count, long rounds, double pace)
 {
     char text[MESSAGE], wanted[MESSAGE];
@@ -192,7 +192,7 @@ static void lockstep_rounds(Player *players, int count, long rounds, double pace
     }
 }
 
-/* All have been accepted when it returns: each has sent a message and got it back. */
+/* Connects the players. All have been accepted when it returns: each has sent a message and got it back. */
 static Player *players_open(int port, int count)
 {
     Player *players = (Player *)must_alloc((size_t)count * sizeof *players);
@@ -216,9 +216,9 @@ void run_pingpong(const Options *options)
     game_end(&game);
 }
 
-/* ---- lockstep: the same number of messages in the same order, to count what each costs ---- */
+/* ---- lockstep: the same number of messages in the same order, to count the calls for each ---- */
 
-/* A line of our own in the log that somebody else is writing. */
+/* Writes a line of our own to the log that another process is writing. */
 static void log_mark(const char *path, const char *mark)
 {
     FILE *file;
@@ -304,7 +304,7 @@ static void crowd_pair(const Options *options, Game *alone, Game *crowd)
     report("cpu_growth", cpu_busy / cpu_alone);
 }
 
-/* How many are still there: a closed one could be read from. */
+/* Returns how many are still there: a closed one would be readable. */
 static int crowd_held(Player *players, int count)
 {
     char byte;
@@ -315,8 +315,8 @@ static int crowd_held(Player *players, int count)
     return held;
 }
 
-/* The busy ones are spread evenly over the crowd. Descriptors are left for what else the server and
- * its kernel open. */
+/* The busy ones are spread evenly over the crowd. Descriptors are left for whatever else the server and its kernel
+ * open. */
 void run_crowd(const Options *options)
 {
     int spare = 2000, busy = options->busy, count = options->clients;
@@ -344,7 +344,7 @@ void run_crowd(const Options *options)
 
 enum { CHUNK = 65536, PERIOD = 65521, UNDER_WAY = 1024 * 1024 };
 
-/* A stream that repeats after a prime number of bytes, so that a lost or doubled block shows. */
+/* Returns a stream that repeats after a prime number of bytes, so that a lost or doubled block shows. */
 static char *bulk_pattern(void)
 {
     char *pattern = (char *)must_alloc(PERIOD + CHUNK);
@@ -410,7 +410,7 @@ static void connect_once(int port, int nth)
     net_close(player.sock);
 }
 
-/* With a log to mark, a number of clients; else as many as there is time for. */
+/* Connects a number of clients if there is a log to mark; otherwise as many as there is time for. */
 void run_connect(const Options *options)
 {
     double start, before, until = now() + WARM_UP;

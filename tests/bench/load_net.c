@@ -1,4 +1,4 @@
-/* load_net.c - load_net.h twice: for POSIX systems (epoll on Linux, poll elsewhere) and for Windows. */
+/* load_net.c - implements load_net.h for POSIX systems (epoll on Linux, poll elsewhere) and for Windows. */
 #if !defined _WIN32 && !defined _GNU_SOURCE
 #define _GNU_SOURCE /* IP_BIND_ADDRESS_NO_PORT along with C11 */
 #endif
@@ -15,7 +15,7 @@
 #include <psapi.h>
 #define poll WSAPoll
 typedef WSAPOLLFD PollSlot;
-typedef int Bytes; /* as send() and recv() want it */
+typedef int Bytes; /* as send() and recv() take it */
 #else
 #include <errno.h>
 #include <fcntl.h>
@@ -146,8 +146,8 @@ static struct sockaddr_in loopback(unsigned int host, int port)
     return addr;
 }
 
-/* Each run of the program has 127.x.x.x addresses of its own, so that the ports which the one
- * before left behind in TIME_WAIT are not in its way. */
+/* Each run of the program has 127.x.x.x addresses of its own, so that the ports that the previous run left in TIME_WAIT
+ * are not in its way. */
 static void bind_source(Socket sock, long nth)
 {
     static unsigned int base;
@@ -235,7 +235,7 @@ void net_recv_all(Socket sock, char *data, size_t bytes)
     }
 }
 
-/* Below the ports that systems hand out by themselves, so that no connection takes it meanwhile. */
+/* Chooses it below the ports that systems hand out by themselves, so that no connection takes it meanwhile. */
 int net_free_port(void)
 {
     int first = (int)((long)(now() * 1e6) % 10000);
@@ -458,7 +458,7 @@ double used_cpu(const long *pids, int count)
     unsigned long ticks = 0, user, kernel;
 
     for (int i = 0; i < count; i++) {
-        /* After the command in brackets: state and ten numbers, then the two that are wanted. */
+        /* After the command in parentheses: state and ten numbers, then the two that are wanted. */
         if (!proc_read(pids[i], "stat", text, sizeof text) || !strrchr(text, ')')
             || sscanf(strrchr(text, ')') + 1, " %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lu %lu", &user, &kernel)
                    != 2)

@@ -1,6 +1,5 @@
-/* load_net.h - what the load generator needs of the system, the same on Linux and on Windows: sockets
- * that never block, one thread that waits for many of them, a clock, and what processes have used.
- */
+/* load_net.h - what the load generator needs from the system, the same on Linux and on Windows: sockets that never
+ * block, one thread that waits for many of them, a clock, and the resources that processes have used. */
 #ifndef LOAD_NET_H
 #define LOAD_NET_H
 
@@ -23,22 +22,21 @@ typedef int Socket;
 /* Prints "load: ..." and ends the program with 1. */
 void fail(const char *format, ...);
 
-/* The same after a call of the system that failed, with the error's number. */
+/* Does the same after a system call that failed, with the error's number. */
 void fail_call(const char *call);
 
-/* So many bytes, all 0; never NULL. */
+/* Returns this many bytes, all 0; never NULL. */
 void *must_alloc(size_t bytes);
 
 /* Starts Winsock where there is one, and raises the limit of open sockets as far as allowed.
  * Returns that limit. */
 long net_start(void);
 
-/* Connects to 127.0.0.1:port and returns a socket that does not block, TCP_NODELAY set. `nth`
- * chooses the address it comes from, some thousand connections each, so that ports do not run out.
- */
+/* Connects to 127.0.0.1:port and returns a socket that does not block, TCP_NODELAY set. `nth` chooses the source
+ * address, a few thousand connections each, so that ports do not run out. */
 Socket net_connect(int port, long nth);
 
-/* The same, but returns false when nobody listens there. */
+/* Does the same, but returns false when nobody listens there. */
 bool net_try_connect(int port, long nth, Socket *sock);
 
 void net_close(Socket sock);
@@ -47,11 +45,11 @@ void net_close(Socket sock);
 long net_send(Socket sock, const char *data, size_t bytes);
 long net_recv(Socket sock, char *data, size_t room);
 
-/* As above, but wait, and the end or an error ends the program. */
+/* Do the same, but wait; the end or an error ends the program. */
 void net_send_all(Socket sock, const char *data, size_t bytes);
 void net_recv_all(Socket sock, char *data, size_t bytes);
 
-/* A port of 127.0.0.1 that nothing listens on. */
+/* Returns a port of 127.0.0.1 that nothing listens on. */
 int net_free_port(void);
 
 /* ---- waiting for many sockets ---- */
@@ -71,20 +69,20 @@ void poller_close(Poller *poller);
 void poller_add(Poller *poller, Socket sock, int index, bool want_write);
 void poller_change(Poller *poller, Socket sock, int index, bool want_write);
 
-/* Waits at most so long, and returns how many were put into `ready`. */
+/* Waits at most `seconds`, and returns how many were put into `ready`. */
 int poller_wait(Poller *poller, double seconds, Ready *ready, int room);
 
 /* ---- clock and processes ---- */
 
-/* Seconds since some moment. */
+/* Returns the seconds since some moment. */
 double now(void);
 
 void pause_for(double seconds);
 
-/* Seconds of processor time, user and kernel, that these processes have used so far. */
+/* Returns the seconds of processor time, user and kernel, that these processes have used so far. */
 double used_cpu(const long *pids, int count);
 
-/* KiB of memory that the process holds resident. */
+/* Returns the KiB of memory that the process holds resident. */
 double used_memory(long pid);
 
 #endif

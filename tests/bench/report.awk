@@ -2,7 +2,7 @@
 # JSON. Set: json, machine, date, command, turns (and more_turns, for quick rows), seconds, pinned, before (with an older
 # build).
 #
-# Exits with 1 if a figure is worse than the older build's: the median of the turns' ratios, new by old (old by new where
+# Exits with 1 if a figure is worse than the older build's: the median of the turns' ratios, new to old (old to new where
 # less is better), is below 0.95, and the ranges of the middle half of the turns do not overlap. With judge=ROW it prints
 # nothing and exits with 1 if a figure of that row is worse.
 BEGIN {
@@ -90,7 +90,7 @@ function sort(list, n,    i, j, x)
     }
 }
 
-# Returns the value below which that part of the sorted list[1..n] lies.
+# Returns the value below which that fraction of the sorted list[1..n] lies.
 function quantile(list, n, part,    at, i)
 {
     at = 1 + (n - 1) * part
@@ -109,7 +109,7 @@ function summarize(list, n)
     high = quantile(list, n, 0.75)
 }
 
-# Of a server's runs. Returns how many there were.
+# Summarizes a server's runs. Returns how many there were.
 function summarize_runs(key,    i, list)
 {
     for (i = 1; i <= count[key]; i++) list[i] = value[key, i]
@@ -117,7 +117,7 @@ function summarize_runs(key,    i, list)
     return count[key]
 }
 
-# Of the ratios of this server to a peer, each from one turn.
+# Summarizes the ratios of this server to a peer, each from one turn.
 function summarize_ratios(row, figure, name,    ours, theirs, i, n, list)
 {
     ours = row " server " figure

@@ -81,7 +81,7 @@ static bool is_number(const char *text)
     return *text && text[strspn(text, "0123456789")] == '\0';
 }
 
-/* Returns a whole number from 1 to `most`, or 0 if the text is none. */
+/* Returns a whole number from 1 to `most`, or 0 if the text is not one. */
 static long number_of(const char *text, long most)
 {
     long number = is_number(text) ? strtol(text, NULL, 10) : 0; /* LONG_MAX for one that is larger */
@@ -126,7 +126,7 @@ static bool options_agree(void)
     return true;
 }
 
-/* HOST PORT, HOST, PORT or nothing. */
+/* Reads HOST PORT, HOST, PORT or nothing. */
 static bool address_read(char *words[], int count)
 {
     bool port_alone = count == 1 && is_number(words[0]);
@@ -176,7 +176,7 @@ int fail(int error, const char *format, ...)
 {
     va_list arguments;
 
-    fflush(stdout); /* what was printed before comes before */
+    fflush(stdout); /* keeps earlier output in front */
     va_start(arguments, format);
     fputs("client: ", stderr);
     vfprintf(stderr, format, arguments);
@@ -206,7 +206,7 @@ const char *grouped(long long number)
 
 SOCKET sock = INVALID_SOCKET;
 
-static struct addrinfo *addresses;     /* of HOST, in the order in which the system wants them tried */
+static struct addrinfo *addresses;     /* of HOST, in the order in which the system recommends to try them */
 static const struct addrinfo *working; /* the one that worked last */
 
 /* localhost is the loopback interface, whatever the hosts file says (RFC 6761, section 6.3). Without a name
@@ -228,7 +228,8 @@ static bool is_loopback(const struct addrinfo *address)
     return ntohl(((const struct sockaddr_in *)(const void *)address->ai_addr)->sin_addr.s_addr) >> 24 == 127;
 }
 
-/* GetVersionEx() tells a program without a manifest that it runs on Windows 8. RtlGetVersion() tells the truth. */
+/* Returns the build number. GetVersionEx() tells a program without a manifest that it runs on Windows 8;
+ * RtlGetVersion() tells the truth. */
 static DWORD windows_build(void)
 {
     typedef LONG(WINAPI * GetVersionFunction)(OSVERSIONINFOW *);
@@ -251,9 +252,9 @@ typedef struct InitialRto { /* TCP_INITIAL_RTO_PARAMETERS */
 } InitialRto;
 enum { UNSPECIFIED_RTT = 0xFFFF, NO_SYN_RETRANSMISSIONS = 0xFE, WINDOWS_10_1709 = 16299 };
 
-/* Windows repeats the SYN when the answer is a reset, so a refused connection takes 2 s, on loopback too. This asks for
- * a refusal at once ("TCP_INITIAL_RTO_PARAMETERS", mstcpip.h). Earlier versions than Windows 10 1709 would read the
- * value as 254 retransmissions. If the call fails, as under Wine, the connection is the same, but slower to fail. */
+/* Windows repeats the SYN when the answer is a reset, so a refused connection takes 2 s, on loopback too. This makes it
+ * fail at once ("TCP_INITIAL_RTO_PARAMETERS", mstcpip.h). Versions before Windows 10 1709 would read the value as 254
+ * retransmissions. If the call fails, as under Wine, the connection is the same, but slower to fail. */
 static void retransmit_no_syn(SOCKET to)
 {
     InitialRto parameters;
@@ -272,11 +273,11 @@ static int connect_to(const struct addrinfo *address)
 
     sock = socket(address->ai_family, address->ai_socktype, address->ai_protocol);
     if (sock == INVALID_SOCKET) return WSAGetLastError();
-    if (given[NO_READ]) { /* before connect, or the system makes the buffers as large as megabytes */
+    if (given[NO_READ]) { /* before connect, or the system may grow the buffers to megabytes */
         setsockopt(sock, SOL_SOCKET, SO_RCVBUF, (const char *)&small_buffer, sizeof small_buffer);
         setsockopt(sock, SOL_SOCKET, SO_SNDBUF, (const char *)&small_buffer, sizeof small_buffer);
     }
-    /* Without Nagle's algorithm a small message does not wait until the one before is acknowledged. */
+    /* Without Nagle's algorithm a small message does not wait until the previous one is acknowledged. */
     setsockopt(sock, IPPROTO_TCP, TCP_NODELAY, (const char *)&yes, sizeof yes);
     if (is_loopback(address)) retransmit_no_syn(sock);
     if (connect(sock, address->ai_addr, (int)address->ai_addrlen) == 0) return 0;
@@ -304,7 +305,7 @@ static void tried_add(char *list, size_t size, const struct addrinfo *address, i
     if (how) snprintf(list + length, size - length, "%s%s %s", length ? ", " : "", address_text(address), how);
 }
 
-/* Tries the address that worked last, then the others. A crowd meets a refusal at most once in this way. */
+/* Tries the address that worked last, then the others. So a crowd meets a refusal at most once. */
 int connect_once(void)
 {
     char tried[200] = "";
@@ -360,8 +361,8 @@ bool input_send(const char *data, int bytes)
 }
 
 /* On Windows every call on a connection that was reset fails. Under Wine only the first one does, whichever thread made
- * it (it may be a thread of Wine's own, then SO_ERROR has the error), and to recv() the connection then looks closed in
- * order. So this gives a send() that is under way half a second to fail, too. */
+ * it (it may be a thread of Wine's own, then SO_ERROR has the error), and to recv() the connection then looks closed
+ * normally. So this also gives a send() that is under way half a second to fail. */
 int end_error(void)
 {
     int error = 0, size = sizeof error;

@@ -1,5 +1,5 @@
 /* client.h - what the files of client.exe share: client.c has the command line, the connection and main(),
- * client_talk.c the client to talk with, client_crowd.c the clients that come in numbers or do not read. */
+ * client_talk.c the interactive client, client_crowd.c the crowds of clients and the one that does not read. */
 #ifndef CLIENT_H
 #define CLIENT_H
 
@@ -31,7 +31,7 @@ enum { KEYS, RESET, CROWD, BUSY, SECONDS, NO_READ, THEN, OPTION_COUNT, NONE = -1
 extern long given[OPTION_COUNT];
 
 extern SOCKET sock;                /* the connection, the last one made */
-extern volatile LONG input_ended;  /* set when everything that had to be sent is sent */
+extern volatile LONG input_ended;  /* set when everything has been sent */
 extern volatile LONG input_failed; /* the error of the thread that sends, 0 for none */
 
 /* Prints "client: ", the message, the error and its meaning as one line on stderr. Returns FAILED. */
@@ -43,14 +43,13 @@ int connect_once(void);
 /* Prints why there is no connection. Returns FAILED. */
 int connect_failed(int error);
 
-/* Sends all bytes. Returns false on an error, which WSAGetLastError() tells. */
+/* Sends all bytes. Returns false on an error, which WSAGetLastError() returns. */
 bool send_all(SOCKET to, const char *data, int bytes);
 
 /* Does the same on `sock`, for the thread that sends while main's thread receives. Keeps the error in input_failed. */
 bool input_send(const char *data, int bytes);
 
-/* Tells what ended the connection after recv() has returned 0: 0 if the server closed it in order, otherwise an error.
- */
+/* Returns why recv() returned 0: 0 if the server closed the connection normally, otherwise an error. */
 int end_error(void);
 
 /* Formats 1234567 as 1,234,567. The text is valid until the eighth call from now. */

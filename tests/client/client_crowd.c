@@ -1,4 +1,4 @@
-/* client_crowd.c - the clients that come in numbers, quiet or busy, and the one that does not read. */
+/* client_crowd.c - the crowds of clients, quiet or busy, and the one that does not read. */
 #include "client.h"
 
 #include <process.h>
@@ -7,7 +7,7 @@
 
 enum {
     BUSY_BYTES = 64,  /* of a message */
-    GOODBYE_MS = 2000 /* for the server to close its ends too */
+    GOODBYE_MS = 2000 /* for the server to close its side too */
 };
 
 static WSAPOLLFD polls[MAX_CROWD];
@@ -15,7 +15,7 @@ static int connections; /* in polls */
 
 /* ---- connecting and closing many ---- */
 
-/* Makes the other connections; the first one is `sock`. Returns false, having said why, when one fails. */
+/* Makes the other connections; the first one is `sock`. Returns false, with the reason printed, when one fails. */
 static bool connect_all(long count)
 {
     for (;;) {
@@ -32,8 +32,8 @@ static bool connect_all(long count)
     }
 }
 
-/* Drops what came. A crowd that did not read would be one of slow readers. Returns how many connections the server
- * closed. */
+/* Discards the bytes that came: a crowd that did not read would be a crowd of slow readers. Returns how many
+ * connections the server closed. */
 static int crowd_listen(void)
 {
     static char dropped[65536];
@@ -48,7 +48,7 @@ static int crowd_listen(void)
     return closed;
 }
 
-/* Closes all in order. A socket that is closed before everything in it is read sends a reset. */
+/* Closes all connections normally: a socket that is closed with bytes unread sends a reset. */
 static void close_all(void)
 {
     ULONGLONG end = GetTickCount64() + GOODBYE_MS;
@@ -105,7 +105,7 @@ int crowd(void)
 
 /* ---- busy ones ---- */
 
-/* One of the busy. Its message is on the way there or back. */
+/* A busy client. Its message is on the way to the server or back. */
 typedef struct Busy {
     long long messages;
     long long since; /* when the message was sent, in microseconds */
@@ -114,8 +114,8 @@ typedef struct Busy {
 
 static Busy busy[MAX_BUSY];
 
-/* How often an answer took so long. Up to 1,023 us each has a bucket of its own; above, 512 share an octave, so that a
- * bucket is never wider than 0.2 % of its value. */
+/* A histogram of answer times. Up to 1,023 us each has a bucket of its own; above that, 512 buckets share an octave, so
+ * that a bucket is never wider than 0.2 % of its value. */
 enum { BUCKETS = 512 * 24 };
 static long long took[BUCKETS];
 
@@ -135,7 +135,7 @@ static double bucket_ms(int bucket)
     return (double)((long long)(bucket - 512 * shift) << shift) / 1000;
 }
 
-/* So long or less did `share` of all answers take. */
+/* Returns the time within which `share` of all answers came. */
 static double percentile_ms(double share, long long all)
 {
     long long sum = 0;
@@ -155,7 +155,7 @@ static long long now_us(void)
 }
 static char message[BUSY_BYTES];
 
-/* Returns the exit code, as the next two functions do. */
+/* Sends the next message of connection i. Returns the exit code, as the next two functions do. */
 static int busy_send(int i)
 {
     busy[i].since = now_us();
@@ -164,7 +164,8 @@ static int busy_send(int i)
     return fail(WSAGetLastError(), "connection %d of %d is lost", i + 1, connections);
 }
 
-/* Reads what came for connection i: the echo, or a part of it. After the last part the next message is sent. */
+/* Reads the bytes that came for connection i: the echo, or a part of it. After the last part the next message is
+ * sent. */
 static int busy_serve(int i)
 {
     char data[BUSY_BYTES];
@@ -209,7 +210,8 @@ static void busy_row(const char *name, long long messages)
     printf("%-14s %12s %12s\n", name, grouped(messages), grouped(messages / given[SECONDS]));
 }
 
-/* Prints who got how much. Returns the exit code: a server that does not answer is no echo server. */
+/* Prints how many answers the connections got. Returns the exit code: a server that does not answer is not an echo
+ * server. */
 static int busy_table(void)
 {
     const char *plural = given[SECONDS] == 1 ? "" : "s";
@@ -276,7 +278,7 @@ static unsigned __stdcall flood_run(void *nothing)
 }
 
 /* Reads to the server's end of the stream. Returns 0 or the error. The half-close comes after the last byte was sent
- * and what is there was read: an end that is there by then came from the server first. */
+ * and all available bytes were read: an end of the stream seen before it was the server's decision. */
 static int read_all(void)
 {
     static char data[65536];

@@ -1,4 +1,4 @@
-/* client_talk.c - the client to talk with: one thread sends what is typed or redirected, main's shows what the server
+/* client_talk.c - the interactive client: one thread sends what is typed or redirected, main's shows what the server
  * sends. */
 #include "client.h"
 
@@ -23,7 +23,7 @@ enum {
 static HANDLE input, output;
 static bool typed, shown;           /* input and output are the console, not a file or a pipe */
 static DWORD input_mode;            /* to be restored */
-static volatile LONG keys_codepage; /* of --keys: what the keyboard sends and the screen gets */
+static volatile LONG keys_codepage; /* of --keys: the encoding of the keys sent and the text shown */
 static CRITICAL_SECTION output_lock;
 
 void console_restore(void)
@@ -37,7 +37,7 @@ static BOOL WINAPI console_event(DWORD type)
     (void)type;
     console_restore();
     TerminateProcess(GetCurrentProcess(),
-                     INTERRUPTED); /* here, unlike ExitProcess(), no other thread has a last word */
+                     INTERRUPTED); /* unlike ExitProcess(), lets no other thread print or exit meanwhile */
     return TRUE;
 }
 
@@ -57,7 +57,7 @@ void console_prepare(void)
     if (typed && given[KEYS]) SetConsoleMode(input, 0); /* each key at once; Ctrl+C is one of them */
 }
 
-/* Returns how many bytes the character that begins so has in the code page of the keys. */
+/* Returns how many bytes a character with this first byte has in the code page of the keys. */
 static int char_bytes(unsigned char first)
 {
     if (keys_codepage == CP_UTF8) return first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : first >= 0xC0 ? 2 : 1;
@@ -66,8 +66,8 @@ static int char_bytes(unsigned char first)
 
 /* ---- what is typed ---- */
 
-/* Returns the character that an event of the keyboard brings, 0 for none. A key brings it when it goes down; Alt when
- * it goes up, after a character was typed by its number. */
+/* Returns the character of a keyboard event, 0 for none. It comes when the key goes down or, for a character entered by
+ * its number, when Alt goes up. */
 static WCHAR key_character(const INPUT_RECORD *event)
 {
     const KEY_EVENT_RECORD *key = &event->Event.KeyEvent;
@@ -87,8 +87,8 @@ static bool key_begins_line(const INPUT_RECORD *event)
     return (code >= VK_PRIOR && code <= VK_DOWN) || (code >= VK_F1 && code <= VK_F9);
 }
 
-/* Waits for the first key of a line and leaves it to ReadConsoleW(). That edits the line where the cursor stands when
- * it is called, so what the server sends before the first key does not end up inside the line. Returns false at the end
+/* Waits for the first key of a line and leaves it to ReadConsoleW(). That edits the line where the cursor is when it is
+ * called, so text that the server sends before the first key does not end up inside the line. Returns false at the end
  * of the input. */
 static bool console_await_key(void)
 {
@@ -129,7 +129,7 @@ static int console_read(char data[INPUT_BYTES])
 
 typedef enum Encoding { UNKNOWN, AS_IT_IS, UTF16_LE, UTF16_BE } Encoding;
 
-static char raw[RAW_BYTES]; /* read from the file and not taken yet */
+static char raw[RAW_BYTES]; /* read from the file and not converted yet */
 static DWORD raw_bytes;
 
 /* Reads more. Returns false at the end. */
@@ -148,7 +148,7 @@ static void raw_drop(DWORD bytes)
     memmove(raw, raw + bytes, raw_bytes);
 }
 
-/* Looks for a byte order mark, and drops it. A pipe may bring it in pieces; other bytes do not wait for more. */
+/* Looks for a byte order mark, and drops it. A pipe may bring it in pieces; no other bytes are held back for it. */
 static Encoding encoding_find(void)
 {
     static const char *const marks[] = { "\xEF\xBB\xBF", "\xFF\xFE", "\xFE\xFF" };
@@ -162,7 +162,7 @@ static Encoding encoding_find(void)
             begun = true;
             if (same < length) continue;
             raw_drop(length);
-            if (i == 0) InterlockedExchange(&keys_codepage, CP_UTF8); /* keys too come as the file has them */
+            if (i == 0) InterlockedExchange(&keys_codepage, CP_UTF8); /* keys too are sent unchanged */
             return encodings[i];
         }
         if (!begun || !raw_read()) return AS_IT_IS;
@@ -233,7 +233,7 @@ static bool console_write(const char *data, DWORD bytes)
     return units == 0 || WriteConsoleW(output, wide, (DWORD)units, &written, NULL) != 0;
 }
 
-/* Returns how many bytes at the end are the beginning of a character. */
+/* Returns how many bytes at the end belong to an incomplete character. */
 static DWORD unfinished(const char *data, DWORD bytes)
 {
     if (given[KEYS] && keys_codepage != CP_UTF8) {
@@ -313,7 +313,7 @@ static bool keys_typed(void)
     return true;
 }
 
-/* Sends the characters of a file or a pipe, which are in the code page of the keys: cmd's echo writes so. */
+/* Sends the characters of a file or a pipe, which are in the code page of the keys, as cmd's echo writes them. */
 static bool keys_redirected(void)
 {
     char data[INPUT_BYTES + 4];
@@ -342,8 +342,8 @@ static void telnet_answer(unsigned char verb, unsigned char option)
     send_all(sock, (const char *)answer, sizeof answer);
 }
 
-/* What the server asks for (DO) or offers (WILL). Each change is answered once, or two such programs would answer
- * each other for ever (RFC 1143); all but echo and go-ahead is refused. */
+/* Answers what the server asks for (DO) or offers (WILL). Answers each change once, or two such programs would answer
+ * each other forever (RFC 1143); refuses everything but echo and go-ahead. */
 static void telnet_negotiate(unsigned char verb, unsigned char option)
 {
     static bool theirs[256], ours[256];
@@ -357,7 +357,7 @@ static void telnet_negotiate(unsigned char verb, unsigned char option)
     *agreed = wanted;
 }
 
-/* Takes telnet's commands out of what came. Returns the bytes that are left. */
+/* Removes telnet's commands from the received bytes. Returns the bytes that are left. */
 static int telnet_strip(char *data, int bytes)
 {
     static enum { TEXT, COMMAND, OPTION, SUB, SUB_COMMAND } state;
@@ -399,7 +399,7 @@ static bool lines_send(void)
     return true;
 }
 
-/* The thread of the input. If it cannot send, the connection is lost, and main's thread says so: its recv() fails too,
+/* Runs on the input thread. If it cannot send, the connection is lost, and main's thread says so: its recv() fails too,
  * or the server ends after the half-close. */
 static unsigned __stdcall input_run(void *nothing)
 {
@@ -424,7 +424,7 @@ static int reset(void)
     return ENDED;
 }
 
-/* recv() has returned 0. */
+/* Handles the end of the stream: recv() has returned 0. */
 static int ended(void)
 {
     int error = end_error();

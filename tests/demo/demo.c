@@ -1,7 +1,7 @@
 /* demo.c - a lesson in a quarter of a minute, without typing: demo.exe [--fast] [SERVER.EXE]
  *
- * Starts the real server with --trace, plays its clients, and shows after each thing that a client does what the server
- * told of it. On a console it pauses, so that one can read; with --fast, or into a file, it does not. It ends with 0,
+ * Starts the real server with --trace, plays its clients, and shows after each client action what the server reported
+ * about it. On a console it pauses, so that people can read; with --fast, or into a file, it does not. It ends with 0,
  * or with 1 when the server did not do what was expected.
  */
 #include "../harness/test.h"
@@ -12,9 +12,9 @@
 
 enum {
     COLUMNS = 100, /* no line is longer, */
-    INDENT = 28,   /* and what does not fit goes on below, so far to the right */
+    INDENT = 28,   /* and text that does not fit continues on the next line, indented by this */
     PAUSE_MS = 800,
-    SETTLE_MS = 80, /* the server has said all when it says nothing for so long */
+    SETTLE_MS = 80, /* the server is done reporting after this much silence */
     BOLD = FOREGROUND_RED | FOREGROUND_GREEN | FOREGROUND_BLUE | FOREGROUND_INTENSITY,
     YELLOW = FOREGROUND_RED | FOREGROUND_GREEN | FOREGROUND_INTENSITY,
     GREEN = FOREGROUND_GREEN | FOREGROUND_INTENSITY,
@@ -22,15 +22,15 @@ enum {
 };
 
 static Server *server;
-static size_t told; /* bytes of the server's output that were shown, or passed over */
+static size_t told; /* bytes of the server's output that were shown or skipped */
 
 /* ---- the screen ---- */
 
 static HANDLE screen;
 static bool on_console, coloured, fast;
-static bool on_the_edge;    /* a line as long as can be takes the cursor to the next one by itself */
+static bool on_the_edge;    /* a line of full width has moved the cursor to the next one already */
 static int width = COLUMNS; /* of the console, if that is less */
-static WORD plain;          /* the console's own colour */
+static WORD plain;          /* the console's own color */
 static UINT codepage;       /* as it was */
 
 static void screen_open(void)
@@ -59,7 +59,7 @@ static void screen_close(void)
     if (on_console) SetConsoleOutputCP(codepage);
 }
 
-/* Columns that the byte of UTF-8 takes: Hangul takes two, and what continues a character none. */
+/* Returns the columns that the byte of UTF-8 takes: two for Hangul, none for a continuation byte. */
 static int columns(char byte)
 {
     unsigned char c = (unsigned char)byte;
@@ -96,7 +96,7 @@ static void act(const char *title)
     print_line("==== ", title, strlen(title), BOLD);
 }
 
-/* What happens next. */
+/* Prints what happens next. */
 static void note(const char *text)
 {
     fflush(stdout);
@@ -104,7 +104,7 @@ static void note(const char *text)
     print_line("-- ", text, strlen(text), BOLD);
 }
 
-/* Always false, so that the play ends. */
+/* Prints what went wrong. Returns false, so that the play ends. */
 static bool fail(const char *what)
 {
     screen_colour(plain);
@@ -114,7 +114,7 @@ static bool fail(const char *what)
     return false;
 }
 
-/* ---- what the server tells ---- */
+/* ---- what the server reports ---- */
 
 static WORD colour_of(const char *line)
 {
@@ -137,7 +137,7 @@ static void tell(void)
     fflush(stdout);
 }
 
-/* Waits until the server has told something new with `part` in it, and then has no more to say. */
+/* Waits until the server has reported something new with `part` in it, and then is done reporting. */
 static bool await(const char *part)
 {
     size_t before = 0, now = 0;
@@ -190,7 +190,7 @@ static bool say(Client *client, const char *text)
     return client_send(client, text, strlen(text)) || fail("a client cannot send");
 }
 
-/* Shows what has come, unless `who` is NULL. */
+/* Reads what has come, and shows it unless `who` is NULL. */
 static void hear(Client *client, const char *who)
 {
     char line[256];
@@ -224,7 +224,7 @@ static bool play_echo(void)
     return stopped();
 }
 
-/* Both are in the room, with their names, and have heard all of it. */
+/* Brings both into the room, with their names, and lets them hear all that was said. */
 static bool enter(Client **alice, Client **bob)
 {
     *alice = client_connect_to("127.0.0.1", server_port(server));

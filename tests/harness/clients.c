@@ -68,7 +68,7 @@ static bool client_register(Client *client)
     return i < MAX_TEST_CLIENTS;
 }
 
-/* `room` is the receive buffer to ask for; 0: the usual. */
+/* `room` is the size of the receive buffer to ask for; 0: the default. */
 static SOCKET socket_connect(const char *address, int port, int room)
 {
     DWORD limit = PATIENCE_MS;
@@ -237,7 +237,7 @@ bool client_recv(Client *client, void *data, size_t bytes)
     return bytes == 0;
 }
 
-/* One byte, by way of client->buf. */
+/* Returns one byte, by way of client->buf. */
 static int client_getc(Client *client)
 {
     if (client->start == client->end) {
@@ -273,7 +273,7 @@ bool client_at_eof(Client *client)
 
     if (client_recv_some(client, &byte, 1) != RECV_EOF) return false;
 
-    /* The system may show an end of file and hide the reset behind it; but then nothing can be sent any more. */
+    /* The system may report an end of file and hide the reset that caused it; but then nothing can be sent any more. */
     return client->half_closed || send(client->sock, &byte, 1, 0) == 1;
 }
 

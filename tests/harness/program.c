@@ -23,7 +23,7 @@ bool have_client(void)
     return GetFileAttributesA(client_path()) != INVALID_FILE_ATTRIBUTES;
 }
 
-/* A pipe; the program gets `theirs`, and `*ours` is for us alone. */
+/* Opens a pipe. Returns the program's end; `*ours` is not inherited. */
 static HANDLE pipe_open(HANDLE *ours, bool to_program)
 {
     SECURITY_ATTRIBUTES inherit = { sizeof inherit, NULL, TRUE };
@@ -99,7 +99,7 @@ bool client_types(const char *text)
     return WriteFile(client.in, text, (DWORD)strlen(text), &written, NULL) && written == strlen(text);
 }
 
-/* Reads what is there; false at the end of the pipe. */
+/* Reads what is there. Returns false at the end of the pipe. */
 static bool client_look(HANDLE pipe)
 {
     DWORD there = 0, got = 0;
@@ -148,7 +148,7 @@ bool client_interrupt(void)
     if (!on_wine()) return GenerateConsoleCtrlEvent(CTRL_BREAK_EVENT, client.pid) != 0;
     snprintf(command, sizeof command, "/bin/sh -c \"kill -INT $(grep -ls ^%s /proc/[0-9]*/cmdline | cut -d/ -f3)\"",
              client.name);
-    ZeroMemory(&process, sizeof process); /* Wine does not fill it for a program of the host */
+    ZeroMemory(&process, sizeof process); /* Wine does not fill it in for a program of the host */
     ZeroMemory(&startup, sizeof startup);
     startup.cb = sizeof startup;
     if (!CreateProcessA(NULL, command, NULL, NULL, FALSE, 0, NULL, NULL, &startup, &process)) return false;

@@ -20,7 +20,7 @@ const char *client_path(void);
 bool have_client(void);
 #define NEED_CLIENT() SKIP_IF(!have_client(), "client.exe is not built")
 
-/* Starts client.exe with these options. Ends the one before, which a failed test may have left. */
+/* Starts client.exe with these options. Ends the previous one, which a failed test may have left. */
 bool client_run(const char *options);
 bool client_start(const char *host, int port);
 
@@ -45,7 +45,8 @@ void client_free(void);
 
 /* ---- its server ---- */
 
-/* Listens on 127.0.0.1, to play a server that does what server.exe does not. Port 0 is any; *port gets the real one. */
+/* Listens on 127.0.0.1, to play a server that does what server.exe does not. Port 0 means any; *port gets the real
+ * one. */
 SOCKET listen_at(int wanted, int *port, int backlog);
 SOCKET listen_here(int *port);
 

@@ -14,7 +14,7 @@ static char note[128];
 static volatile LONG turn;
 static int passed_count, failed_count, skipped_count;
 
-/* Said once more at the end: who sees only the last lines of a long run must see what failed. */
+/* Printed once more at the end: a reader of only the last lines of a long run must see what failed. */
 static const char *running = "";
 static char failures[8192];
 
@@ -108,8 +108,7 @@ static void print_counts(void)
     fflush(stdout);
 }
 
-/* Ends the servers of a test that takes too long, so that its calls fail; if even that does not
- * help, the run. */
+/* Ends the servers of a test that takes too long, so that its calls fail; ends the run if even that does not help. */
 static unsigned __stdcall watchdog_run(void *argument)
 {
     LONG watched = 0;
@@ -132,7 +131,7 @@ static unsigned __stdcall watchdog_run(void *argument)
     }
 }
 
-/* Servers first: then no worker waits for one any more. */
+/* Ends what the test has left. Servers first: then no worker waits for one any more. */
 static void clean_up(void)
 {
     servers_kill();
@@ -188,7 +187,7 @@ static bool ends_in_exe(const char *text)
 
 /* ---- finding ---- */
 
-/* A module's exports, as the page "PE Format" describes them; NULL if there are none. */
+/* Returns a module's exports, as the page "PE Format" describes them; NULL if there are none. */
 static const IMAGE_EXPORT_DIRECTORY *exports_of(const char *module)
 {
     const IMAGE_DOS_HEADER *start = (const IMAGE_DOS_HEADER *)(const void *)module;
@@ -198,7 +197,8 @@ static const IMAGE_EXPORT_DIRECTORY *exports_of(const char *module)
     return at ? (const IMAGE_EXPORT_DIRECTORY *)(const void *)(module + at) : NULL;
 }
 
-/* Every TEST() of this program that is wanted, in the order of the names: so the linker sorts them. */
+/* Runs or lists every TEST() of this program that is wanted, in the order of their names, because the linker sorts them
+ * so. */
 static void each_test(bool list, int filters, char *filter[])
 {
     HMODULE program = GetModuleHandleA(NULL);

@@ -1,7 +1,6 @@
 /* screen.c - a helper process gets a console without a window, starts the server in it, and answers questions that come
- * through a pipe, a byte each: s its settings, t its text, c Ctrl+C, w has the server ended? k, with four bytes more,
- * is a key.
- */
+ * through a pipe, a byte each: s its settings, t its text, c Ctrl+C, w whether the server has ended; k, with four bytes
+ * more, presses a key. */
 #include "screen.h"
 
 #include <stdio.h>
@@ -50,7 +49,7 @@ static void answer_text(HANDLE out)
     }
 }
 
-/* A key goes down and up. */
+/* Presses and releases a key. */
 static void press_key(HANDLE in, HANDLE questions)
 {
     INPUT_RECORD events[2];
@@ -98,7 +97,7 @@ int screen_main(const WCHAR *command)
     SetConsoleOutputCP(CODEPAGE);
     SetConsoleTextAttribute(out, COLORS);
     if (!console_run(command, in, out, &process)) return 1;
-    SetConsoleCtrlHandler(NULL, TRUE); /* the Ctrl+C is the server's */
+    SetConsoleCtrlHandler(NULL, TRUE); /* the Ctrl+C is for the server */
     while (ReadFile(GetStdHandle(STD_INPUT_HANDLE), &question, 1, &bytes, NULL) && bytes) {
         if (question == 's') answer_state(in, out);
         if (question == 't') answer_text(out);

@@ -1,4 +1,5 @@
-/* screen.h - the server in a console of its own, which has no window: what it does to the console can be seen. */
+/* screen.h - the server in a console of its own, without a window, so that a test can see what it does to the
+ * console. */
 #ifndef SCREEN_H
 #define SCREEN_H
 
@@ -6,27 +7,27 @@
 
 typedef struct Screen Screen;
 
-/* Makes a console that no other has the settings of and starts server.exe with `options` (UTF-8) in it. NULL if that
- * fails. A test has one at a time; screen_end() frees it. */
+/* Makes a console with settings unlike any other's and starts server.exe with `options` (UTF-8) in it. Returns NULL if
+ * that fails. A test has one at a time; screen_end() frees it. */
 Screen *screen_start(const char *options);
 
-/* The console's settings now: "code page 1252, input mode 1f7, colours 1e". Good until the next call. */
+/* Returns the console's settings now: "code page 1252, input mode 1f7, colours 1e". Valid until the next call. */
 const char *screen_state(Screen *screen);
 
-/* What stands on it, without spaces at the ends of lines. Good until the next call. */
+/* Returns the text on it, without spaces at the ends of lines. Valid until the next call. */
 const char *screen_text(Screen *screen);
 
 bool screen_ctrl_c(Screen *screen);
 
-/* Presses a key: its virtual-key code, and the UTF-16 unit that it brings, 0 for none. */
+/* Presses a key, given its virtual-key code and its UTF-16 unit, 0 for none. */
 bool screen_key(Screen *screen, int code, int character);
 
-/* The server's exit code, or -1 if it still runs after `ms`. */
+/* Returns the server's exit code, or -1 if it still runs after `ms`. */
 long long screen_wait(Screen *screen, int ms);
 
 void screen_end(Screen *screen);
 
-/* The program that keeps the console: this one, started once more. */
+/* Runs the helper that keeps the console: this program, started once more. */
 int screen_main(const WCHAR *command);
 
 #endif

@@ -1,5 +1,4 @@
-/* server.c - starts the real server.exe, hears what it prints, stops it, and asks the system about
- * it. */
+/* server.c - starts the real server.exe, captures what it prints, stops it, and asks the system about it. */
 #include "test.h"
 
 #include <process.h>
@@ -35,9 +34,9 @@ const char *server_exe = "server.exe";
 
 static Server *servers[MAX_SERVERS];
 static CRITICAL_SECTION servers_lock;
-static HANDLE job; /* its processes end when we end, however that is */
+static HANDLE job; /* its processes end when we end, in whatever way */
 
-/* ---- hearing what it prints ---- */
+/* ---- capturing what it prints ---- */
 
 static void capture_add(Capture *capture, const char *data, size_t bytes)
 {
@@ -216,7 +215,7 @@ void server_end_input(Server *server)
     if (server) server->in = NULL;
 }
 
-/* CREATE_NEW_PROCESS_GROUP is what lets Windows send Ctrl+Break to this process alone. */
+/* CREATE_NEW_PROCESS_GROUP lets Windows send Ctrl+Break to this process alone. */
 static bool server_create(Server *server, const char *options, bool typed)
 {
     SECURITY_ATTRIBUTES inherit = { sizeof inherit, NULL, TRUE };
@@ -378,7 +377,7 @@ void servers_show(void)
     }
 }
 
-/* ---- what Wine does not tell and its host does ---- */
+/* ---- facts that Wine does not report and its host does ---- */
 
 /* Reads a small file of the host's /proc; returns its size. */
 static size_t proc_read(const char *pid, const char *name, char *data, size_t size)
@@ -453,7 +452,8 @@ bool server_interrupt(Server *server)
     return GenerateConsoleCtrlEvent(CTRL_BREAK_EVENT, server->pid) != 0;
 }
 
-/* A thread that returned from the handler, or the process's own end? A little later it shows. */
+/* Waits for the handler's return, at most 5 s, then ends the process as Windows does, unless it ended by itself, which
+ * shows a little later. */
 static void window_is_closing(void *argument)
 {
     Server *server = (Server *)argument;

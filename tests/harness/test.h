@@ -1,6 +1,6 @@
 /* test.h - a small harness for testing the real server.exe from outside, through real sockets.
  *
- * A test is a function without arguments, anywhere in tests/suites/; nothing else must be told of it:
+ * A test is a function without arguments, anywhere in tests/suites/; it needs no registration:
  *
  *     TEST(echo_hello)
  *     {
@@ -13,10 +13,9 @@
  *         CHECK_EQ(server_stop(server), 0);
  *     }
  *
- * A check that fails prints where and what, and leaves the test. The runner then ends servers,
- * workers and clients that are left. Nothing waits for ever: every call here has a time limit, and
- * a watchdog ends the servers of a test that takes too long. Functions that take a Server or a
- * Client take NULL too, and fail on it.
+ * A check that fails prints where and what, and leaves the test. The runner then ends servers, workers and clients that
+ * are left. Nothing waits forever: every call here has a time limit, and a watchdog ends the servers of a test that
+ * takes too long. Functions that take a Server or a Client take NULL too, and fail on it.
  */
 #ifndef TEST_H
 #define TEST_H
@@ -39,15 +38,15 @@
 #include <stddef.h>
 
 enum {
-    PATIENCE_MS = 10000, /* the limit of all calls that name none: only a hung server takes so long */
+    PATIENCE_MS = 10000, /* the limit of all calls that name none: only a hung server takes this long */
     TEST_MS = 60000,     /* the limit of a whole test */
     MAX_TEST_CLIENTS = 1200
 };
 
 /* ---- tests and checks (runner.c) ---- */
 
-/* The program exports its tests by name, as a DLL does its functions, and so the runner finds them: a test's name is
- * written once. The tests run in the order of their names. */
+/* The program exports its tests by name, as a DLL exports its functions, so that the runner finds them: a test's name
+ * is written once. The tests run in the order of their names. */
 #ifdef __cplusplus
 #define TEST(name) extern "C" __declspec(dllexport) void TEST_##name(void)
 #else
@@ -82,7 +81,7 @@ enum {
     do {                                                                                                               \
         if (test_has_failed()) return;                                                                                 \
     } while (0)
-/* what this machine cannot show */
+/* for tests that this machine cannot run */
 #define SKIP_IF(condition, why)                                                                                        \
     do {                                                                                                               \
         if (condition) {                                                                                               \
@@ -98,7 +97,7 @@ bool test_has(const char *file, int line, const char *what, const char *text, co
 bool test_same(const char *file, int line, const char *what, const char *a, const char *b);
 bool test_has_failed(void);
 void test_skip(const char *why);
-/* A remark under the test's name: a figure it measured. */
+/* Prints a remark after the test's name, such as a figure that it measured. */
 void test_note(const char *format, ...);
 
 /* ---- the server (server.c) ---- */
@@ -107,7 +106,7 @@ typedef struct Server Server;
 
 extern const char *server_exe;
 
-/* Under Wine some things are asked of the host system, because Wine does not tell them. */
+/* Returns true under Wine, where some things must be asked of the host system, because Wine does not report them. */
 bool on_wine(void);
 
 /* Starts server.exe with `options` (UTF-8) and does not wait: for command lines that end by themselves. */
@@ -119,55 +118,54 @@ bool server_listens(Server *server);
 /* Starts server.exe with `options` and --port 0, and waits until it listens. */
 Server *server_start(const char *options);
 
-/* The same with a pipe as its standard input, into which the test types. */
+/* Does the same with a pipe as its standard input, into which the test types. */
 Server *server_start_typed(const char *options);
 bool server_types(Server *server, const char *text);
 void server_end_input(Server *server);
 
 int server_port(Server *server);
 
-/* Ctrl+C (Ctrl+Break on Windows, where Ctrl+C cannot be sent to one process). */
+/* Sends Ctrl+C (on Windows Ctrl+Break, because Ctrl+C cannot be sent to one process). */
 bool server_interrupt(Server *server);
 
-/* What Windows does to the server when its window is closed: a thread that it starts there calls the handler with
+/* Does what Windows does to the server when its window is closed: a thread that it starts there calls the handler with
  * CTRL_CLOSE_EVENT, and when the handler returns, or after 5 seconds, the process is ended with STATUS_CONTROL_C_EXIT.
- * False where the system does not show the function that such a thread begins with. */
+ * Returns false where the system does not show the function that such a thread begins with. */
 bool server_close_window(Server *server);
 
-/* The exit code, or -1 if the server still runs after `ms`. */
+/* Returns the exit code, or -1 if the server still runs after `ms`. */
 long long server_wait(Server *server, int ms);
 
-/* The end of most tests: closes all clients, then Ctrl+C. Returns the exit code. */
+/* Closes all clients, then sends Ctrl+C, as most tests end. Returns the exit code. */
 long long server_stop(Server *server);
 
-/* All that it wrote to stdout and stderr so far; good until the next call. Never NULL. */
+/* Returns everything that it wrote to stdout and stderr so far; valid until the next call. Never NULL. */
 const char *server_output(Server *server);
 const char *server_errors(Server *server);
 
-/* How its output is read from now on: at once (0), 4 KiB every `ms`, or not at all, as a console that is paused. When
- * it ends, all that is left is read. */
+/* Sets how its output is read from now on: at once (0), 4 KiB every `ms`, or not at all, like a paused console. When it
+ * ends, all that is left is read. */
 enum { OUTPUT_STOPS = -1 };
 void server_output_pace(Server *server, int ms);
 
-/* Waits until stdout has a whole line with `part` and `part2` (may be NULL) in it, and returns that
- * line, which is good until the next call; NULL if it does not come. */
+/* Waits until stdout has a whole line with `part` and `part2` (may be NULL) in it, and returns that line, which is
+ * valid until the next call; NULL if it does not come. */
 const char *server_line(Server *server, const char *part, const char *part2);
 
-/* The whole-process CPU time in milliseconds, and the open handles; -1 if they cannot be had. */
+/* Return the process's CPU time in milliseconds, and its open handles; -1 if they are not available. */
 long server_cpu_ms(Server *server);
-long long server_memory_kb(Server *server); /* only its own; Wine counts what was touched and not given back */
+long long server_memory_kb(Server *server); /* private memory; Wine counts pages that were touched and not given back */
 long server_handles(Server *server);
 
-/* The runner's: at the start, after a test or when it takes too long (any thread), after a failed
- * test. */
+/* For the runner: at the start, after a test or when it takes too long (any thread), after a failed test. */
 void harness_init(void);
 void net_init(void);
 void servers_kill(void);
 void servers_free(void);
 void servers_show(void); /* the last lines that they wrote */
 
-/* The number that follows `label` or stands before it in a line: number_before("in 12 bytes", "
- * bytes") is 12. -1 if there is none. */
+/* Return the number after or before `label` in a line: number_before("in 12 bytes", " bytes") is 12. -1 if there is
+ * none. */
 long long number_before(const char *line, const char *label);
 long long number_after(const char *line, const char *label);
 int count_text(const char *text, const char *part);
@@ -189,39 +187,39 @@ unsigned int noise_below(Noise *noise, unsigned int limit); /* a number from 0 t
 typedef struct Client {
     SOCKET sock;
     int index;      /* counts from 0 in each test */
-    int start, end; /* what of buf was received and is not taken yet */
+    int start, end; /* the bytes of buf that were received and not taken yet */
     char buf[4096];
     bool half_closed;
 } Client;
 
 enum { RECV_EOF = 0, RECV_ERROR = -1, RECV_TIMEOUT = -2 };
 
-/* Connects over IPv6 or, if the machine has none, IPv4. NULL if that fails. */
+/* Connects over IPv6 or, if the machine has none, IPv4. Returns NULL if that fails. */
 Client *client_connect(Server *server);
 
-/* The same with a numeric address, saying nothing if it fails. */
+/* Does the same with a numeric address; prints nothing if it fails. */
 Client *client_connect_to(const char *address, int port);
 
-/* As client_connect, with a small receive buffer: what it does not read soon waits at the server. */
+/* Does the same with a small receive buffer: bytes that it does not read soon wait at the server. */
 Client *client_connect_narrow(Server *server);
 
 bool client_send(Client *client, const void *data, size_t bytes);
-bool client_recv(Client *client, void *data, size_t bytes); /* exactly so many */
+bool client_recv(Client *client, void *data, size_t bytes); /* exactly this many */
 
-/* The line without its end (LF or CR LF), cut to `size` with its NUL. */
+/* Reads a line, without its end (LF or CR LF), cut to `size` with its NUL. */
 bool client_line(Client *client, char *line, size_t size);
 
-/* What is there, at least 1 byte: the count, or RECV_EOF, RECV_ERROR, RECV_TIMEOUT. */
+/* Reads what is there, at least 1 byte. Returns the count, or RECV_EOF, RECV_ERROR, RECV_TIMEOUT. */
 int client_recv_some(Client *client, void *data, int size);
 
-/* True when the server has closed and nothing came before: a normal end, not a reset. May send a byte to find out. */
+/* Returns true when the server has closed and nothing came before: a normal end, not a reset. May send a byte to find
+ * out. */
 bool client_at_eof(Client *client);
 
-/* True if the client has something to read (data, end or error) within `ms`. */
+/* Returns true if the client has something to read (data, end or error) within `ms`. */
 bool client_readable(Client *client, int ms);
 
-/* Sends what can be sent without waiting until nothing more goes for `ms`: the count, -1 on an
- * error. */
+/* Sends without waiting until the connection takes nothing more for `ms`. Returns the count, -1 on an error. */
 long long client_stuff(Client *client, Noise *noise, int ms);
 
 bool client_half_close(Client *client);
@@ -230,21 +228,21 @@ void client_reset(Client *client); /* the other end sees WSAECONNRESET */
 void clients_close(void);
 int client_port(Client *client); /* its own, as the server's console shows it */
 
-/* client_send() and client_recv() of a short text that ought to come back. */
+/* Sends a short text and receives it back. Returns false if it does not come back. */
 bool client_echoes(Client *client, const char *text);
 
 bool have_ipv6(void);
 
-/* ---- workers: what plays several clients at once (clients.c) ---- */
+/* ---- workers: threads that play several clients at once (clients.c) ---- */
 
-/* Runs `work(argument)` on a thread of its own. `argument` must outlive the test function, which a
- * failed check leaves: make it static. */
+/* Runs `work(argument)` on a thread of its own. `argument` must outlive the test function, which returns when a check
+ * fails: make it static. */
 bool worker_start(void (*work)(void *), void *argument);
 
-/* Waits for all; false if they do not end in `ms`. */
+/* Waits for all. Returns false if they do not end in `ms`. */
 bool workers_join(int ms);
 
-/* Milliseconds since some start. */
+/* Returns the milliseconds since some start. */
 long long now_ms(void);
 
 #endif

@@ -1,4 +1,4 @@
-/* timeline.c - a JSON validator, and what a good timeline has to have. */
+/* timeline.c - a JSON validator, and the rules of a valid timeline. */
 #include "timeline.h"
 
 #include <stdio.h>
@@ -60,7 +60,7 @@ static bool json_number(const char **text)
     return **text != 'e' && **text != 'E'; /* we write no exponents */
 }
 
-/* An object or an array, and all that is in it. */
+/* Parses an object or an array, and all that is in it. */
 static bool json_members(const char **text, bool object, int depth)
 {
     char end = object ? '}' : ']';
@@ -83,7 +83,7 @@ static bool json_value(const char **text, int depth)
     return json_number(text); /* true, false and null are not in a timeline */
 }
 
-/* The value of a member of the (valid) object, or NULL. */
+/* Returns the value of a member of the (valid) object, or NULL. */
 static const char *json_field(const char *object, const char *name)
 {
     size_t length = strlen(name);
@@ -133,7 +133,7 @@ static bool begins(const char *value, const char *text)
     return value && strncmp(value + 1, text, strlen(text)) == 0;
 }
 
-/* The string has the part in it, before any quote. */
+/* Returns true if the string has the part in it, before any quote. */
 static bool mentions(const char *value, const char *part)
 {
     size_t length = strlen(part), end = strcspn(value + 1, "\"");
@@ -155,7 +155,7 @@ static void count_bar(long long process, const char *name, const char *step)
     }
 }
 
-/* What is wrong with an event of a lane, or NULL. */
+/* Returns what is wrong with an event of a lane, or NULL. */
 static const char *lane_event(Lane *lane, const char *event, char phase)
 {
     long long now = json_integer(event, "ts");
@@ -203,7 +203,7 @@ static const char *timeline_end(void)
     return timeline.processes_named[THREADS] && timeline.processes_named[SESSIONS] ? NULL : "a process without a name";
 }
 
-/* Checks timeline.text. Returns NULL or what is wrong; *at is near the place. */
+/* Checks timeline.text. Returns NULL or what is wrong; *at is near that place. */
 static const char *timeline_check(const char **at)
 {
     const char *text = timeline.text, *wrong = NULL;

@@ -1,4 +1,4 @@
-/* timeline.h - reads what --trace-file wrote, and checks that it is a timeline that can be drawn. */
+/* timeline.h - reads the file of --trace-file, and checks that it is a timeline that can be drawn. */
 #ifndef TIMELINE_H
 #define TIMELINE_H
 
@@ -25,8 +25,8 @@ extern Timeline timeline;
 /* Fills `options` with `mode` and the option that writes a trace file of our own, and `path` with its name (UTF-8). */
 void trace_file_options(char options[512], char path[MAX_PATH], const char *mode);
 
-/* Fills `timeline` from the file and deletes that. True if it is valid JSON in which every lane has a name, its time
- * never goes back, and every bar ends; says what is wrong if not. */
+/* Fills `timeline` from the file and deletes the file. Returns true if it is valid JSON in which every lane has a name,
+ * its time never goes back, and every bar ends; prints what is wrong if not. */
 bool timeline_read(const char *path);
 
 #endif

@@ -26,7 +26,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 PAIRS = ["README", "docs/windows", "docs/chat", "docs/lecture", "docs/lessons", "docs/exercises", "docs/answers/answers"] + sorted(
     path[:-len(".ko.md")] for path in glob.glob("docs/steps/*.ko.md", root_dir=TOP))
 ALIASES = "alias server.exe='sh tests/scripts/wine.sh server.exe' client.exe='sh tests/scripts/wine.sh client.exe'\n"
-# What the gate runs by itself, and what needs a Windows; the documents say of the latter that it was not run.
+# Commands that the gate runs by itself, and those that need Windows; the documents say that the latter were not run.
 ELSEWHERE = re.compile(r"(make|mingw32-make)( test| demo| check|-check)?$|mingw32-make (run|test|demo)|cl |dism |netsh |"
                        r"taskkill |exercises\\|build\\tests|git |sh tests/bench|make exercise-check")
 ran = {"sh": 0, "cmd": 0}
@@ -55,7 +55,7 @@ def split(text):
 
 
 def numbers(prose):
-    """Figures of two digits and more: not those of lists, links and names."""
+    """Returns the numbers of two digits and more, except those in lists, links and names."""
     prose = re.sub(r"\]\([^)]*\)|https?://\S+", "", prose)
     return sorted(set(re.findall(r"(?<![\w.])\d[\d,.]*\d", prose)))
 
@@ -90,7 +90,7 @@ def compare(name):
 
 
 def anchors(path):
-    """The headings as GitHub names them."""
+    """Returns the headings' anchors, as GitHub makes them."""
     headings = re.findall(r"^#+ (.*)$", split(read(path))[1], re.M)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -129,7 +129,7 @@ def check_options():
 
 
 def check_handouts(output):
-    """Both are alike, and what they show was said by a server just now."""
+    """Checks that both are alike, and that a server has just printed what they show."""
     tags = [re.findall(r"<(/?\w+)", read(f"docs/handout.{language}.html")) for language in ("en", "ko")]
     if tags[0] != tags[1]:
         fail("docs/handout", "the two languages are not built alike")
@@ -143,7 +143,7 @@ def check_handouts(output):
 # ---- commands ----
 
 def normal(line):
-    """Without what differs from run to run."""
+    """Returns the line without the parts that differ from run to run."""
     return re.sub(r"\s+", " ", re.sub(r"\d[\d,.]*", "#", line)).strip()
 
 
@@ -170,7 +170,7 @@ class Program:
         self.out.flush()
         text = b""
         for name in [self.out.name] + re.findall(r">(\w+\.txt)$", self.line):
-            if os.path.exists(os.path.join(TOP, name)):  # the shell makes the one that is named in the line
+            if os.path.exists(os.path.join(TOP, name)):  # the shell creates the one that is named in the line
                 with open(os.path.join(TOP, name), "rb") as file:
                     text += file.read()
         return text.decode(errors="replace").replace("\r", "")
@@ -283,7 +283,7 @@ def run_block(where, shell, code):
 
 
 def run_document(path, everything):
-    """Each bat block in both shells, each sh block in sh; then the text block behind it, if one is."""
+    """Runs each bat block in both shells, each sh block in sh, and compares the text block after it, if there is one."""
     blocks, _ = split(read(path))
     for i, (language, code) in enumerate(blocks):
         for shell in {"bat": ("sh", "cmd"), "sh": ("sh",)}.get(language, ()):
@@ -309,7 +309,7 @@ def run_document(path, everything):
 
 # ---- the exercises ----
 
-# What each exercise promises that one sees, in what its server said.
+# What each exercise promises to show, in the output of its server.
 SEEN = {
     1: lambda said: "Assertion failed: proactor->noc <= GROUP_SESSIONS" in said,
     2: lambda said: "WSA_IO_PENDING" in said and "e_arr[2], so s_arr[2]" not in said,
@@ -327,7 +327,7 @@ SEEN = {
 
 
 def check_seen(code):
-    """The block's clients have ended in their order, the first one first; so exercise 4's second is left alone."""
+    """Checks the output. The clients have ended in order, the first one first; so exercise 4's second is left alone."""
     number = int(re.search(r"N=(\d+)", code).group(1))
     said = re.sub(" +", " ", running[0].output())
     if "exercise-check" not in code and not SEEN[number](said):
@@ -335,7 +335,7 @@ def check_seen(code):
 
 
 def check_answers():
-    """The check of each exercise is red with the bug or without the handler, and green with the answer."""
+    """Tests that the check of each exercise is red with the bug or without the handler, and green with the answer."""
     for number in range(1, 11):
         copy = f"build/exercise-{number}"
         shutil.rmtree(copy, ignore_errors=True)
@@ -362,7 +362,7 @@ def tell_commands():
 def main():
     os.chdir(TOP)
     for name in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "ARGS"):
-        os.environ.pop(name, None)  # of the make that started this; not of those it starts
+        os.environ.pop(name, None)  # of the make that started this; not for those that it starts
     words = [word for word in sys.argv[1:] if word != "--quick"]
     for name in PAIRS:
         compare(name)

@@ -19,7 +19,7 @@ usage() {
     exit 2
 }
 
-# need_number N: the only thing that a student types wrong.
+# need_number N: checks the number, which students may mistype.
 need_number() {
     case $1 in
     [1-9] | 10) ;;
@@ -28,12 +28,12 @@ need_number() {
     esac
 }
 
-# bug_of N: its name; nothing for the two that have no bug.
+# bug_of N: prints the bug's name; nothing for the two that have none.
 bug_of() {
     [ "$1" -gt 8 ] || echo $bugs | cut -d ' ' -f "$1"
 }
 
-# plant N FOLDER: a copy, and the bug in it.
+# plant N FOLDER: makes a copy with the bug in it.
 plant() {
     bug=$(bug_of "$1")
     mkdir -p "$2"
@@ -61,7 +61,7 @@ build() {
         -static -lws2_32
 }
 
-# What each finding of the simulator means, as the rule that was broken; the first that fits is told.
+# The rule that each finding of the simulator breaks; the first that fits is printed.
 rules="is opened for client|A group holds 62 sessions, no more and no fewer: 64 events less the two of the group.
 noc <= |sessions, of which|A group holds 62 sessions: an index goes from 0 to noc - 1, and noc counts them.
 stack-use-after-return|Until sent() what swsa points to must stay as it is; a local array is gone when its function returns.
@@ -81,7 +81,7 @@ uses that memory|heap-use-after-free|names the event|A session is freed only whe
 session->sending && count|A session has one send at a time, and it has bytes to send; 0 received bytes are the end, and no message.
 waits and waits|A client waits in vain: somebody must post the next operation, wake the owner, or end the session.
 goes to sleep|A thread sleeps although there is work: the event that reports it was reset too late, or is not waited for."
-# ... and when none fits, the rule that the exercise is about.
+# ... or, when none fits, the rule that the exercise is about.
 about="A group holds 62 sessions: an index goes from 0 to noc - 1, and noc counts them.
 The WSAOVERLAPPED is zeroed before each use, and then its event is put in.
 0 received bytes are the end of what the client sends: the handler ends the session.
@@ -93,7 +93,7 @@ A session is freed only when neither operation is pending (rule 2).
 What swsa points to is that session's alone, and stays as it is until sent().
 What swsa points to is that session's alone, and stays as it is until sent()."
 
-# rule_of FILE N: the rule that the findings in the file break.
+# rule_of FILE N: prints the rule that the findings in the file break.
 rule_of() {
     rule=$(echo "$rules" | while IFS= read -r line; do
         ! grep -aqE "${line%|*}" "$1" || { echo "${line##*|}" && break; }
@@ -101,7 +101,7 @@ rule_of() {
     echo "The rule: ${rule:-$(echo "$about" | sed -n "$2p")}"
 }
 
-# play N FOLDER MODE SEEDS: some hundred runs on the simulated Winsock under both sanitizers; the first finding is told.
+# play N FOLDER MODE SEEDS: runs that many seeds on the simulated Winsock under both sanitizers; prints the first finding.
 play() {
     for kind in asan tsan; do
         "build/sim/sim-$kind-exercise-$1" --mode "$3" --seeds "$4" --jobs 2 --failures 1 >"$2/check.txt" 2>&1 &&
@@ -133,7 +133,7 @@ start() {
     if [ "${OS:-}" = Windows_NT ]; then "$@"; else sh tests/scripts/wine.sh "$@"; fi
 }
 
-# given_test N FOLDER: of exercises 9 and 10.
+# given_test N FOLDER: runs the test that exercises 9 and 10 come with.
 given_test() {
     build "$2"
     "$cc" -x c -std=c11 docs/exercises/"$1"-*_test.c tests/harness/*.c -o "$2/tests.exe" -x none \
@@ -143,7 +143,7 @@ given_test() {
     start "$2/tests.exe" "$2/server.exe" $simplest && start "$2/tests.exe" "$2/server.exe" # each waits 10 s for an answer
 }
 
-# run_tests N FOLDER: the server's tests that see the bug, where there is no simulator.
+# run_tests N FOLDER: runs the server's tests that detect the bug, where there is no simulator.
 run_tests() {
     build "$2"
     case $1 in

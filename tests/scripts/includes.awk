@@ -1,5 +1,5 @@
-# Fails when an include goes the wrong way. The model knows no other header; support/ knows the model; chat/ knows both,
-# and of it Main.cpp alone knows chat.h. Room and terminal do not know each other. No circle among headers.
+# Fails when an include goes the wrong way. The model includes no other header; support/ includes the model; chat/ includes
+# both, and only Main.cpp includes chat.h. Room and terminal do not include each other. Headers form no cycle.
 function room(file) { return file ~ /^chat\// ? "chat" : file ~ /^support\// ? "support" : "" }
 function complain(what) { print FILENAME ":" FNR ": " what; bad = 1 }
 

@@ -1,7 +1,7 @@
 /* arrays.c - the server's own arrays and counts: the one file of the simulator that knows Overlapped.h.
  *
- * They are looked at when a thread leaves the critical section that guards them, and again when a group's thread has
- * ended. The server is found through the first session that receives. */
+ * They are checked when a thread leaves the critical section that guards them, and again when a group's thread has
+ * ended. The server is found through the first session that posts a receive. */
 #include "Overlapped.h"
 
 #include "sim.h"
@@ -21,8 +21,8 @@ static const Session *session_of_send(const void *over)
     return (const Session *)((const char *)over - offsetof(Session, sover));
 }
 
-/* Nothing was done yet in the round in which this send is posted, no other session is to come in it, and this one's
- * receive is pending. */
+/* Returns true if this send is the first thing done in its round, no other session will be served in that round, and
+ * this session's receive is pending. */
 bool arrays_calm(const void *over)
 {
     const Session *session = session_of_send(over);
@@ -33,7 +33,7 @@ bool arrays_calm(const void *over)
            && session->receiving == PENDING;
 }
 
-/* The session with this pending send was served in this round already. */
+/* Returns true if the session with this pending send was already served in this round. */
 bool arrays_served(const void *over)
 {
     const Session *session = session_of_send(over);
@@ -52,7 +52,7 @@ unsigned long arrays_pick(SOCKET *sock)
     return session->id;
 }
 
-/* One number that is another one when any count is. */
+/* Returns a number that changes when any count does. */
 static uint64_t counts_now(void)
 {
     uint64_t counts = (uint64_t)server->groups;
@@ -65,7 +65,7 @@ static uint64_t counts_now(void)
     return counts;
 }
 
-/* A session stands in one slot, which is its owner's, and its event in the same. */
+/* A session is in one slot, which is its owner's, and its event is at the same index. */
 static void check_slot(const Proactor *proactor, int slot, uint64_t mark)
 {
     LPSession session = server->s_arr[proactor->first + slot];
@@ -78,7 +78,7 @@ static void check_slot(const Proactor *proactor, int slot, uint64_t mark)
     if (!slot_mark(session->hevent, mark)) violation("session #%lu stands in two slots", session->id);
 }
 
-/* The owner says `busy` of one session before it counts it, and so may be one ahead of the count. */
+/* The owner marks a session as busy before it counts it, and so may be one ahead of the count. */
 static void check_group(const Proactor *proactor, uint64_t mark)
 {
     int busy = 0;
@@ -93,7 +93,7 @@ static void check_group(const Proactor *proactor, uint64_t mark)
         violation("group %d: %d sessions are busy, but it counts %d", proactor->number, busy, proactor->busy);
 }
 
-/* A round serves those who were there when it began, and ends: no more than these can leave in it. */
+/* A round serves the sessions that were there when it began, and ends: no more than these can leave in it. */
 static void check_round(const Proactor *proactor)
 {
     static struct {

@@ -37,7 +37,7 @@ static void output_append(Output *output, const char *text, size_t count)
     if (verbose && write(output == &console_out ? 1 : 2, text, count) < 0) return;
 }
 
-/* Whoever prints may have to wait for the console. */
+/* Prints text; the caller may have to wait for the console. */
 static void output_write(FILE *file, const char *text, size_t count)
 {
     Output *output = file == stdout ? &console_out : &console_err;
@@ -126,8 +126,8 @@ int sim_printf(const char *format, ...)
     return length;
 }
 
-/* The first thread that the server starts, with its handler for Ctrl+C; the trace file's writer sleeps too, and in the
- * fuzzer there is no other. */
+/* Notes the console's writer: the first thread that the server starts, with its handler for Ctrl+C. The trace file's
+ * writer sleeps too, and in the fuzzer there is no other. */
 void console_writer(const Thread *thread)
 {
     if (console_handler_known() && strcmp(thread->name, "thread 1") == 0) writer = thread;
@@ -304,7 +304,7 @@ static bool event_waits(void *unused)
     return events_sent > events_seen;
 }
 
-/* Windows makes a thread for each event. When the handler does not take it, the process ends. */
+/* Windows makes a thread for each event. If the handler does not handle it, the process ends. */
 static unsigned __stdcall console_thread(void *unused)
 {
     (void)unused;

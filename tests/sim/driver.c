@@ -1,4 +1,4 @@
-/* driver.c - plays many seeds, each in a process of its own, and prints what was made to fail. */
+/* driver.c - plays many seeds, each in a process of its own, and prints which calls were made to fail. */
 #include "sim.h"
 
 #include <errno.h>
@@ -103,7 +103,7 @@ static void stats_add(Stats *sum, const Stats *part)
     if (part->max_clients > sum->max_clients) sum->max_clients = part->max_clients;
 }
 
-/* Returns false when what the runs are for hardly happened in them. */
+/* Returns false when the events that the runs are meant to test hardly happened. */
 static bool stats_print(void)
 {
     static const char *const names[] = {

@@ -137,7 +137,7 @@ BOOL SetEndOfFile(HANDLE handle)
     return TRUE;
 }
 
-/* If the end could be written, all of it can be read. */
+/* If its end could be written, the whole file can be read. */
 static void file_check_content(void)
 {
     char why[160];

@@ -1,12 +1,11 @@
 /* fuzz.c - libFuzzer's target: the bytes that a chat client may send.
  *
- * The chat handler runs here without sockets: this file stands in for Proactor.cpp and plays two
- * sessions, one that sends the fuzzer's bytes and one that reads. The same bytes are played twice,
- * cut in two ways; the reader must get the same, whole lines only, and nothing that steers a
- * terminal. Every byte that anybody is sent is well-formed UTF-8, but for a client that uses a code
- * page: that is sent characters of the page, none that steers a terminal, and no byte 255 alone. The first byte of the
- * input draws the options: 1: the author types keys, and is echoed; 2: code page 949; 4: everything is traced to
- * a file, which must be JSON. */
+ * The chat handler runs here without sockets: this file stands in for Proactor.cpp and plays two sessions, one that
+ * sends the fuzzer's bytes and one that reads. The same bytes are played twice, cut in two ways; the reader must get
+ * the same both times, whole lines only, and nothing that steers a terminal. Clients are sent well-formed UTF-8 only,
+ * except those that use a code page: they are sent characters of the page, none that steers a terminal, and no single
+ * byte 255. The first byte of the input selects the options: 1: the author types keys, and is echoed; 2: code page 949;
+ * 4: everything is traced to a file, which must be JSON. */
 #include "chat/chat.h"
 #include "chat/room.cpp"
 #include "support/buffer.h"
@@ -138,7 +137,7 @@ static ULONG cut(size_t left, ULONG room)
     return 1 + (cut_state >> 16) % (cut_state & 0x8000u ? most : most < 4 ? most : 4);
 }
 
-/* ESC as a segment's last byte is the key Esc, and else it begins a sequence: no cut is made behind it, if there is
+/* ESC as a segment's last byte is the key Esc, otherwise it begins a sequence: so no cut is made after it, if there is
  * room for more. */
 static ULONG cut_not_behind_escape(const uint8_t *bytes, size_t count, ULONG room)
 {
@@ -206,7 +205,7 @@ static void check_console(void)
     console_out.count = console_out.lines = 0;
 }
 
-/* Whole lines, without anything that steers a terminal. */
+/* Checks that the reader got whole lines, without anything that steers a terminal. */
 static void check_reader(const Player *reader)
 {
     for (size_t i = 0; i < reader->count; i++) {
@@ -219,8 +218,8 @@ static void check_reader(const Player *reader)
     if (!text_is_utf8(reader->out, reader->count)) violation("the reader is sent what is not UTF-8");
 }
 
-/* Takes telnet's commands out of what the author was sent; a byte 255 is one of its text only as a pair. Returns the
- * bytes of text, and whether the server has offered to echo. */
+/* Removes telnet's commands from the author's output; a byte 255 belongs to the text only as a pair. Returns the bytes
+ * of text, and sets whether the server has offered to echo. */
 static size_t take_commands_out(char *out, size_t count, bool *echo)
 {
     size_t used = 0;
@@ -240,8 +239,8 @@ static size_t take_commands_out(char *out, size_t count, bool *echo)
     return used;
 }
 
-/* The only controls that the author is sent are line ends, a carriage return and, with echo, what takes characters and
- * rows back. */
+/* The only controls that the author is sent are line ends, a carriage return and, with echo, those that erase
+ * characters and rows. */
 static void check_controls(const char *out, size_t count, bool echo)
 {
     for (size_t i = 0; i < count; i++) {
@@ -272,7 +271,7 @@ static void check_author(Player *author, bool korean)
     size_t used = take_commands_out(author->out, author->count, &echo), begin = 0;
 
     check_controls(author->out, used, echo);
-    for (size_t end = 0; end < used; end++) { /* it may turn from one to the other with each line */
+    for (size_t end = 0; end < used; end++) { /* the encoding may change with each line */
         if (author->out[end] != '\n' && end + 1 < used) continue;
         if (!text_is_utf8(author->out + begin, end + 1 - begin)) {
             if (!korean) violation("the author is sent what is not UTF-8");
@@ -297,7 +296,7 @@ static void play_end(void)
     play_until_quiet();
 }
 
-/* Returns the hash of what the reader got. The first line comes whole: one that is cut would be taken for keys. */
+/* Returns the hash of what the reader got. The first line comes whole: if cut, it would be taken for keys. */
 static uint64_t play(const uint8_t *bytes, size_t count, unsigned cuts, unsigned options)
 {
     static const uint8_t line[] = "a\r\n", keys[] = "\xFF\xFD\x01";

@@ -1,5 +1,5 @@
-/* memory.c - the server's memory: every block is known, a failing allocation is drawn, and what an
- * operation may write to is out of bounds. */
+/* memory.c - the server's memory: every block is known, allocations fail at random, and the buffers of pending
+ * operations are off limits. */
 #include "sim.h"
 
 #include <sys/mman.h>
@@ -19,9 +19,9 @@ void AnnotateIgnoreWritesEnd(const char *file, int line);
 
 enum { MAX_BLOCKS = 1 << 14 };
 
-/* ---- what ThreadSanitizer is told ---- */
+/* ---- annotations for ThreadSanitizer ---- */
 
-/* Of the C library's functions it sees the accesses even when the simulator calls them. */
+/* It sees the accesses of the C library's functions even when the simulator calls them. */
 void unseen_begin(void)
 {
 #ifdef SIM_TSAN
@@ -164,7 +164,7 @@ static Block *block_find(void *address, const char *call)
     for (size_t i = 0; i < MAX_BLOCKS; i++) {
         Block *block = &blocks[((uintptr_t)address / 16 + i) % MAX_BLOCKS];
         if (block->inverted == ~(uintptr_t)address && block->size) return block;
-        if (!block->inverted) break; /* never used: nothing lies behind it */
+        if (!block->inverted) break; /* never used: nothing comes after it */
     }
     violation("%s: %p is not allocated, or freed already", call, address);
 }

@@ -1,8 +1,8 @@
-/* overlap.c - overlapped operations: WSARecv and WSASend start them, the world completes them,
- * WSAGetOverlappedResult tells the result. */
+/* overlap.c - overlapped operations: WSARecv and WSASend start them, the world completes them, WSAGetOverlappedResult
+ * returns the result. */
 #include "sim.h"
 
-enum { GUARD = 512, GUARD_BYTE = 0xEE }; /* at both ends of a buffer that a receive is pending into */
+enum { GUARD = 512, GUARD_BYTE = 0xEE }; /* at both ends of the buffer of a pending receive */
 
 /* ---- rules ---- */
 
@@ -41,7 +41,7 @@ void operations_check_block(const void *block, size_t size, const char *call)
     }
 }
 
-/* A thread that sleeps, and does not see that an operation of its own is complete, may sleep for ever: its event was
+/* A thread that sleeps, and does not see that an operation of its own is complete, may sleep forever: its event was
  * reset too late, or the wait leaves it out. */
 void operations_check_sleep(const Thread *thread)
 {
@@ -63,7 +63,7 @@ void operations_check_thread(const Thread *thread)
     }
 }
 
-/* Nothing is pending, and the last result was taken. */
+/* Returns true if nothing is pending, and the last result was taken. */
 static bool request_settled(const Request *operation)
 {
     return !operation->pending && !operation->due;
@@ -79,8 +79,7 @@ static void operation_check_buffers(const Request *operation, const Request *oth
     }
 }
 
-/* A session may get another owner, but no operation may: not the one that is pending, nor the one of which the result
- * was not taken yet. */
+/* A session may get another owner, but not while an operation is pending or its result has not been taken. */
 static void operation_check_owner(Socket *socket, const char *call)
 {
     Thread *owner = socket->owner;
@@ -209,7 +208,7 @@ static size_t receive_bytes(Request *operation)
     return pipe_take(pipe, operation->bufs[0].buf, conn->taken == 0 && plan.mode[0] == 'c' ? all : draw_part(all));
 }
 
-/* The receive has something to bring: bytes, the end, an error. */
+/* Returns true if the receive has something to report: bytes, the end, an error. */
 static bool receive_ripe(const Socket *socket)
 {
     const Conn *conn = socket->conn;
@@ -217,7 +216,7 @@ static bool receive_ripe(const Socket *socket)
     return !socket->open || socket->receive.cancelled || conn->reset_by_client || conn->up.count || conn->up.fin;
 }
 
-/* What an operation ends with that is not to be: CancelIoEx says so, and so does a bare closesocket, in other words. */
+/* Returns the error with which an aborted operation ends: CancelIoEx and a bare closesocket have different ones. */
 static int lost_error(const Request *operation)
 {
     return operation->cancelled ? WSA_OPERATION_ABORTED : WSAECONNABORTED;
@@ -229,7 +228,7 @@ static void receive_happen(void *argument)
     Socket *socket = operation->socket;
     Conn *conn = socket->conn;
     bool lost = !socket->open || operation->cancelled;
-    bool late = lost && chance(250); /* it was quicker than the cancelling */
+    bool late = lost && chance(250); /* it completed before the cancellation */
     int error = 0;
 
     operation->scheduled = false;
@@ -253,7 +252,7 @@ static bool send_ripe(const Socket *socket)
            || pipe_room(&conn->down);
 }
 
-/* Windows takes a send of any size, and withholds its completion while too much waits for the client. */
+/* Windows accepts a send of any size, and withholds its completion while too much waits for the client. */
 static void send_swallow(Request *operation)
 {
     Conn *conn = operation->socket->conn;
@@ -265,7 +264,7 @@ static void send_swallow(Request *operation)
     operation->swallowed = true;
 }
 
-/* Moves what fits on its way to the client. */
+/* Moves as many bytes as fit toward the client. */
 static void send_bytes(Request *operation)
 {
     Conn *conn = operation->socket->conn;
@@ -346,7 +345,7 @@ static Request *operation_begin(Request *operation, LPWSABUF bufs, DWORD count, 
     operation->thread = sched_self();
     operation->thread->idle_waits = 0;
     event_of(operation)->set = false;
-    over->Internal = STATUS_PENDING; /* and so it stays when the call fails at once */
+    over->Internal = STATUS_PENDING; /* and it stays so when the call fails at once */
     return operation;
 }
 
@@ -401,8 +400,8 @@ static bool send_can_hurry(const Socket *socket, WSAEVENT event)
     return socket->send.pending && socket->send.scheduled && socket->send.event == event;
 }
 
-/* A send that fails resets the event that tells of others. The worst moment for that is when they have just become
- * complete. */
+/* A send that fails resets the event that it shares with others. The worst moment for that is when those have just
+ * completed. */
 static int send_fault(Conn *conn, LPWSAOVERLAPPED over)
 {
     bool unseen = false;

@@ -7,7 +7,7 @@
 enum {
     STOP_LIMIT = 6 * 1000 * 1000,  /* us that the server may take to stop */
     CLOSE_LIMIT = 5 * 1000 * 1000, /* ... that Windows lets it when the window is closed */
-    LOOK = 20 * 1000,              /* us between two looks whether the clients are done */
+    LOOK = 20 * 1000,              /* us between checks whether the clients are done */
     AFTER = 5 * 1000 * 1000        /* us in which the last bytes reach the clients */
 };
 
@@ -133,7 +133,7 @@ static void look_for_end(void *unused)
     }
 }
 
-/* The clients come when the server has said that it listens. */
+/* Starts the clients once the server has printed that it listens. */
 static void look_for_start(void *unused)
 {
     (void)unused;
@@ -223,7 +223,7 @@ static void check_end(int code)
     clients_finish();
 }
 
-/* Bad options: one line that says so, and the usage. */
+/* Checks a run with bad options: one line that says so, and the usage. */
 static void check_options(int code)
 {
     if (code > 2 || (code == 1 && !fault_excuses_end())) violation("exit code %d", code);
@@ -307,7 +307,7 @@ static void arguments_draw(void)
     }
     if (plan.narration != SILENT) argument(plan.narration == STEPPED ? "--step" : "--trace");
     if (plan.trace) {
-        if (chance(500)) trace_file_bytes = 24 * 1024; /* which a run fills; a snapshot of all groups fits */
+        if (chance(500)) trace_file_bytes = 24 * 1024; /* a run can fill that; a snapshot of all groups fits */
         argument("--trace-file");
         argument("/dev/null");
     }

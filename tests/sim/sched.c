@@ -1,4 +1,4 @@
-/* sched.c - the threads, of which one runs at a time, and the virtual clock. */
+/* sched.c - the threads, only one of which runs at a time, and the virtual clock. */
 #include "sim.h"
 
 #include <limits.h>
@@ -30,7 +30,7 @@ static size_t heap_count;
 static uint64_t heap_order;
 static uint64_t steps;
 
-/* ---- what happens when ---- */
+/* ---- timed events ---- */
 
 static bool earlier(const Happening *a, const Happening *b)
 {
@@ -91,7 +91,7 @@ bool world_step(uint64_t until)
     return true;
 }
 
-/* ---- who runs ---- */
+/* ---- which thread runs ---- */
 
 static bool runnable(const Thread *thread)
 {
@@ -99,7 +99,7 @@ static bool runnable(const Thread *thread)
     return !thread->ready || thread->deadline <= now || thread->ready(thread->ready_argument);
 }
 
-/* Everybody waits: the clock leaps to what comes next. */
+/* Makes the clock leap to the next event, because every thread waits. */
 static void leap(void)
 {
     uint64_t next = heap_count ? heap[0].time : NEVER;
@@ -136,7 +136,7 @@ static void futex_wait(int *word)
     __atomic_store_n(word, 0, __ATOMIC_RELEASE);
 }
 
-/* Not by pthread's means: ThreadSanitizer would take them for an order that the server made. */
+/* Without pthread's primitives: ThreadSanitizer would take them for synchronization by the server. */
 static void pass_on(Thread *next)
 {
     __atomic_store_n(&next->baton, 1, __ATOMIC_RELEASE);
@@ -152,8 +152,8 @@ static void switch_to(Thread *next)
     futex_wait(&me->baton);
 }
 
-/* A call costs 1 to 10 us of the one processor there is. Where it counts what a client can make the server do, one into
- * the kernel costs 1 to 50 us, as under Wine, and any other a quarter of one. */
+/* A call costs 1 to 10 us of the one processor there is. In runs with hostile clients a call into the kernel costs 1 to
+ * 50 us, as under Wine, and any other a quarter of a microsecond on average. */
 void sched_point_after(bool in_kernel)
 {
     if (++steps > MAX_STEPS) violation("no end: more than %d calls", MAX_STEPS);
@@ -264,8 +264,7 @@ bool sched_threads_done(void)
 {
     for (int i = 0; i < thread_count; i++) {
         const Thread *thread = &threads[i];
-        /* Who writes to the console may hang there until nobody waits for it any more, and who reads from it, always.
-         */
+        /* The console's writer may hang until nobody waits for it any more, and the keyboard's reader always may. */
         bool hangs = thread->given_up || (!thread->argument && (plan.trace || thread->let_go));
         if (thread != self && !thread->done && !hangs && strcmp(thread->name, "console") != 0) return false;
     }

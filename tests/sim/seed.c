@@ -1,4 +1,4 @@
-/* seed.c - random numbers, what the seed draws for the whole run, and which calls fail. */
+/* seed.c - random numbers, the plan that the seed draws for the whole run, and the calls that fail. */
 #include "sim.h"
 
 Plan plan;
@@ -43,8 +43,8 @@ bool chance(unsigned in_thousand)
 
 /* ---- which calls fail ---- */
 
-/* What Microsoft Learn lists for the call, as far as it can happen to this server. 1 stands for a
- * call that has no error code. */
+/* The errors that Microsoft Learn lists for the call, as far as they can happen to this server. 1 stands for a call
+ * that has no error code. */
 static const int errors[CALLS][6] = {
     [CALL_WSAStartup] = { WSASYSNOTREADY, WSAVERNOTSUPPORTED, WSAEPROCLIM },
     [CALL_WSASocketW] = { WSAEAFNOSUPPORT, WSAEMFILE, WSAENOBUFS },
@@ -132,7 +132,7 @@ static void faults_draw(void)
         return;
     }
     faults.rate = (unsigned)(kind == 6 ? rnd_between(5, 50) : rnd_between(50, 1000));
-    for (int i = 0; i < CALLS; i++) /* the calls of start-up stay out, or few runs would start */
+    for (int i = 0; i < CALLS; i++) /* start-up calls are left out, or few runs would start */
         faults.may[i] =
             i > CALL_setsockopt && i != CALL_bind && i != CALL_listen && i != CALL_SetConsoleCtrlHandler && chance(400);
 }
@@ -163,17 +163,17 @@ static bool fault_due(Call call)
     if (!faults.on || !errors[call][0]) return false;
     if (!faults.rate) return call == faults.once && faults.made[call] == faults.nth;
     return faults.may[call] && (console_announced() || call > CALL_SetConsoleCtrlHandler)
-           && rnd(10000) < (call == CALL__beginthreadex ? 20 : 1) * faults.rate; /* it is called once in a while */
+           && rnd(10000) < (call == CALL__beginthreadex ? 20 : 1) * faults.rate; /* it is called only now and then */
 }
 
-/* Without these the server cannot start; all others it can do without, at start-up or later. */
+/* Returns true for failures with which the server cannot start; it can do without all others, at start-up or later. */
 static bool fault_fatal(Call call, int error)
 {
     if (console_announced()) return false;
     if (call == CALL_WSASocketW) return error != WSAEAFNOSUPPORT || plan.bind != 0;
     return call == CALL_WSAStartup || call == CALL_setsockopt || call == CALL_bind || call == CALL_listen
            || call == CALL_WSACreateEvent || call == CALL_SetConsoleCtrlHandler
-           || (call == CALL__beginthreadex && !listener_is_open()) /* later comes the one that reads the keyboard */
+           || (call == CALL__beginthreadex && !listener_is_open()) /* the keyboard's thread comes later */
            || call == CALL_TlsAlloc || call == CALL_calloc || call == CALL_malloc || call == CALL_CreateFileW;
 }
 
@@ -211,7 +211,7 @@ int call_fault_aimed(Call call, Conn *conn)
     return call_fail(call, conn);
 }
 
-/* Code in place, or of the C library and the like. */
+/* Returns false for inline code, or for code of the C library and the like. */
 static bool in_kernel(Call call)
 {
     switch (call) {
@@ -245,7 +245,7 @@ static bool in_kernel(Call call)
 void call_begin(Call call)
 {
     stats->made[call]++;
-    /* A call that succeeds may change it, and here it does; these two are no calls but code in place. */
+    /* A call that succeeds may change it, and here it does; these two are inline code, not calls. */
     if (call != CALL_Interlocked && call != CALL_HasOverlappedIoCompleted) sched_self()->last_error = 4711;
     sched_point_after(in_kernel(call));
 }
@@ -282,7 +282,7 @@ static void plan_draw_flood(void)
     plan.window = (size_t)rnd_between(32768, 131072);
 }
 
-/* What is said last, and comes when a receive is cancelled for its buffer, must be heard by that one too. */
+/* The last line, which is said while large buffers are shrunk, must reach everybody. */
 static void plan_draw_lulls(void)
 {
     plan.clients = (int)rnd_between(2, 8);
@@ -294,7 +294,7 @@ static void plan_draw_lulls(void)
     plan.stop_at = NEVER;
 }
 
-/* How many of them it takes, by what they do. */
+/* Returns how many of them there are, by what they do. */
 static int draw_hostile(Attack attack)
 {
     static const int least[ATTACKS] = { 0, 2, 3, 20, 6, 6, 20, 20, 3 },
@@ -345,6 +345,7 @@ static void plan_draw_trace(void)
     plan.disk = chance(500) ? 50 : 0;
 }
 
+/* Draws the kind of run that was asked for. */
 static void plan_draw_only(void)
 {
     plan.options_only = plan.crowd = false;
@@ -354,7 +355,7 @@ static void plan_draw_only(void)
         plan_draw_operator();
 }
 
-/* What is special about the run: at most one of these. */
+/* Draws what is special about the run: at most one of these. */
 static void plan_draw_kind(void)
 {
     const char *mode = plan.mode;

@@ -14,13 +14,13 @@
  *   file.c     its command line, its trace file;  slim.c: slim locks, condition variables
  *   json.c     what is in that file
  *   sim_client.c  scripted clients;  sim_echo.c, sim_chat.c, sim_quiz.c: what they say and must get back
- *   sim_flood.c   clients that mean harm, and two that are timed beside them
+ *   sim_flood.c   hostile clients, and two that are timed beside them
  *   run.c      one seed from the start to the last check;  driver.c: many seeds
  *
- * Threads are real, but only one runs at a time; the next is drawn from the seed at every call into
- * the simulator. So a seed always plays the same, and still ThreadSanitizer sees every race: it is
- * told of the orders that Windows promises (an event set and waited for, a critical section, a
- * thread's start and end) and of no other, because this code is not instrumented for it.
+ * Threads are real, but only one runs at a time; the next is drawn from the seed at every call into the simulator. So a
+ * seed always plays the same way, and ThreadSanitizer still sees every race: it is told of the orders that Windows
+ * promises (an event set and waited for, a critical section, a thread's start and end) and of no other, because this
+ * code is not instrumented for it.
  */
 #ifndef SIM_H
 #define SIM_H
@@ -35,18 +35,18 @@
 
 /* ---- seed.c ---- */
 
-/* What a client that means harm does, without end. */
+/* What a hostile client does, without end. */
 typedef enum Attack {
     NO_ATTACK,
-    CHURN,      /* connects and is gone */
-    LINES,      /* short lines, as bulk */
+    CHURN,      /* connects and disconnects */
+    LINES,      /* short lines, in bulk */
     ECHO_KINDS, /* all from here on is against the chat */
     NOPS = ECHO_KINDS,
     BACKSPACES, /* over a long line */
-    TOGGLES,    /* echo off and on, with a long line to be shown again */
+    TOGGLES,    /* echo off and on, with a long line to be redrawn */
     TYPISTS,    /* key by key */
     ASKERS,     /* /who, /help */
-    QUITTERS,   /* /quit, and then sends on */
+    QUITTERS,   /* /quit, and then keeps sending */
     ATTACKS
 } Attack;
 
@@ -62,37 +62,37 @@ typedef struct Plan {
     bool quiet;           /* likewise */
     int bind;             /* 0: every address, 1: 127.0.0.1, 2: ::1 */
     unsigned switch_rate; /* thread switches per 1,000 calls */
-    unsigned stall_rate;  /* ... and threads that Windows lets lie for a while */
+    unsigned stall_rate;  /* ... and threads that Windows does not schedule for a while */
     unsigned at_once;     /* operations in 100 that finish at once when they can */
-    unsigned whole;       /* receives in 100 that bring all there is, and sends that take all */
-    unsigned swallowed;   /* sends in 100 of which all is taken at once, however much it is */
-    bool short_sends;     /* a send may end with less than all bytes; Windows never does it, this is hardening */
+    unsigned whole;       /* receives in 100 that return all there is, and sends that accept everything */
+    unsigned swallowed;   /* sends in 100 that are accepted in full at once, however large */
+    bool short_sends;     /* a send may end with less than all bytes; Windows never does that; this is hardening */
     bool reuse;           /* the number of a closed handle is given out again at once */
-    unsigned backlog;     /* clients that listen() lets wait, if it is asked for so many */
+    unsigned backlog;     /* clients that listen() lets wait, if it is asked for that many */
     uint64_t latency;     /* us, at most, of a completion */
-    size_t window;        /* bytes on the way in each direction of a connection */
+    size_t window;        /* bytes in flight in each direction of a connection */
     unsigned tick;        /* us between two steps of GetTickCount64 */
     uint64_t span;        /* us in which the clients arrive */
     uint64_t stop_at;     /* us: Ctrl+C; NEVER: when the clients are done */
     bool bulk;            /* few clients with many bytes */
     bool codepage;        /* the option of chat, 949; the machine's own is UTF-8 */
     bool crowd;           /* more than a group of clients, which talk for a while, with pauses: sessions migrate */
-    bool lulls;           /* chat: a long line each, and one more when large buffers are taken back */
-    bool flood;           /* chat: more than its log holds, and somebody who does not read */
+    bool lulls;           /* chat: a long line each, and one more when large buffers are shrunk */
+    bool flood;           /* chat: more than its log holds, and a client that does not read */
     unsigned console;     /* writes in 1,000 in which the console stalls for seconds */
     bool trace;           /* the option --trace-file */
     Narration narration;  /* with it: --trace, or --step */
     unsigned disk;        /* writes in 1,000 for which the disk is full */
     bool options_only;    /* the command line is the test */
     int operator_lines;   /* chat: lines that are typed at the server */
-    bool operator_stays;  /* ... and the run lasts until they are */
-    Attack attack;        /* clients that mean harm: see sim_flood.c */
+    bool operator_stays;  /* the run lasts until all of them are typed */
+    Attack attack;        /* hostile clients: see sim_flood.c */
     Attack second;        /* every other one of them does this */
-    int hostile;          /* how many they are */
+    int hostile;          /* how many there are */
     uint64_t attack_time; /* us that it lasts */
-    unsigned resets;      /* ... and every look in so many thousand ends with a reset */
+    unsigned resets;      /* looks in 1,000 that end with a reset */
     bool hush;            /* they all reset at its end, and then nobody says anything */
-    bool timed;           /* nothing fails or stalls: what must be quick is timed */
+    bool timed;           /* nothing fails or stalls: operations that must be quick are timed */
 } Plan;
 
 extern Plan plan;
@@ -101,7 +101,7 @@ extern bool verbose;
 
 void plan_draw(uint64_t seed, const char *mode);
 uint64_t rnd(uint64_t below);                        /* 0 to below - 1 */
-uint64_t rnd_between(uint64_t least, uint64_t most); /* both included, small ones as often as big */
+uint64_t rnd_between(uint64_t least, uint64_t most); /* both included, small numbers as often as large ones */
 bool chance(unsigned in_thousand);
 
 /* clang-format off */
@@ -130,7 +130,7 @@ typedef enum Call {
         CALLS
 } Call;
 
-/* Of all runs, shared by their processes. */
+/* Statistics of all runs, shared by their processes. */
 typedef struct Stats {
     uint64_t made[CALLS], failed[CALLS];
     uint64_t runs, threads, clients, bytes, refused, max_threads, max_clients;
@@ -140,21 +140,21 @@ typedef struct Stats {
 
 extern Stats *stats;
 
-/* The first thing a simulated call does: counts it and lets others run. Returns 0, or the error
- * that this call fails with now. `conn`: whose client may come to harm by that; NULL: nobody's. */
+/* The first thing a simulated call does: counts it and lets others run. Returns 0, or the error that this call fails
+ * with now. `conn`: the connection that may suffer from that; NULL: none. */
 struct Conn;
 void call_begin(Call call);
 int call_fault(Call call, struct Conn *conn);
-int call_fault_aimed(Call call, struct Conn *conn); /* at a moment when it may do most harm */
+int call_fault_aimed(Call call, struct Conn *conn); /* at the moment when it may do the most harm */
 void faults_stop(void);
 bool faults_any(void);        /* a call failed in this run */
 bool fault_was_fatal(void);   /* a call failed at start-up that the server cannot do without */
-bool fault_excuses_end(void); /* the same, but Ctrl+C was quicker: either end is right */
+bool fault_excuses_end(void); /* the same, but Ctrl+C may have come first: either end is right */
 extern int faults_loose;      /* failures that may have hit any one client */
 
 /* Ends the run: a rule is broken. */
 _Noreturn void violation(const char *format, ...) __attribute__((format(printf, 1, 2)));
-extern bool violation_aborts; /* as a fuzzer wants it */
+extern bool violation_aborts; /* set in the fuzzer */
 void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* ---- sched.c ---- */
@@ -175,8 +175,8 @@ typedef struct Thread {
 
     int last_error;
     void *local;       /* the value of the one index that TlsAlloc gives */
-    struct Conn *told; /* whose result it got last */
-    bool given_up;     /* somebody waited for its end, in vain */
+    struct Conn *told; /* the connection whose result it got last */
+    bool given_up;     /* another thread waited for its end, in vain */
     bool let_go;       /* nobody will wait for its end */
     int cs_held;       /* critical sections and slim locks */
     int slim_held;     /* of cs_held, slim locks */
@@ -192,18 +192,17 @@ Thread *sched_self(void);
 Thread *sched_spawn(const char *name, unsigned(__stdcall *start)(void *), void *argument);
 bool sched_threads_done(void); /* all but the caller and the console's */
 
-/* Others may run here. */
+/* Lets other threads run. */
 void sched_point(void);
 void sched_point_after(bool in_kernel); /* such a call */
 
-/* Waits until `ready` says so or the time has come; true in the first case. */
+/* Waits until `ready` returns true or the deadline. Returns true in the first case. */
 bool sched_block(Ready ready, void *argument, uint64_t deadline);
 
-/* Something happens in `delay` us, on whatever thread runs then. */
+/* Schedules a call of `happen` in `delay` us, on whatever thread runs then. */
 void happen_in(uint64_t delay, Happen happen, void *argument);
 
-/* Lets time go on without threads, as after the server's end; false when nothing is left to happen
- * up to `until`. */
+/* Lets time go on without threads, as after the server's end. Returns false when no event is left up to `until`. */
 bool world_step(uint64_t until);
 
 /* ---- sync.c ---- */
@@ -226,7 +225,7 @@ typedef struct Handle {
 uintptr_t handle_new(Kind kind, void *object);
 void handle_close(uintptr_t value);
 
-/* The handle's entry; ends the run when it is no open handle of that kind. */
+/* Returns the handle's entry; ends the run when it is not an open handle of that kind. */
 Handle *handle_get(uintptr_t value, Kind kind, const char *call);
 Handle *handle_peek(uintptr_t value); /* open or closed; NULL: there never was one */
 void handles_check(void);             /* all closed */
@@ -234,9 +233,9 @@ void cs_all_deleted(void);
 void event_set(WSAEVENT event);
 bool slot_mark(WSAEVENT event, uint64_t mark); /* false if it has that mark already */
 
-uint64_t deadline_after(DWORD milliseconds); /* when Windows ends a wait for so long */
+uint64_t deadline_after(DWORD milliseconds); /* when Windows ends a wait of that length */
 
-/* A call that blocks, or any of Winsock's: not while a critical section is held. */
+/* Ends the run if a critical section is held: for every call that blocks, and any of Winsock's. */
 void rule_no_cs(const char *call);
 
 /* ---- memory.c ---- */
@@ -249,16 +248,16 @@ void bytes_poison(void *bytes, size_t count);
 void bytes_unpoison(void *bytes, size_t count);
 int text_format(char *text, size_t size, const char *format, va_list args);
 int text_write(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
-/* What the C library does in between, on the simulator's behalf, is hidden from ThreadSanitizer. */
+/* Hides from ThreadSanitizer the accesses of the C library in between, on the simulator's behalf. */
 void unseen_begin(void);
 void unseen_end(void);
-void order_release(void *object); /* what was done before is seen ... */
-void order_acquire(void *object); /* ... by who passes here later */
+void order_release(void *object); /* everything done before is visible ... */
+void order_acquire(void *object); /* ... to a thread that passes here later */
 
 /* ---- text.c ---- */
 
 bool text_is_utf8(const char *text, size_t count);
-int korean_encode(const char *text, char *korean); /* UTF-8 to code page 949, as it is here; returns the bytes */
+int korean_encode(const char *text, char *korean); /* UTF-8 to code page 949, as simulated; returns the bytes */
 int korean_decode(const char *korean, size_t count, char *text);
 
 /* ---- wire.c ---- */
@@ -280,11 +279,11 @@ typedef struct Conn {
     bool known; /* to wire.c */
     bool reset_by_client, reset_by_server;
     bool excused;          /* a failure was made for it: it may be cut off */
-    uint64_t taken, given; /* bytes that receives brought and the server saw; that sends took */
+    uint64_t taken, given; /* bytes that the server got from receives; that sends took */
 } Conn;
 
 size_t pipe_room(const Pipe *pipe);
-size_t pipe_put(Pipe *pipe, const char *bytes, size_t count); /* what there is room for */
+size_t pipe_put(Pipe *pipe, const char *bytes, size_t count); /* as much as there is room for */
 void pipe_put_all(Pipe *pipe, const char *bytes, size_t count);
 size_t pipe_take(Pipe *pipe, char *bytes, size_t count);
 void pipe_clear(Pipe *pipe);
@@ -302,7 +301,7 @@ void listener_close(void);
 void listener_wait(void);
 bool listener_is_open(void);
 Conn *listener_take(void);
-Conn *listener_last(void);   /* whom accept gave last; NULL: nobody yet */
+Conn *listener_last(void);   /* the last that accept returned; NULL: none yet */
 void conn_break(Conn *conn); /* the connection is lost for both sides */
 int wire_moves(void);        /* how often a session got another owner */
 void wire_totals(uint64_t *taken, uint64_t *given, unsigned *accepted);
@@ -311,9 +310,9 @@ void wire_totals(uint64_t *taken, uint64_t *given, unsigned *accepted);
 
 typedef struct Request {
     bool pending, scheduled;
-    bool due; /* complete, and the server was not told the result yet */
+    bool due; /* complete, and the server has not got the result yet */
     bool cancelled;
-    bool swallowed;   /* all its bytes are on their way, only the completion is to come */
+    bool swallowed;   /* all its bytes are on their way, only the completion is outstanding */
     const char *name; /* "WSARecv" or "WSASend" */
     struct Socket *socket;
     LPWSAOVERLAPPED over;
@@ -332,8 +331,8 @@ typedef struct Socket {
     int family;
     bool open, bound, listening, shut;
     bool no_delay, keep_alive;
-    Thread *owner; /* who posted its last operation */
-    int moves;     /* how often that became another */
+    Thread *owner; /* the thread that posted its last operation */
+    int moves;     /* how often that changed */
     Request receive, send;
 } Socket;
 
@@ -342,7 +341,7 @@ extern int socket_moves; /* of the others */
 
 int fail_with(int error); /* sets WSAGetLastError and returns SOCKET_ERROR */
 Socket *socket_get(SOCKET sock, const char *call);
-void socket_done(Socket *socket); /* takes it out of `sockets`, if it is not one of them any more */
+void socket_done(Socket *socket); /* removes it from `sockets`, if it no longer belongs there */
 void operations_try(Socket *socket);
 void operations_check_sleep(const Thread *thread);
 void operations_check_thread(const Thread *thread);
@@ -352,7 +351,7 @@ bool winsock_started(void);
 /* ---- arrays.c ---- */
 
 void arrays_found(const void *over);            /* a session posts this receive */
-bool arrays_calm(const void *over);             /* this send is the first that its round does */
+bool arrays_calm(const void *over);             /* this send is the first thing that its round does */
 bool arrays_served(const void *over);           /* the session with this send was served in this round already */
 unsigned long arrays_pick(SOCKET *sock);        /* the number and socket of any session; 0: there is none */
 void arrays_check(const void *cs);              /* when it is left */
@@ -386,30 +385,31 @@ void console_writer(const Thread *thread);
 
 /* ---- typed.c ---- */
 
-bool operator_banned(void);   /* the operator has banned somebody */
-bool operator_quit(void);     /* ... has typed /quit */
-bool operator_busy(void);     /* ... goes on, and the run with it */
-void operator_outlives(void); /* the server has ended: lets the operator's thread finish what it does */
+bool operator_banned(void);   /* the operator has banned an address */
+bool operator_quit(void);     /* the operator has typed /quit */
+bool operator_busy(void);     /* the run lasts until the operator has typed all lines */
+void operator_outlives(void); /* lets the operator's thread run on after the server's end */
 
 /* ---- file.c ---- */
 
-bool file_is(HANDLE handle); /* one of those that CreateFileW gave */
+bool file_is(HANDLE handle); /* one that CreateFileW returned */
 bool file_is_screen(HANDLE handle);
 BOOL file_write(HANDLE handle, const void *bytes, DWORD count, DWORD *written);
 void file_close(HANDLE handle);
 bool file_failed(void);       /* a write to it was made to fail */
-void file_check_closed(void); /* and what is in the trace file */
-void file_begin_again(void);  /* there is none any more */
+void file_check_closed(void); /* and checks the trace file's content */
+void file_begin_again(void);  /* forgets the file */
 
 /* ---- json.c ---- */
 
-/* An array of objects, one a line, each well-formed, in UTF-8. If not, says where and what in `why`, 160 bytes. */
+/* Returns true if the text is an array of objects, one a line, each well-formed, in UTF-8. If not, writes where and
+ * what is wrong to `why`, 160 bytes. */
 bool json_check(const char *text, size_t count, char *why);
 
 /* ---- sim_client.c ---- */
 
 void clients_start(void);
-bool clients_busy(void); /* somebody still has things to do or to get */
+bool clients_busy(void); /* a client still has something to send or to receive */
 void clients_witness(void);
 void clients_finish(void); /* the server is gone: last checks */
 int clients_total(void);

@@ -1,5 +1,5 @@
-/* sim_chat.c - what the clients of the chat server say, and what they must get: every line of the others
- * once and whole, each author's in its order, and all lines in the same order for everybody. */
+/* sim_chat.c - what the clients of the chat server say, and what they must get: every line of the others once and
+ * whole, each author's lines in order, and all lines in the same order for everybody. */
 #include "sim_client.h"
 
 enum { MAX_SPEAKERS = 256, MAX_LINES = 400, MAX_MESSAGES = 20000, LINE_BYTES = 8192, TIME_TO_FINISH = 800000 };
@@ -7,10 +7,10 @@ enum { MAX_SPEAKERS = 256, MAX_LINES = 400, MAX_MESSAGES = 20000, LINE_BYTES = 8
 typedef struct Speaker {
     char *script; /* all it will send */
     int lines;
-    size_t ends[MAX_LINES];      /* behind each line */
+    size_t ends[MAX_LINES];      /* the offset after each line */
     uint64_t said_at[MAX_LINES]; /* when its last byte went out; 0: not yet */
     int lengths[MAX_LINES];
-    bool wild;   /* sends bytes that are no lines of ours */
+    bool wild;   /* sends bytes that are not our lines */
     bool keys;   /* asks the server to echo */
     bool korean; /* sends code page 949, and gets it from then on */
 
@@ -18,13 +18,13 @@ typedef struct Speaker {
     bool goodbye;
     int first[MAX_SPEAKERS], last[MAX_SPEAKERS]; /* of each other's lines, those it got; 0: none */
     int previous;                                /* the message it got last, as an index; -1: none */
-    int since[MAX_SPEAKERS];                     /* the last line that it had of the other when both had begun */
+    int since[MAX_SPEAKERS];                     /* the last line that it had got from the other when both had begun */
     char line[LINE_BYTES];
     size_t used;
-    int telnet; /* bytes of a command that is coming */
+    int telnet; /* bytes of a command that is being received */
 } Speaker;
 
-/* Of each message, those that somebody got right before it: the order that all must agree on. */
+/* For each message, those that some client got right before it: the order that all must agree on. */
 typedef struct Edge {
     int from, to;
 } Edge;
@@ -52,7 +52,7 @@ static void line_text(int id, int number, int length, char *text)
         used += text_write(text + used, (size_t)(LINE_BYTES - used), "%s.", words[i / 65536 % 6]);
 }
 
-/* As line_text(), after a way through the author's code page. */
+/* Does the same, after conversion to the author's code page and back. */
 static void author_text(int id, int number, char *text)
 {
     const Speaker *author = speaker_of(clients[id - 1]);
@@ -71,7 +71,7 @@ static void script_add(char *script, size_t *used, const char *bytes, size_t cou
     *used += count;
 }
 
-/* Telnet commands, and letters that are taken back. */
+/* Adds telnet commands, and letters that are erased again. */
 static void script_noise(char *script, size_t *used, bool korean)
 {
     static const char *const noise[] = {
@@ -140,9 +140,9 @@ static void chat_prepare(Client *client)
     size_t used = 0;
     int lines = plan.flood && client->id < 3 ? MAX_LINES - 1 : (int)rnd((uint64_t)most + 1);
 
-    if (plan.lulls) lines = client->id == 1 ? 2 : 1; /* what is said last, no other news makes up for */
+    if (plan.lulls) lines = client->id == 1 ? 2 : 1; /* no later message would reveal that the last line was lost */
     client->state = me;
-    if (plan.attack) any_wild = true; /* the hostile ones say what is no line of ours */
+    if (plan.attack) any_wild = true; /* the hostile clients send lines that are not ours */
     me->previous = -1;
     me->script = (char *)arena((size_t)(lines + 1) * (size_t)(longest + 120) + 40000);
     me->korean = plan.codepage && chance(300);
@@ -156,7 +156,7 @@ static void chat_prepare(Client *client)
     if (client->manner == POLITE && chance(300)) script_add(me->script, &used, "/quit bye\n", 10);
     client->total = used;
     if (!client_prompt(client)) return;
-    client->cut = 8192; /* it reads all there is, and soon, as one must in a crowd */
+    client->cut = 8192; /* it reads everything, and soon, as a client must in a crowd */
     client->pace = rnd_between(1, 1000);
 }
 
@@ -199,8 +199,8 @@ static void edge_add(int from, int to)
     edges[edge_count++] = (Edge){ from, to };
 }
 
-/* Two talk without end: from when both have begun until one is done, they get the same share. Only what a full bucket
- * lets in at once may go to one of them. */
+/* Two talk without end: from the time when both have begun until one is done, they get the same share. Only the tokens
+ * of a full bucket may all go to one of them. */
 static void check_shares(const Client *client)
 {
     enum { AT_ONCE = 400 * 1024 }; /* bytes: bucket and reserve of the room, and a line */
@@ -221,7 +221,7 @@ static void check_shares(const Client *client)
     }
 }
 
-/* A text is as it was said, or in the listener's code page. */
+/* Returns true if the text is as it was said, or the same in the listener's code page. */
 static bool is_said(const Client *client, const char *text, const char *expected)
 {
     char korean[LINE_BYTES];
@@ -290,7 +290,7 @@ static void hear_line(Client *client, const char *line)
         violation("client %d got a line that is none: %s", client->id, line);
 }
 
-/* Echo and redrawing: only that it goes on is checked, and that it is UTF-8 where it must be. */
+/* With echo and redrawing, checks only that output continues, and that it is UTF-8 where it must be. */
 static void hear_loosely(Client *client, unsigned char c)
 {
     Speaker *me = speaker_of(client);
@@ -334,7 +334,7 @@ static void chat_hear(Client *client, const char *bytes, size_t count)
 
 /* ---- what is due ---- */
 
-/* Whoever reads and does not break off is heard to the end. */
+/* Returns true for a client that reads and does not disconnect early: it is heard to the end. */
 static bool heard(const Client *client)
 {
     return (client->manner == POLITE || client->manner == STAYER) && !client->conn.excused
@@ -380,7 +380,7 @@ static void chat_ended(Client *client)
     const Speaker *me = speaker_of(client);
 
     if (!client->eof || client->conn.excused || !client_prompt(client) || me->keys || me->wild) return;
-    /* A thread that Windows lets lie has not the time that the server lets itself for it. */
+    /* A thread that Windows does not schedule may miss the server's own time limit. */
     if (!me->goodbye && plan.stall_rate && interrupt_time() != NEVER && now - interrupt_time() > TIME_TO_FINISH) return;
     if (!me->goodbye && faults_loose-- > 0) { /* there was no memory for it */
         client->conn.excused = true;
@@ -394,7 +394,7 @@ static void chat_ended(Client *client)
 
 /* ---- the end ---- */
 
-/* Everybody's order is part of one order: sorting by it uses up all messages. */
+/* Every client's order is part of one order: a topological sort uses up all messages. */
 static void check_order(void)
 {
     int *before = (int *)arena((size_t)(message_count + 1) * sizeof *before), sorted = 0;

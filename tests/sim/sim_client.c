@@ -11,7 +11,7 @@ Client *clients[MAX_SCRIPTED];
 int client_count;
 
 static const Model *model;
-static int served_at_once; /* the least that the options let in; 0: no limit */
+static int served_at_once; /* the lowest limit among the options; 0: no limit */
 
 bool client_prompt(const Client *client)
 {
@@ -30,7 +30,7 @@ static void client_over(Client *client)
          (unsigned long)client->sent, (unsigned long)client->got);
 }
 
-/* When so many may be refused at once that some are closed without a word. */
+/* Returns true when so many clients may be refused at once that some are closed without a line. */
 static bool crowd(void)
 {
     return served_at_once && client_count >= served_at_once + 62;
@@ -97,7 +97,7 @@ static bool client_read(Client *client)
     return true;
 }
 
-/* About half a second later: the server looks when the clock ticks. */
+/* Returns the time of the server's next review, about half a second later: the server looks when the clock ticks. */
 static uint64_t at_review(uint64_t time)
 {
     return ((time + 500000) / plan.tick + rnd(3) - 1) * plan.tick + rnd(100);
@@ -120,7 +120,7 @@ static bool client_send(Client *client)
     return count > 0;
 }
 
-/* What it does out of its own will, at its time. Returns true when that was its end. */
+/* Does what the client does of its own accord, at its time. Returns true when that was its end. */
 static bool client_act(Client *client)
 {
     bool doomed = now >= client->doom;
@@ -137,7 +137,7 @@ static bool client_act(Client *client)
     return true;
 }
 
-/* Returns true when anything went on. */
+/* Returns true when anything happened. */
 static bool client_live(Client *client)
 {
     Conn *conn = &client->conn;
@@ -240,7 +240,7 @@ void clients_start(void)
     for (int i = 0; i < plan.clients; i++) happen_in(rnd(plan.span), client_look, client_new());
 }
 
-/* One more, when nothing fails any more: is the server alive? */
+/* Sends one more client when nothing fails any more: is the server alive? */
 void clients_witness(void)
 {
     Client *client = client_new();
@@ -276,5 +276,5 @@ void clients_finish(void)
         if (client->conn.accepted && !client->conn.server_closed)
             violation("the socket of client %d was not closed", client->id);
     }
-    if (model) model->finish(); /* none was ever asked to come */
+    if (model) model->finish(); /* no client ever came */
 }

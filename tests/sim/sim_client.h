@@ -4,8 +4,8 @@
 
 #include "sim.h"
 
-/* How it behaves, whatever it says. The first three read at once what comes, and so must get all
- * that is theirs. */
+/* How it behaves, whatever it says. The first three read everything at once, and so must get all that is due to
+ * them. */
 typedef enum Manner {
     POLITE,   /* says all, half-closes, reads to the end */
     CLOSER,   /* says all, gets all, closes */
@@ -27,10 +27,10 @@ typedef struct Client {
     bool eof, reset; /* how it ended */
     uint64_t pace;   /* us, at most, between two looks */
     uint64_t idle;   /* us to the next look while nothing happens */
-    uint64_t doom;   /* when HASTY and the like do it, and LATE begins to read */
-    uint64_t last;   /* when anything went on */
+    uint64_t doom;   /* when HASTY and the like act, and LATE begins to read */
+    uint64_t last;   /* when anything last happened */
     uint64_t silent; /* it says nothing until then */
-    unsigned rests;  /* ... which happens after so many in 1,000 of what it says */
+    unsigned rests;  /* ... which happens after this many in 1,000 of its messages */
     size_t cut;      /* bytes, at most, sent or read at once */
     uint64_t sent, got;
     uint64_t total; /* bytes it will send */

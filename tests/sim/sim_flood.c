@@ -1,22 +1,22 @@
-/* sim_flood.c - clients that mean harm, as fast as they can, and beside them two quiet ones who must not feel it: what
- * one of them says now and then reaches the other within a second, and neither is ever cut off.
+/* sim_flood.c - hostile clients, as fast as they can send, and two quiet ones beside them that must not notice: a line
+ * that one of them says now and then reaches the other within a second, and neither is ever cut off.
  *
- * A second of simulated time is one of a machine with a single processor, on which every call of the server into the
- * kernel costs 1 to 50 us, any other of its calls a quarter of one (sched.c), and what it computes in between nothing.
- * So only seeds in which nothing else takes time are timed: no call fails, no thread lies still, the console takes what
- * it gets, and no step is told on it. */
+ * The simulated machine has a single processor, on which every call of the server into the kernel costs 1 to 50 us, any
+ * other of its calls a quarter of a microsecond (sched.c), and the computation in between nothing. So only seeds in
+ * which nothing else takes time are timed: no call fails, no thread stalls, the console never blocks, and no step is
+ * traced on it. */
 #include "sim.h"
 
 enum {
     MAX_HOSTILE = 200,
     MAX_CHURNED = 400,     /* connections of a storm that the server is not done with */
-    SCRIPT_BYTES = 16384,  /* of what a hostile client sends, over and over */
+    SCRIPT_BYTES = 16384,  /* the text that a hostile client sends, over and over */
     CHUNK = 16384,         /* bytes at one look */
     FIRST_ID = 1000,       /* the others count from 1 */
     IN_TIME = 1000 * 1000, /* us from a line to its reader, or from a byte to its echo */
     GONE = 1250 * 1000,    /* ... from a reset to the moment when the server has closed its side: a second, and a bit */
-    AFTERWARDS = 1500 * 1000, /* ... in which they are timed on when the flood is over */
-    HUSH = 300 * 1000,        /* ... before its end in which nothing is said any more, if so it is planned */
+    AFTERWARDS = 1500 * 1000, /* ... in which they are still timed after the flood */
+    HUSH = 300 * 1000,        /* ... before its end in which nothing is said any more, if the plan says so */
     QUIET_LOOK = 5000,
     LINE_BYTES = 8192
 };
@@ -26,7 +26,7 @@ typedef struct Hostile {
     int id;
     Attack attack;
     bool connected, deaf;
-    size_t prologue, length, at; /* of the script: what is sent once, all of it, where it is */
+    size_t prologue, length, at; /* of the script: the part that is sent once, all of it, the next byte */
     uint64_t reset_at;           /* 0: it has not */
     char script[SCRIPT_BYTES];
 } Hostile;
@@ -43,7 +43,7 @@ typedef struct Quiet {
 static Hostile *hostile[MAX_HOSTILE];
 static Conn *churned[MAX_CHURNED];
 static int churned_count, next_churned, last_id = FIRST_ID;
-static Quiet speaker, reader; /* of the echo server only the first comes */
+static Quiet speaker, reader; /* the echo server has only the first */
 static uint64_t begun_at, over_at = NEVER;
 static char tag[32];     /* what was said last ... */
 static size_t tag_at;    /* ... how much of it is echoed */
@@ -72,7 +72,7 @@ static void script_add(Hostile *me, const char *bytes, size_t count, size_t time
     }
 }
 
-/* A client whose first input ends no line is taken for one that types. */
+/* A client whose first input has no line end is taken for one that types. */
 static void script_types(Hostile *me)
 {
     script_add(me, "k", 1, 1);
@@ -120,7 +120,7 @@ static void script_write(Hostile *me)
     }
 }
 
-/* A line that is cut is nothing to those who send lines, and "\r" goes out with its NUL. */
+/* A cut line does not matter to clients that send lines, and "\r" goes out with its NUL. */
 static void hostile_send(Hostile *me)
 {
     size_t most = me->attack == TYPISTS ? 1 : CHUNK, sent;
@@ -151,7 +151,7 @@ static void check_gone(const Hostile *me)
                   (unsigned long)(now - me->reset_at) / 1000);
 }
 
-/* Returns false when it has to try later. */
+/* Returns false when it must try again later. */
 static bool hostile_connect(Hostile *me)
 {
     if (me->reset_at && !me->conn.accepted) me->reset_at = now; /* the server does not know of it yet */
@@ -164,8 +164,8 @@ static bool hostile_connect(Hostile *me)
     return me->connected;
 }
 
-/* At the end they go, in one way or the other; or all reset at once, and nobody says anything more that would show it
- * to the server. */
+/* At the end they leave, in one way or another; or all reset at once, and nobody says anything more from which the
+ * server could learn of it. */
 static bool hostile_leaves(Hostile *me)
 {
     unsigned often = attack_on() ? plan.resets : plan.hush ? 1000 : 100;
@@ -251,7 +251,7 @@ static void quiet_say(void)
     if (is_chat()) tag[length - 1] = '\0';
 }
 
-/* It has come. */
+/* Handles the arrival of the line. */
 static void quiet_heard(void)
 {
     if (!said_at) return;
@@ -283,7 +283,7 @@ static void quiet_hear(Quiet *me, const char *bytes, size_t count)
     }
 }
 
-/* A byte a microsecond: more than the room brings. */
+/* Reads a byte a microsecond: more than the room sends. */
 static void quiet_read(Quiet *me)
 {
     size_t room = (size_t)(now - me->looked_at), count;
@@ -309,7 +309,7 @@ static void quiet_check(const Quiet *me)
                   (unsigned long)(now - said_at) / 1000, attack_on() ? "in the flood" : "the flood is over");
 }
 
-/* The flood begins when they are there. */
+/* Begins the flood once the quiet clients are there. */
 static void quiet_begin(void)
 {
     if (begun_at || !speaker.welcome || (is_chat() && !reader.welcome)) return;

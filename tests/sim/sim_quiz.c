@@ -1,5 +1,5 @@
 /* sim_quiz.c - what the clients of the quiz of exercise 10 answer, in pieces or together, and what they must hear:
- * their own questions, and what became of their own answers. */
+ * their own questions, and the results of their own answers. */
 #include "sim_client.h"
 
 enum { QUESTIONS = 3, SCRIPT_BYTES = 64, HEARD_BYTES = 256 };
@@ -36,7 +36,7 @@ static int quiz_due(const Client *client, uint64_t sent, char *text, size_t size
     return question - 1;
 }
 
-/* Most answer all three questions; some fall silent before, in the middle of a line or between two. */
+/* Most answer all three questions; some fall silent earlier, in the middle of a line or between two. */
 static void quiz_prepare(Client *client)
 {
     Player *me = (Player *)arena(sizeof *me);

@@ -56,7 +56,7 @@ BOOL SleepConditionVariableSRW(PCONDITION_VARIABLE condition, PSRWLOCK lock, DWO
     if (flags) violation("SleepConditionVariableSRW: not simulated with these arguments");
     sleeper.wakes = condition->wakes;
     lock_release(lock, "SleepConditionVariableSRW");
-    /* With --step others than the writer wait too, for Enter, and have the lock that says whose turn it is. */
+    /* With --step threads other than the writer wait too, for Enter, and hold the lock that says whose turn it is. */
     if (sched_self()->cs_held > sched_self()->slim_held) rule_no_cs("SleepConditionVariableSRW");
     if (!sched_self()->cs_held) console_writer(sched_self());
     ended = !sched_block(woken, &sleeper, deadline_after(milliseconds));
@@ -68,7 +68,7 @@ BOOL SleepConditionVariableSRW(PCONDITION_VARIABLE condition, PSRWLOCK lock, DWO
     return !ended;
 }
 
-/* Who does not sleep yet is not woken. */
+/* A thread that does not sleep yet is not woken. */
 void WakeConditionVariable(PCONDITION_VARIABLE condition)
 {
     call_begin(CALL_WakeConditionVariable);

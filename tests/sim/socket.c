@@ -60,7 +60,7 @@ void socket_done(Socket *socket)
     if (socket->open || !socket->conn || socket->receive.pending || socket->send.pending) return;
     while (*at && *at != socket) at = &(*at)->next;
     if (!*at) return;
-    *at = socket->next; /* its own `next` stays, for who is just there */
+    *at = socket->next; /* its own `next` stays, for a thread that is just there */
     socket_moves += socket->moves;
 }
 
@@ -132,8 +132,8 @@ int closesocket(SOCKET sock)
     return call_fault(CALL_closesocket, NULL) ? SOCKET_ERROR : 0;
 }
 
-/* TCP_NODELAY, SO_KEEPALIVE and SO_OOBINLINE are set here, for the sockets of accept to have; without them the server
- * can do. */
+/* TCP_NODELAY, SO_KEEPALIVE and SO_OOBINLINE are set here and inherited by the sockets of accept; the server can do
+ * without them. */
 int sim_setsockopt(SOCKET sock, int level, int name, const char *value, int length)
 {
     bool fatal = !(level == IPPROTO_TCP && name == TCP_NODELAY)
@@ -278,8 +278,8 @@ const char *sim_inet_ntop(int family, const void *addr, char *text, size_t size)
     return inet_ntop(family, addr, text, (socklen_t)size);
 }
 
-/* A look, without a wait. A reset and the client's end are told whether they are asked for or not; the latter when all
- * that came before it was received. */
+/* Looks without waiting. Reports a reset and the client's end whether they are asked for or not; the latter once
+ * everything before it was received. */
 int WSAPoll(WSAPOLLFD *fds, ULONG count, int timeout)
 {
     int found = 0, error;
@@ -300,7 +300,7 @@ int WSAPoll(WSAPOLLFD *fds, ULONG count, int timeout)
     return found;
 }
 
-/* Only asked for the machine's addresses. */
+/* Used only to ask for the machine's addresses. */
 SOCKET sim_socket(int family, int type, int protocol)
 {
     int error;

@@ -9,7 +9,7 @@ static uintptr_t handle_count;
 /* ---- handles ----
  *
  * Windows may give the value of a closed handle to the next object at once. In half of the runs it does; in the others
- * no value comes twice, so that the use of a closed one is always seen. */
+ * no value comes twice, so that the use of a closed one is always detected. */
 
 static uintptr_t handles_closed[MAX_HANDLES];
 static size_t closed_count;
@@ -77,7 +77,8 @@ WSAEVENT WSACreateEvent(void)
     return event;
 }
 
-/* These fail only for what is no event. Made to fail, they say so and do their work all the same. */
+/* These fail only for a handle that is not an event. Made to fail, they return the failure but do their work all the
+ * same. */
 static BOOL event_done(Call call)
 {
     return call_fault(call, NULL) == 0;
@@ -176,9 +177,9 @@ static void wait_count(const Wait *wait, int step)
     for (DWORD i = 0; i < wait->count; i++) wait->events[i]->waiters += step;
 }
 
-/* Windows counts from the last tick of its clock, and looks at every tick who is due: a wait ends up to a tick early.
- * One that ends even before, so that the clock has not come to its time, is a wait for a time that another processor
- * read. */
+/* Windows counts from the last tick of its clock, and checks at every tick which waits are due: a wait ends up to a
+ * tick early. One that ends even earlier, before the clock reaches its time, is a wait for a time that another
+ * processor read. */
 uint64_t deadline_after(DWORD milliseconds)
 {
     uint64_t due;
@@ -297,7 +298,7 @@ DWORD GetCurrentThreadId(void)
     return (DWORD)sched_self()->id * 4;
 }
 
-/* ---- thread-local storage: one index, which a thread without a value of its own has as NULL ---- */
+/* ---- thread-local storage: one index, which is NULL in a thread that has set no value ---- */
 
 enum { TLS_INDEX = 7 };
 

@@ -1,5 +1,5 @@
-/* text.c - what the server needs of Windows' text functions. Code page 949 here has the real one's form, two bytes of
- * which the second may be a letter of ASCII, but its syllables in another order. */
+/* text.c - the parts of Windows' text functions that the server needs. Code page 949 here has the form of the real one,
+ * two bytes, the second of which may be an ASCII letter, but its syllables are in another order. */
 #include "sim.h"
 
 #include <strings.h>
@@ -107,8 +107,8 @@ static int utf8_put(uint32_t character, char *text)
     return 4;
 }
 
-/* As the real tables: something like it, and for some symbols a control character that a screen of 1981 showed as one.
- */
+/* Returns a similar character, as the real tables do, and for some symbols the control character that a screen of 1981
+ * showed as that symbol. */
 static uint32_t best_fit(uint32_t character)
 {
     switch (character) {

@@ -85,7 +85,7 @@ typedef struct CONDITION_VARIABLE {
     uint64_t wakes;
 } CONDITION_VARIABLE, *PCONDITION_VARIABLE;
 
-/* Its versions differ here. */
+/* The versions of clang-format differ here. */
 /* clang-format off */
 #define SRWLOCK_INIT            { 0 }
 #define CONDITION_VARIABLE_INIT { 0 }
@@ -267,7 +267,7 @@ BOOL GetStringTypeW(DWORD kind, const WCHAR *text, int units, WORD *types);
 int _stricmp(const char *a, const char *b);
 int _strnicmp(const char *a, const char *b, size_t count);
 
-/* ---- memory; what comes from the system is watched like what comes from the C library ---- */
+/* ---- memory; the system's is watched like the C library's ---- */
 
 #define MEM_COMMIT     0x1000u
 #define MEM_RESERVE    0x2000u

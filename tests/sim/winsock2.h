@@ -1,5 +1,5 @@
-/* winsock2.h - the part of Winsock 2 that the server uses, for Linux: see sim.h. Addresses are the
- * system's own, everything that touches a socket is the simulator's. */
+/* winsock2.h - the part of Winsock 2 that the server uses, for Linux: see sim.h. Address types are the system's own;
+ * everything that touches a socket is the simulator's. */
 #ifndef SIM_WINSOCK2_H
 #define SIM_WINSOCK2_H
 

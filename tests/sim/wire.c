@@ -8,7 +8,7 @@ static size_t backlog;
 static size_t waiting_count;
 static bool listener_gone = true, accepting;
 static Conn *last_accepted;
-static Conn *conns[MAX_CONNS]; /* all there were */
+static Conn *conns[MAX_CONNS]; /* all that ever were */
 static size_t conn_count;
 static uint64_t past_taken, past_given; /* of connections that were renewed */
 static unsigned past_accepted;
@@ -244,7 +244,7 @@ void listener_wait(void)
     accepting = false;
 }
 
-/* Who was not accepted yet is reset. The one that had come just before may still be what accept returns. */
+/* Resets the clients that were not accepted yet. The last one to come may still be returned by accept. */
 void listener_close(void)
 {
     listener_gone = true;

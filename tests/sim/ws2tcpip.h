@@ -1,2 +1,2 @@
-/* ws2tcpip.h - all of it stands in winsock2.h. */
+/* ws2tcpip.h - everything is in winsock2.h. */
 #include "winsock2.h"

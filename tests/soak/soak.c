@@ -1,10 +1,10 @@
-/* soak.c - a long time of all that clients do: soak.exe [SERVER_EXE [SECONDS [SEED]]]
+/* soak.c - everything that clients do, for a long time: soak.exe [SERVER_EXE [SECONDS [SEED]]]
  *
  * An echo and a chat server run side by side. Players, a thread each, play a number of guests that connect, talk,
- * stall, half-close, reset and vanish at random. Every echoed byte is checked. In the chat some listeners stay all
- * the time and know of every guest what it must say next. Every 10 s the players rest, their guests gone: then
- * handles and memory of the servers are looked at, and that what was said was heard. Under Wine all runs with its
- * heap checking on.
+ * stall, half-close, reset and vanish at random. Every echoed byte is checked. In the chat some listeners stay all the
+ * time and know for every guest what it must say next. Every 10 s the players rest, their guests gone: then the
+ * servers' handles and memory are checked, and that everything said was heard. Under Wine everything runs with its heap
+ * checking on.
  */
 #include "soak.h"
 
@@ -28,8 +28,8 @@ enum {
     WARM_SECONDS = 60, /* or a third of the time, if that is less */
     PERCENT = 5,       /* that memory may differ by after that */
     CHAT_PLAYERS = 4,
-    PLAYERS = 9,    /* the rest of them for echo; the guests of the last one stay */
-    HOLD_MS = 300,  /* until a server has nothing to do, when its clients do nothing */
+    PLAYERS = 9,    /* those that do not chat play echo; the guests of the last one stay */
+    HOLD_MS = 300,  /* until a server has nothing to do once its clients do nothing */
     FILL = 3 * 62,  /* more than are ever there later: all groups are opened at the start */
     REST_MS = 60000 /* the limit for all players to come to rest */
 };
@@ -41,7 +41,7 @@ typedef struct Watch {
     long handles, kb; /* at the last rest */
     long base, most;  /* handles: at the first rest when it was warm, and the most since */
     long least_kb, most_kb;
-    double rise; /* percent, of any rest's memory over any earlier one's: shrinking excuses no growing later */
+    double rise; /* percent, of any rest's memory over any earlier one's: shrinking does not excuse growing later */
 } Watch;
 
 Counts counts;
@@ -54,9 +54,9 @@ static volatile LONG resting; /* 1: the players hold, 2: their guests leave too 
 static volatile LONG holding, at_rest, heap_walks, heap_bad;
 static int passed_count, failed_count, skipped_count;
 
-/* ---- what is wrong ---- */
+/* ---- failures ---- */
 
-/* Says what, and lets all come to an end. */
+/* Prints the failure, and makes everything end. */
 bool wrong(volatile LONG *count, const char *format, ...)
 {
     char text[512];
@@ -157,9 +157,9 @@ static bool players_start(void)
     return true;
 }
 
-/* More clients than there will be, so that no group is opened later. In echo one after the other sends until
- * nothing more goes and then takes all of it: that leaves each with the largest buffer, and the heap with the room that
- * it will need. */
+/* Connects more clients than there will be, so that no group is opened later. In echo one after the other sends until
+ * the server takes nothing more and then reads all of it: that leaves each with the largest buffer, and the heap with
+ * the room that it will need. */
 static bool servers_fill(void)
 {
     static Player filler;
@@ -195,7 +195,7 @@ static const char *file_name(const char *path)
     return name;
 }
 
-/* The newest of our children: the server just started. */
+/* Opens the newest of our children: the server just started. */
 static HANDLE child_open(void)
 {
     HANDLE snapshot = CreateToolhelp32Snapshot(TH32CS_SNAPPROCESS, 0), newest = NULL;
@@ -218,8 +218,8 @@ static HANDLE child_open(void)
 
 /* ---- heap checking ---- */
 
-/* The programs that start with `on` have patterns behind every block and in all that was freed. Under Wine alone: on
- * Windows it takes an administrator, who has gflags for it. */
+/* While it is on, programs start with patterns after every heap block and in freed memory. Only under Wine: on Windows
+ * that takes an administrator with gflags. */
 static void heap_patterns(const char *program, bool on)
 {
     static const char options[] = "Software\\Microsoft\\Windows NT\\CurrentVersion\\Image File Execution Options";
@@ -238,8 +238,9 @@ static void heap_patterns(const char *program, bool on)
     }
 }
 
-/* Lets a thread in that process walk its heap by _heapchk(), which is at the same address there. To check in every
- * call instead, as GlobalFlag 0x80 does, is for programs of one thread: Wine writes the patterns without its lock. */
+/* Makes a thread in that process walk its heap by _heapchk(), which is at the same address there. Checking in every
+ * call instead, as GlobalFlag 0x80 does, works only for single-threaded programs: Wine writes the patterns without its
+ * lock. */
 static bool heap_walk(HANDLE process)
 {
     FARPROC check = GetProcAddress(GetModuleHandleA(C_LIBRARY), "_heapchk");
@@ -253,7 +254,7 @@ static bool heap_walk(HANDLE process)
     return (int)code == _HEAPOK;
 }
 
-/* A block that is just being made or freed looks bad for a moment. */
+/* Checks the heap more than once: a block that is just being allocated or freed looks bad for a moment. */
 static bool heap_good(HANDLE process)
 {
     for (int tries = 0; tries < 5; tries++) {
@@ -264,10 +265,10 @@ static bool heap_good(HANDLE process)
     return false;
 }
 
-/* What soak.exe --overrun does: one byte too many; --late: one after free(). */
+/* Does what soak.exe --overrun is for, writing one byte too many, or --late, writing one after free(). */
 static int heap_spoil(bool late)
 {
-    static volatile char *volatile block; /* seen by no compiler or checker */
+    static volatile char *volatile block; /* so that no compiler or checker sees the bug */
     int place = late ? 5 : 10;
     char *fresh = (char *)malloc(10);
 
@@ -281,10 +282,10 @@ static int heap_spoil(bool late)
     printf("spoilt\n");
     fflush(stdout);
     Sleep(REST_MS);
-    ExitProcess(0); /* the heap is not to be touched any more */
+    ExitProcess(0); /* the heap must not be touched any more */
 }
 
-/* Shows that such bytes are found. */
+/* Verifies that such bytes are found. */
 static void heap_planted(const char *self, const char *how)
 {
     const char *program = server_exe;
@@ -308,7 +309,7 @@ static void heap_planted(const char *self, const char *how)
 
 /* ---- memory and handles ---- */
 
-/* Private memory: what the process committed on Windows, the anonymous pages that it touched under Wine. */
+/* Returns the private memory: the memory committed on Windows, the anonymous pages touched under Wine. */
 static long watch_kb(const Watch *watch)
 {
     PROCESS_MEMORY_COUNTERS memory;
@@ -317,7 +318,7 @@ static long watch_kb(const Watch *watch)
     return (long)(memory.PagefileUsage / 1024);
 }
 
-/* Sockets may be closed a moment after the client is gone. */
+/* Checks handles and memory. Sockets may be closed a moment after the client is gone. */
 static void watch_look(Watch *watch, bool warm)
 {
     long long end = now_ms() + 5000;
@@ -370,7 +371,7 @@ static void heaps_check(const char *when)
     }
 }
 
-/* Lets the players hold and then rest, looks, and lets them go on. */
+/* Makes the players hold and then rest, checks the servers, and lets them go on. */
 static void tick(long long seconds, bool warm)
 {
     players_await(1, &holding);
@@ -416,7 +417,7 @@ static bool servers_open(void)
     return listeners_start(watches[1].server) && servers_fill() && players_start();
 }
 
-/* Ends the servers and judges the whole. */
+/* Ends the servers and judges the whole run. */
 static void servers_end(void)
 {
     long long codes[2];
@@ -436,7 +437,7 @@ static void servers_end(void)
     if (failed_count) servers_show();
 }
 
-/* Is damage seen at all? A program that does damage must be caught. */
+/* Checks the heap checking: a program that damages its heap must be caught. */
 static void heap_check_checked(const char *program)
 {
     if (on_wine()) {

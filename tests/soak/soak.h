@@ -7,12 +7,12 @@
 enum { GUESTS = 14, LISTENERS = 3 };
 
 typedef struct Guest {
-    Client *client;       /* NULL: nobody is in this place */
+    Client *client;       /* NULL: no guest is here */
     long long until;      /* when it does something again */
     Noise sent, answered; /* echo: what it said, and what must come back */
     long long owed;       /* ... and how much of that */
     unsigned long number; /* chat: the server calls it guestNUMBER */
-    unsigned int lines;   /* ... it has said so many */
+    unsigned int lines;   /* ... how many it has said */
     bool lazy, farewell;  /* ... did not read for a while, so may be cut off; was told good-bye */
 } Guest;
 
@@ -37,7 +37,7 @@ extern Counts counts;
 extern unsigned int seed;
 extern volatile LONG over; /* 1: the time is up, or something is wrong */
 
-/* Says what, and lets all come to an end. Returns false. */
+/* Prints the failure, and makes everything end. Returns false. */
 bool wrong(volatile LONG *count, const char *format, ...);
 
 Client *guest_connect(Player *player);
@@ -54,6 +54,6 @@ void chat_come(Player *player, Guest *guest);
 void chat_act(Player *player, Guest *guest);
 void chat_leave(Player *player, Guest *guest);
 bool listeners_start(Server *server);
-void chat_check(Server *server); /* with all players at rest: was all heard? */
+void chat_check(Server *server); /* checks, with all players at rest, that everything was heard */
 
 #endif

@@ -9,7 +9,7 @@ enum {
     TEXT_BYTES = 4096
 };
 
-/* What a listener has heard of a guest. */
+/* What a listener has heard from a guest. */
 typedef struct Heard {
     unsigned long number;
     unsigned int lines;
@@ -31,9 +31,9 @@ static struct {
     volatile LONG torn; /* the guest that left in the middle of a line */
 } ends[RING];
 
-/* ---- chat: what is said ---- */
+/* ---- chat: the lines ---- */
 
-/* The text that this guest says as its line `line`: that number, and as many letters as it happens. */
+/* Writes the text that this guest says as its line `line`: that number, and a varying number of letters. */
 static int line_make(char *text, unsigned long number, unsigned int line)
 {
     int used = snprintf(text, TEXT_BYTES, "%u ", line), letters;
@@ -46,7 +46,7 @@ static int line_make(char *text, unsigned long number, unsigned int line)
     return used;
 }
 
-/* Is `text` the guest's line `line`, or the front of it, left when the guest vanished? */
+/* Returns true if `text` is the guest's line `line`, or the front of it, left when the guest vanished. */
 static bool line_is(const char *text, unsigned long number, unsigned int line, bool *torn)
 {
     char whole[TEXT_BYTES];
@@ -73,7 +73,7 @@ static bool listener_said(Listener *listener, unsigned long number, const char *
     return true;
 }
 
-/* Somebody joined or left. */
+/* Handles the notice that a guest joined or left. */
 static bool listener_told(Listener *listener, unsigned long number, const char *what)
 {
     Heard *heard = &listener->heard[number % RING];
@@ -121,9 +121,9 @@ static void listener_run(void *argument)
     }
 }
 
-/* ---- chat: who says it ---- */
+/* ---- chat: the guests ---- */
 
-/* Reads and checks a line. False at the end. */
+/* Reads and checks a line. Returns false at the end. */
 static bool chat_hear(Guest *guest)
 {
     char line[TEXT_BYTES + 100];
@@ -140,7 +140,8 @@ static bool chat_hear(Guest *guest)
     return true;
 }
 
-/* A guest that did not read for a while may have been cut off: then it is gone, and this returns false. */
+/* Returns `alive`. A guest that is not alive is gone: cut off, if it did not read for a while; otherwise that is wrong.
+ */
 static bool chat_alive(Guest *guest, bool alive, const char *what)
 {
     if (alive) return true;
@@ -176,7 +177,7 @@ static bool chat_say(Guest *guest)
     return chat_alive(guest, client_send(guest->client, text, (size_t)length + 2), "to send");
 }
 
-/* Leaves so that nothing it said may be lost, and hears all that is said until then. */
+/* Leaves in such a way that nothing it said may be lost, and hears everything that is said until then. */
 static void chat_leave_well(Guest *guest, bool quit)
 {
     unsigned long number = guest->number;
@@ -245,7 +246,7 @@ bool listeners_start(Server *server)
     return true;
 }
 
-/* One guest comes last and says a line: when the listeners know that it left, they have heard all before. */
+/* One guest comes last and says a line: when the listeners know that it left, they have heard everything before it. */
 void chat_check(Server *server)
 {
     static Player last;

@@ -22,7 +22,7 @@ static bool echo_say(Guest *guest, size_t bytes)
            || wrong(&counts.wrong_echo, "echo: sending %d bytes failed", (int)bytes);
 }
 
-/* All that must come back. */
+/* Reads everything that must come back. */
 bool echo_take(Guest *guest)
 {
     char data[16384];
@@ -44,7 +44,7 @@ void echo_leave(Player *player, Guest *guest)
 {
     switch (noise_below(&player->noise, 5)) {
     case 0: guest_gone(guest, true); return;
-    case 1: /* whatever is owed to it */
+    case 1: /* reads whatever is owed to it */
         InterlockedIncrement(&counts.vanished);
         guest_gone(guest, false);
         return;
@@ -62,7 +62,7 @@ void echo_leave(Player *player, Guest *guest)
     guest_gone(guest, false);
 }
 
-/* Sends until nothing more goes, and then reads nothing for a while. */
+/* Sends until the server takes nothing more, and then reads nothing for a while. */
 static void echo_stall(Player *player, Guest *guest)
 {
     long long stuffed = client_stuff(guest->client, &guest->sent, 20);
@@ -81,7 +81,7 @@ void echo_act(Player *player, Guest *guest)
         echo_leave(player, guest);
     } else if (act == 4) {
         echo_stall(player, guest);
-    } else if (act < 12 && guest->owed < 8000) { /* hears the answer later */
+    } else if (act < 12 && guest->owed < 8000) { /* reads the answer later */
         echo_say(guest, 1 + noise_below(&player->noise, 2000));
     } else if (echo_take(guest)) {
         echo_say(guest, 1 + noise_below(&player->noise, act % 4 ? 200 : 9000));

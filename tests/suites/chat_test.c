@@ -1,5 +1,5 @@
-/* chat_test.c - what the room makes of the bytes that a client sends: lines, telnet's commands, editing, attacks,
- * names, commands. */
+/* chat_test.c - how the chat handles the bytes that a client sends: lines, telnet's commands, editing, attacks, names,
+ * commands. */
 #include "../harness/member.h"
 
 #include <stdio.h>
@@ -18,7 +18,7 @@ static bool ann_and_bob(const char *options)
     return bob && member_awaits(ann, "*** guest2 is now bob (2 here)");
 }
 
-/* What ann sends, what bob hears of it, and what answers she gets, all in whole lines. */
+/* What ann sends, what bob hears as a result, and what answers she gets, all in whole lines. */
 typedef struct Typed {
     const char *bytes;
     size_t length;
@@ -27,7 +27,7 @@ typedef struct Typed {
 
 #define TYPED(text) text, sizeof text - 1
 
-/* What bob hears. His own questions show that the server has seen what ann sent so far. */
+/* What bob hears. The answers to his own questions show that the server has handled what ann sent so far. */
 static char heard[64 * 1024];
 
 static void bob_asks(void)
@@ -36,7 +36,7 @@ static void bob_asks(void)
     strcat(heard, member_hears_until(bob, NO_COMMAND));
 }
 
-/* Sends it in two parts, so that the server receives it cut there, or with `cut` < 0 byte for byte. */
+/* Sends it in two parts, so that the server receives it cut there, or with `cut` < 0 byte by byte. */
 static void ann_types(const Typed *typed, int cut)
 {
     heard[0] = '\0';
@@ -66,7 +66,7 @@ static void show_typed(const Typed *typed, int cut)
     printf(cut < 0 ? "\" byte for byte\n" : "\" cut at %d\n", cut);
 }
 
-/* Each of them whole and, with `cuts`, cut at every position, and byte for byte. */
+/* Sends each of them whole and, with `cuts`, cut at every position, and byte by byte. */
 static void check_typed(const Typed *typed, size_t count, bool cuts)
 {
     CHECK(ann_and_bob("--chat --codepage 949"));
@@ -109,11 +109,11 @@ TEST(chat_line_ends)
 TEST(chat_telnet_commands)
 {
     static const Typed lines[] = {
-        { TYPED("a\xFF\xFC\x18\xFF\xFE\x18z\n"), "ann: az\n", "" },             /* WONT and DONT TERMINAL-TYPE */
-        { TYPED("a\xFF\xFC\x0D\xFF\xFE\x0Az\n"), "ann: az\n", "" },             /* options 10 and 13 are no line ends */
-        { TYPED("a\xFF\xFE\xFFz\n"), "ann: az\n", "" },                         /* nor is option 255 a command */
-        { TYPED("a\xFF\xF1\xFF\xF4\xFF\xF2z\n"), "ann: az\n", "" },             /* NOP, IP, DM */
-        { TYPED("a\xFF\xFA\x18\0xterm\xFF\xF0z\n"), "ann: az\n", "" },          /* SB TERMINAL-TYPE IS xterm IAC SE */
+        { TYPED("a\xFF\xFC\x18\xFF\xFE\x18z\n"), "ann: az\n", "" },    /* WONT and DONT TERMINAL-TYPE */
+        { TYPED("a\xFF\xFC\x0D\xFF\xFE\x0Az\n"), "ann: az\n", "" },    /* options 10 and 13 are not line ends */
+        { TYPED("a\xFF\xFE\xFFz\n"), "ann: az\n", "" },                /* nor is option 255 a command */
+        { TYPED("a\xFF\xF1\xFF\xF4\xFF\xF2z\n"), "ann: az\n", "" },    /* NOP, IP, DM */
+        { TYPED("a\xFF\xFA\x18\0xterm\xFF\xF0z\n"), "ann: az\n", "" }, /* SB TERMINAL-TYPE IS xterm IAC SE */
         { TYPED("a\xFF\xFA\x1F\0\xFF\xFF\0\x18\xFF\xF0z\n"), "ann: az\n", "" }, /* IAC IAC inside */
         { TYPED("a\xFF\xFA\x1F\xFF\xFF\xF0\n\xFF\xF0z\n"), "ann: az\n", "" },   /* IAC IAC SE does not end it */
         { TYPED("a\xFF\xFA\x27quit\r\n/quit\n\xFF\xF0z\n"), "ann: az\n", "" },  /* nothing inside is a line */
@@ -137,7 +137,7 @@ TEST(chat_telnet_commands)
     CHECK_ALL_TYPED(lines);
 }
 
-/* What a client sends of telnet, and what it is answered. */
+/* Telnet commands of a client, and the answers to them. */
 static const struct {
     const char *bytes;
     size_t length;
@@ -160,7 +160,7 @@ static const struct {
     { TYPED("\xFF\xFC\x1F"), TYPED("\xFF\xFE\x1F") }, /* WONT NAWS: DONT */
     { TYPED("\xFF\xFD\x1F"), TYPED("\xFF\xFC\x1F") }, /* DO NAWS: the server has no window */
     { TYPED("\xFF\xFB\x18"), TYPED("\xFF\xFE\x18") }, /* WILL TERMINAL-TYPE */
-    { TYPED("\xFF\xFB\x01"), TYPED("\xFF\xFE\x01") }, /* WILL ECHO: the client is not to */
+    { TYPED("\xFF\xFB\x01"), TYPED("\xFF\xFE\x01") }, /* WILL ECHO: the client must not */
     { TYPED("\xFF\xFC\x1F\xFF\xFE\x18"), TYPED("") }, /* WONT and DONT change nothing */
     { TYPED("\xFF\xFD\x03"), TYPED("\xFF\xFB\x03") }, /* DO SGA: WILL, ... */
     { TYPED("\xFF\xFD\x03\xFF\xFD\x03"), TYPED("") }, /* ... once */
@@ -209,7 +209,7 @@ TEST(chat_telnet_byte_255)
     CHECK_EQ(server_stop(server), 0);
 }
 
-/* A sub-negotiation that does not end swallows 512 bytes, not all that is ever said. */
+/* A sub-negotiation that does not end swallows 512 bytes, not everything from then on. */
 TEST(chat_telnet_without_end)
 {
     char bytes[600] = "\xFF\xFA\x18";
@@ -222,7 +222,7 @@ TEST(chat_telnet_without_end)
     CHECK_EQ(server_stop(server), 0);
 }
 
-/* What telnet sends as urgent data stays in its place in the stream. */
+/* Telnet's urgent data stays in its place in the stream. */
 TEST(chat_telnet_urgent)
 {
     CHECK(ann_and_bob("--chat --quiet"));
@@ -243,7 +243,7 @@ TEST(chat_telnet_urgent)
 TEST(chat_backspace)
 {
     static const Typed lines[] = {
-        { TYPED("helo\blo\n"), "ann: hello\n", "" }, /* one too many, as people do */
+        { TYPED("helo\blo\n"), "ann: hello\n", "" }, /* one letter too many, as people type it */
         { TYPED("helo\b\x7Flo\n"), "ann: helo\n", "" },
         { TYPED("ab\b\b\b\b\x7F\x7Fx\n"), "ann: x\n", "" },
         { TYPED("gone\b\b\b\b\n"), "", "" },
@@ -255,7 +255,7 @@ TEST(chat_backspace)
         { TYPED("x\xF0\x9F\x98\x80\b\xF0\x9F\x98\x80z\n"), "ann: x\xF0\x9F\x98\x80z\n", "" }, /* 4 bytes */
         { TYPED("/quit\b\b\b\b\bstay\n"), "ann: stay\n", "" },
         { TYPED("a\xEA\b" GA "\bz\n"), "ann: az\n", "" }, /* half a character, erased */
-        /* Ctrl+U takes the whole line back */
+        /* Ctrl+U erases the whole line */
         { TYPED("my password\x15hello\n"), "ann: hello\n", "" },
         { TYPED("\x15\x15" GA "\x15" NA "\n"), "ann: " NA "\n", "" },
         { TYPED("gone\x15\n"), "", "" },
@@ -270,7 +270,7 @@ TEST(chat_backspace)
 
 /* ---- attacks ---- */
 
-/* What is left of a sequence is harmless. */
+/* The rest of a sequence is harmless. */
 TEST(chat_escape_attacks)
 {
     static const Typed lines[] = {
@@ -284,7 +284,7 @@ TEST(chat_escape_attacks)
         { TYPED("a\x1BPq evil\x1B\\z\n"), "ann: az\n", "" }, /* device control string */
         { TYPED("a\x1B_evil\x1B\\b\x1B^evil\x1B\\z\n"), "ann: abz\n", "" },
         { TYPED("a\x1BXevil " GA "\x1B\\z\n"), "ann: az\n", "" },
-        { TYPED("a\x1B]0;evil\x1B[2Jz\n"), "ann: az\n", "" }, /* another sequence breaks a string off, ... */
+        { TYPED("a\x1B]0;evil\x1B[2Jz\n"), "ann: az\n", "" },             /* another sequence cancels a string, ... */
         { TYPED("a\x1B]0;evil\x18z\x1BPevil\x1Az\n"), "ann: azz\n", "" }, /* ... and CAN, and SUB */
         { TYPED("a\x1B" GA "\n"), "ann: a" GA "\n", "" },                 /* the key Escape alone, before Hangul */
         { TYPED("a\x1B[1" GA "\n"), "ann: a" GA "\n", "" },
@@ -309,7 +309,7 @@ TEST(chat_escape_attacks)
     CHECK(strstr(server_output(server), "\xC2\x9B") == NULL);
 }
 
-/* What keys send, and terminals answer. */
+/* Sequences that keys send, and terminals' answers. */
 static const char *const sequences[] = {
     /* xterm */
     "\x1B[A",
@@ -381,7 +381,7 @@ static const char *const sequences[] = {
     "\x1B^private\x1B\\",
 };
 
-/* Each takes itself and nothing more, however it is cut. */
+/* Each is removed, and nothing more, however it is cut. */
 TEST(chat_escape_keys)
 {
     static Typed typed[sizeof sequences / sizeof sequences[0]];
@@ -396,7 +396,8 @@ TEST(chat_escape_keys)
     CHECK_ALL_TYPED(typed);
 }
 
-/* Sequences of two characters, and with another character set's: cut behind ESC they would be the key Esc and text. */
+/* Sequences of two characters, and those that choose a character set: cut after ESC, they would be the key Esc and
+ * text. */
 TEST(chat_escape_alt)
 {
     static const Typed lines[] = {
@@ -424,7 +425,7 @@ TEST(chat_escape_alt)
     CHECK_TYPED_WHOLE(lines);
 }
 
-/* ESC that comes alone is the key Esc, and takes nothing of what is typed behind it. */
+/* ESC that comes alone is the key Esc, and swallows nothing of the text typed after it. */
 TEST(chat_escape_alone)
 {
     static const struct {
@@ -462,7 +463,7 @@ TEST(chat_escape_alone)
 #define ANNYEONG_949 "\xBE\xC8\xB3\xE7"
 #define BAD          "\xEF\xBF\xBD" /* U+FFFD */
 
-/* Dropped: what steers a terminal or turns text around. And lines of which nothing is seen are not said. */
+/* Control characters and bidirectional controls are dropped, and lines in which nothing is visible are not said. */
 TEST(chat_unseen)
 {
     static const Typed lines[] = {
@@ -472,13 +473,13 @@ TEST(chat_unseen)
         { TYPED("\xE2\xA0\x80 \xEF\xBE\xA0\n\xE2\x80\xAE\n\xCC\x81\n"), "", "" },
         { TYPED("0\na\n:\n*\n!\n~\n" GA "\n"), "ann: 0\nann: a\nann: :\nann: *\nann: !\nann: ~\nann: " GA "\n", "" },
         { TYPED("\xF0\x9F\x91\xA8\xE2\x80\x8D\xF0\x9F\x91\xA9\n"),
-          "ann: \xF0\x9F\x91\xA8\xE2\x80\x8D\xF0\x9F\x91\xA9\n", "" }, /* what joins emoji stays */
+          "ann: \xF0\x9F\x91\xA8\xE2\x80\x8D\xF0\x9F\x91\xA9\n", "" }, /* joiners of emoji stay */
     };
 
     CHECK_ALL_TYPED(lines);
 }
 
-/* What ends a line somewhere is a space in it. */
+/* Characters that some programs take for a line end become a space. */
 TEST(chat_line_separators)
 {
     static const Typed lines[] = {
@@ -495,7 +496,7 @@ TEST(chat_line_separators)
     CHECK_ALL_TYPED(lines);
 }
 
-/* U+FEFF in front of a line is no text. */
+/* U+FEFF in front of a line is not text. */
 TEST(chat_byte_order_mark)
 {
 #define MARK "\xEF\xBB\xBF"
@@ -504,8 +505,7 @@ TEST(chat_byte_order_mark)
         { TYPED(MARK "/me waves\n"), "* ann waves\n", "" },
         { TYPED(MARK "//x\n"), "ann: /x\n", "" },
         { TYPED(MARK "/x\n"), "", "! /x: no such command, /help lists them\n" },
-        { TYPED(MARK GA "\r\n" MARK NA "\r\n"), "ann: " GA "\nann: " NA "\n",
-          "" }, /* two files, one behind the other */
+        { TYPED(MARK GA "\r\n" MARK NA "\r\n"), "ann: " GA "\nann: " NA "\n", "" }, /* two files, one after the other */
         { TYPED(MARK "\r\n"), "", "" },
         { TYPED("a" MARK "z\n"), "ann: a" MARK "z\n", "" },
     };
@@ -513,14 +513,14 @@ TEST(chat_byte_order_mark)
     CHECK_ALL_TYPED(lines);
 }
 
-/* Whoever sends code page 949 is read and answered in it; the others hear UTF-8. */
+/* A client that sends code page 949 is read and answered in it; the others hear UTF-8. */
 TEST(chat_code_page)
 {
     CHECK(ann_and_bob("--chat --codepage 949"));
     CHECK(member_says(ann, ANNYEONG_949));
     CHECK(member_hears(bob, "ann: " ANNYEONG));
     CHECK(member_says(bob, ANNYEONG "! caf\xC3\xA9"));
-    CHECK(member_hears(ann, "bob: " ANNYEONG_949 "! cafe")); /* what comes nearest in the page */
+    CHECK(member_hears(ann, "bob: " ANNYEONG_949 "! cafe")); /* the nearest character in the page */
     CHECK(member_says(ann, "/nick \xB9\xCE\xBC\xF6"));       /* Minsu */
     CHECK(member_hears(ann, "*** you are now \xB9\xCE\xBC\xF6"));
     CHECK(member_hears(bob, "*** ann is now \xEB\xAF\xBC\xEC\x88\x98 (2 here)"));
@@ -536,8 +536,8 @@ TEST(chat_code_page)
     CHECK_EQ(server_stop(server), 0);
 }
 
-/* A line is UTF-8 if its whole characters of three bytes or more outnumber its stray bytes; else they would all be lost
- * for one that was cut. */
+/* A line is UTF-8 if its whole characters of three bytes or more outnumber its stray bytes; otherwise one that was cut
+ * off would spoil them all. */
 TEST(chat_code_page_damage)
 {
     static const struct {
@@ -567,7 +567,7 @@ TEST(chat_code_page_damage)
     CHECK_EQ(server_stop(server), 0);
 }
 
-/* What is neither UTF-8 nor of the page becomes U+FFFD, and the author is told once. */
+/* Bytes that are neither UTF-8 nor in the page become U+FFFD, and the author is told once. */
 TEST(chat_code_page_not_text)
 {
     static const Typed lines[] = {
@@ -597,8 +597,8 @@ TEST(chat_code_page_not_text)
     CHECK_EQ(server_stop(server), 0);
 }
 
-/* Half characters, overlong ones, surrogates, what is past the last: others get well-formed UTF-8, whatever the page.
- */
+/* Half characters, overlong ones, surrogates, code points past the last: the others get well-formed UTF-8, whatever the
+ * page. */
 TEST(chat_code_page_garbage)
 {
     static const char *const pages[] = { "--chat --codepage 949", "--chat --codepage 437", "--chat --codepage 65001" };

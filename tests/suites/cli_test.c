@@ -138,7 +138,7 @@ TEST(cli_help_and_version)
 
 /* ---- ports ---- */
 
-/* One that is free now, and very likely a moment later. */
+/* Returns a port that is free now, and very likely still a moment later. */
 static int free_port(void)
 {
     SOCKADDR_IN name;
@@ -264,7 +264,7 @@ TEST(cli_bind_ipv6)
     CHECK_EQ(server_stop(server), 0);
 }
 
-/* 192.0.2.1 is kept for examples: no machine has it. */
+/* 192.0.2.1 is reserved for examples: no machine has it. */
 TEST(cli_bind_foreign_address)
 {
     Server *server = server_run("--port 0 --bind 192.0.2.1");
@@ -277,15 +277,15 @@ TEST(cli_bind_foreign_address)
 
 /* ---- the addresses that the first lines name ---- */
 
-/* Of no use to another machine. */
+/* Returns true for addresses of no use to another machine. */
 static bool is_local(const char *text)
 {
     return strncmp(text, "127.", 4) == 0 || strncmp(text, "169.254.", 8) == 0 || strcmp(text, "0.0.0.0") == 0
            || strcmp(text, "::1") == 0 || strncmp(text, "fe8", 3) == 0;
 }
 
-/* Asks Windows in another way than the server does. How many of the machine's addresses are announced, and in *all how
- * many there are. */
+/* Asks Windows in another way than the server does. Returns how many of the machine's addresses are announced, and sets
+ * *all to how many there are. */
 static int count_announced(Server *server, int *all)
 {
     static char tables[32 * 1024];
@@ -365,7 +365,7 @@ TEST(cli_bind_any_ipv6)
 
 /* ---- --max-per-ip ---- */
 
-/* Connects to an address of this machine, and so from it. Served, or turned away? */
+/* Connects to an address of this machine, and so from it. Returns true if it is served. */
 static bool gets_in(Server *server, const char *address)
 {
     Client *client = client_connect_to(address, server_port(server));
@@ -495,7 +495,7 @@ TEST(cli_quiet)
     CHECK_STR(server_errors(server), "");
 }
 
-/* Those that find no place even for the line "server full" are counted, and do not flood the console. */
+/* Clients for which there is no slot even for the line "server full" are counted, and do not flood the console. */
 TEST(cli_turned_away)
 {
     enum { CROWD = 300 };

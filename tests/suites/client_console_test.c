@@ -82,7 +82,8 @@ TEST(client_console_code_page)
     end_screen(screen);
 }
 
-/* Types Ctrl+Z. The client ends at once, and does not wait for the server, which has not closed the connection. */
+/* Types Ctrl+Z. Returns true if the client ends at once, without waiting for the server, which has not closed the
+ * connection. */
 static bool ends_by_itself(Screen *screen)
 {
     char end;
@@ -90,8 +91,8 @@ static bool ends_by_itself(Screen *screen)
     return types(screen, "\x1A") && recv(sock, &end, 1, 0) == 0;
 }
 
-/* ReadConsoleW() edits the line where the cursor stood when the first key came. A key without a character is no first
- * key, or the lines that come meanwhile would be overwritten by what is typed. */
+/* ReadConsoleW() edits the line where the cursor stood when the first key came. A key without a character is not the
+ * first key, or the lines that come meanwhile would be overwritten by the typed text. */
 TEST(client_console_keys_without_a_character)
 {
     static const int keys[] = { VK_HANGUL, VK_HANJA, VK_CAPITAL, VK_LWIN, VK_RWIN, VK_NUMLOCK, VK_SHIFT, VK_INSERT };

@@ -1,4 +1,4 @@
-/* client_test.c - client.exe: both directions at once, how it ends, and the clients that its options make of it. */
+/* client_test.c - client.exe: both directions at once, how it ends, and the clients that its options turn it into. */
 #include "../harness/program.h"
 
 #include <stdio.h>
@@ -54,7 +54,7 @@ TEST(client_in_a_script)
     CHECK_EQ(server_stop(server), 0);
 }
 
-/* A name may stand for addresses of IPv6 and of IPv4, and the server may listen on one of them alone. */
+/* A name may have addresses of IPv6 and of IPv4, and the server may listen on one of them alone. */
 TEST(client_tries_all_addresses)
 {
     static const char *const tries[][2] = { { "127.0.0.1", "127.0.0.1" },
@@ -223,7 +223,7 @@ TEST(client_is_reset_or_refused)
     CHECK_HAS(client.printed, "client: cannot connect to 127.0.0.1, port ");
 }
 
-/* Now the thread that sends may be the one that learns of it, and the other sees what looks like an end in order. */
+/* Now the sending thread may be the one that learns of it, and the other sees what looks like a normal end. */
 TEST(client_is_reset_while_it_sends)
 {
     static bool unused;
@@ -247,7 +247,7 @@ TEST(client_is_reset_while_it_sends)
     closesocket(listener);
 }
 
-/* After the end of its input it still hears the server out. */
+/* After the end of its input it still reads everything that the server sends. */
 TEST(client_half_closes)
 {
     SOCKET listener, sock;
@@ -300,7 +300,7 @@ static bool client_converts(const char *piece, int bytes, const char *piece2, in
     return client_exit_code() == 0 && good;
 }
 
-/* What Notepad and PowerShell's > write is UTF-8 on the wire. The pieces end within the mark, a unit, a character. */
+/* Files from Notepad and PowerShell's > are sent as UTF-8. The pieces end within the mark, a unit, a character. */
 TEST(client_byte_order_mark)
 {
     static const char text[] = "/nick \xEC\x84\xA0\r\n\xF0\x9F\x98\x80\r\n"; /* Hangul seon, and a face */
@@ -336,7 +336,7 @@ static bool client_run_at(Server *server, const char *options)
     return client_run(line);
 }
 
-/* 70 are more than one thread of the server takes. They leave in order, not with a reset. */
+/* 70 are more than one thread of the server serves. They close normally, not with a reset. */
 TEST(client_crowd)
 {
     Server *server;
@@ -371,7 +371,7 @@ TEST(client_crowd_is_turned_away)
 
 /* ---- busy ones ---- */
 
-/* The figure behind the label in what the client printed, without its commas. */
+/* Returns the figure after the label in the client's output, without its commas. */
 static long long figure(const char *label)
 {
     const char *at = strstr(client.printed, label);
@@ -385,7 +385,7 @@ static long long figure(const char *label)
     return number;
 }
 
-/* Its table is held against the server's count of bytes; up to 8 messages were on their way at the end. */
+/* Its table is compared with the server's count of bytes; up to 8 messages were on their way at the end. */
 TEST(client_busy)
 {
     Server *server;
@@ -449,7 +449,7 @@ TEST(client_busy_gets_no_answer)
 
 /* ---- one that does not read, and one that resets ---- */
 
-/* 30 MB are more than all buffers on the way take, so they stand until it reads. */
+/* 30 MB are more than all buffers on the way hold, so the transfer stalls until it reads. */
 TEST(client_no_read)
 {
     Server *server;
@@ -471,7 +471,7 @@ TEST(client_no_read)
     CHECK_EQ(number_before(server_output(server), " bytes in"), 30000000);
 }
 
-/* The server ends with bytes unread, so with a reset; in order; and in order after it had everything. */
+/* The server closes with bytes unread, and so with a reset; normally; and normally after it has read everything. */
 TEST(client_no_read_server_closes)
 {
     static const char *const ways[] = { "30000000", "30000000", "10" };
@@ -538,7 +538,7 @@ static void end_here(SOCKET sock, SOCKET listener)
     closesocket(listener);
 }
 
-/* What comes first of "abc" and Enter, typed all at once. */
+/* Returns how many bytes come first of "abc" and Enter, typed all at once. */
 static int first_bytes(void)
 {
     SOCKET listener, sock;
@@ -565,7 +565,7 @@ TEST(client_keys_one_by_one)
     CHECK_EQ(got, 1);
 }
 
-/* Windows' telnet shows the keys itself until the server offers to; each change is answered once. */
+/* Like Windows' telnet, it shows the keys itself until the server offers to; each change is answered once. */
 TEST(client_keys_negotiates)
 {
     SOCKET listener, sock;

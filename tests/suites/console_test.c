@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* That thousands come and go is told to the whole chat, which takes its time: it must go on, no more. */
+/* The whole chat is told of thousands that come and go, which takes a while: it only has to keep going. */
 enum { VISITORS = 2000, ECHO_WAIT_MS = 200, CHAT_WAIT_MS = 8000, STOP_MS = 3000 };
 
-/* ---- a client that asks all the time, and how long it waited at most ---- */
+/* ---- a client that asks all the time, and its longest wait ---- */
 
 typedef struct Asker {
     Client *client, *listener; /* the listener hears what the client says; NULL: it is an echo */
@@ -83,7 +83,7 @@ static bool asker_start(Asker *one, Client *client, Client *listener)
 }
 
 /* Visitors come and go while both ask. Returns how much longer than `limit` the longest wait was, in ms, 0 if it was
- * not; -1 if something went wrong. A busy machine makes all wait: so what somebody waits who asks a server that has no
+ * not; -1 if something went wrong. A busy machine makes everybody wait: so the wait of a client of a server that has no
  * visitors and nothing to print is allowed in addition. */
 static double round_of_questions(Server *server, int limit)
 {
@@ -91,7 +91,7 @@ static double round_of_questions(Server *server, int limit)
 
     if (!visit(server, VISITORS)) return -1;
     end = now_ms() + PATIENCE_MS;
-    while (asker.asked < 10 && now_ms() < end) Sleep(10); /* it goes on */
+    while (asker.asked < 10 && now_ms() < end) Sleep(10); /* it keeps asking */
     InterlockedExchange(&asker.stop, 1);
     InterlockedExchange(&control.stop, 1);
     if (!workers_join(PATIENCE_MS) || asker.bad || control.bad || asker.asked < 10) return -1;
@@ -127,7 +127,7 @@ static void check_unread(Server *server, Client *client, Client *listener)
 
     server_output_pace(server, OUTPUT_STOPS);
     CHECK(visit_and_ask(server, client, listener) > 0);
-    CHECK(visit_and_ask(server, client, listener) > 0); /* now all is full */
+    CHECK(visit_and_ask(server, client, listener) > 0); /* now all buffers are full */
     start = now_ms();
     CHECK(server_interrupt(server));
     CHECK_EQ(server_wait(server, STOP_MS), 0);
@@ -153,7 +153,7 @@ TEST(console_unread_chat)
 
 /* ---- a reader that stops in the middle ---- */
 
-/* The lines from `from` to `to` (NULL: the end) that tell of clients. */
+/* Returns the number of lines from `from` to `to` (NULL: the end) that report clients. */
 static long log_lines(const char *from, const char *to)
 {
     long count = 0;
@@ -191,12 +191,12 @@ TEST(console_reader_stops)
     after = log_lines(notice, NULL);
     CHECK_EQ(before + lost + after, 2 * (1 + 100 + VISITORS + visitors + 100));
     CHECK_LE(200, after);
-    /* It stands where they are missing: two lines a client, so this is the number of the first one behind it. On a busy
-     * machine some dozens have come whose leaving is not told yet; a wrong place would be hundreds away. */
+    /* The notice is where they are missing: two lines a client, so this is the number of the first one after it. On a
+     * busy machine some dozens have come whose leaving is not printed yet; a wrong place would be hundreds away. */
     CHECK_LE(labs((before + lost) / 2 - (long)number_after(notice, "#")), 100);
 }
 
-/* ---- a slow console, and all that there is to tell ---- */
+/* ---- a slow console, and every step to be printed ---- */
 
 enum { BUSY = 32, BUSY_MS = 3000 };
 
@@ -211,7 +211,7 @@ static void busy_run(void *argument)
     while (now_ms() < busy_until && client_echoes(busy[i], "0123456789abcdef")) answered[i]++;
 }
 
-/* 4 KiB every 20 ms is what a pager would show; the timeline has everything all the same. */
+/* 4 KiB every 20 ms is the speed of a pager; the timeline has everything all the same. */
 TEST(console_slow_trace)
 {
     char options[512], path[MAX_PATH];
@@ -295,7 +295,7 @@ TEST(console_restored_second_ctrl_c)
     check_restored("--echo --port 0 --trace", true);
 }
 
-/* Lines in colour are written all the time when the second Ctrl+C comes: more than the console can show. */
+/* When the second Ctrl+C comes, more colored lines are being written than the console can show. */
 static void check_restored_in_colour(void)
 {
     Screen *screen = screen_start("--echo --port 0 --trace");

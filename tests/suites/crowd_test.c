@@ -20,7 +20,7 @@ static bool crowd_connect(Server *server, int count)
     return true;
 }
 
-/* All send, and only then all read. Returns how many got their own back. */
+/* Lets all send, and only then all read. Returns how many got their own bytes back. */
 static int crowd_echoes(int count)
 {
     int good = 0;
@@ -66,7 +66,7 @@ TEST(crowd_of_1000)
     CHECK_STR(server_errors(server), "");
 }
 
-/* Just under, at and over the size of a group, with holes made and filled again. */
+/* Tests just under, at and over the size of a group, with holes made and filled again. */
 static void group_edge(int count)
 {
     Server *server = server_start("--echo --quiet");
@@ -98,8 +98,6 @@ TEST(crowd_at_group_edges)
     }
 }
 
-/* The second Proactor thread comes with the 63rd client and not before; then up to nine come early, with 8 clients
- * each, so that 500 clients share nine groups evenly; from then on only when all are full. */
 /* A group is opened when all are full, and not before: busy sessions migrate to where there are fewer, so
  * early groups would gain nothing. */
 TEST(crowd_opens_groups)
@@ -151,8 +149,8 @@ static void talker_run(void *argument)
     }
 }
 
-/* Somebody comes, or does one of the things that clients do and may leave by it. False if an echo
- * was wrong. */
+/* Connects a client, or does one of the things that clients do, which may end it. Returns false if an echo was
+ * wrong. */
 static bool passer_by(Server *server, Client **client, Noise *noise)
 {
     bool good = true;
@@ -252,7 +250,7 @@ static void stream_run(void *argument)
     }
 }
 
-/* What the least and the most served of some clients got while all were busy for 3 s. */
+/* How much the least and the most served of some clients got while all were busy for 3 s. */
 typedef struct Shares {
     int clients;
     long long least, most, all;
@@ -308,7 +306,7 @@ TEST(crowd_is_served_fairly)
     fairness(32, ping_run, "messages");
 }
 
-/* The 63rd is alone in its group when it comes, and must soon share its thread. */
+/* The 63rd is alone in its group when it comes, and soon must share its thread. */
 TEST(crowd_of_63_is_served_fairly)
 {
     fairness(63, ping_run, "messages");
@@ -323,7 +321,7 @@ TEST(crowd_of_streams_is_fair)
 
 enum { BURSTS = 100, BURST_BYTES = 256 * 1024 };
 
-/* Sends so much that the server needs large buffers, and takes it all back. */
+/* Sends enough that the server needs large buffers, and reads it all back. */
 static void burst_run(void *argument)
 {
     Talker *talker = (Talker *)argument;
@@ -338,7 +336,7 @@ static void burst_run(void *argument)
     }
 }
 
-/* What a burst took is given back with the next small message: no pending receive is cancelled for it. */
+/* The memory of a burst is given back with the next small message: no pending receive is cancelled for that. */
 TEST(crowd_is_small_again)
 {
     Server *server = server_start("--echo --quiet");
@@ -387,7 +385,7 @@ static bool visit(Server *server, int clients)
     return good;
 }
 
-/* The handles once the last client has been seen off. */
+/* Returns the handles once the last client is gone. */
 static long handles_after(Server *server, int clients)
 {
     char number[32];
@@ -439,9 +437,9 @@ TEST(crowd_server_full)
         inside[i] = client_connect(server);
         CHECK(client_echoes(inside[i], "inside"));
     }
-    outside[0] = client_connect(server); /* says much before it listens */
+    outside[0] = client_connect(server); /* sends much before it reads */
     CHECK(client_send(outside[0], early, sizeof early));
-    Sleep(200); /* a reset for what it said would destroy the line that it has not read yet */
+    Sleep(200); /* a reset in answer to its bytes would destroy the line that it has not read yet */
     CHECK(is_told_full(outside[0]));
     client_close(outside[0]);
     for (int i = 0; i < 40; i++) outside[i] = client_connect(server);

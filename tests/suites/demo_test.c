@@ -6,7 +6,7 @@
 
 enum { FAST_MS = 8000, COLUMNS = 100 };
 
-/* It stands beside tests.exe. */
+/* Returns the path of the demo, which is beside tests.exe. */
 static const char *demo_path(void)
 {
     static char path[MAX_PATH + 16];
@@ -17,7 +17,7 @@ static const char *demo_path(void)
     return path;
 }
 
-/* The harness starts what `server_exe` names; here the demo, which starts the server itself. */
+/* Starts the demo as the harness starts a server, by its name in `server_exe`; the demo starts the server itself. */
 static Server *demo_run(const char *options)
 {
     const char *server = server_exe;
@@ -31,7 +31,7 @@ static Server *demo_run(const char *options)
     return demo;
 }
 
-/* Both acts are played, in time, and fit a projector. */
+/* Both acts are played, in time, and fit on a projector. */
 TEST(demo_fast)
 {
     static const char *const parts[] = {
@@ -56,7 +56,7 @@ TEST(demo_fast)
     }
 }
 
-/* It says so when something is not as it should be: here there is no server to start. */
+/* The demo reports failures: here there is no server to start. */
 TEST(demo_fails)
 {
     Server *demo;

@@ -62,7 +62,7 @@ TEST(echo_all_byte_values)
     CHECK_EQ(server_stop(server), 0);
 }
 
-/* Sends so much noise, while somebody else reads, and then half-closes. */
+/* Sends this much noise, while another thread reads, and then half-closes. */
 typedef struct Sender {
     Client *client;
     Noise noise;
@@ -150,8 +150,7 @@ TEST(echo_half_close)
     CHECK_EQ(server_stop(server), 0);
 }
 
-/* As much as the system takes lies in the buffers of both directions when the client half-closes,
- * unread. */
+/* As much as the system takes is in the buffers of both directions, unread, when the client half-closes. */
 TEST(echo_half_close_in_flight)
 {
     Server *server = server_start("--echo --quiet");
@@ -192,7 +191,7 @@ TEST(echo_reset_ends_one_session)
     client_reset(client);
     line = server_line(server, "#2 ", " left ");
     CHECK_HAS(line, "in 4 bytes, out 4 bytes, ");
-    /* Wine sometimes takes the reset of an idle connection for its normal end. */
+    /* Wine sometimes takes the reset of an idle connection for a normal end. */
     CHECK(strstr(line, "reset by the client") || (on_wine() && strstr(line, "closed by the client")));
 
     client = client_connect(server);

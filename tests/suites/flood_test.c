@@ -1,4 +1,4 @@
-/* flood_test.c - a client that reads nothing and one that sends without end: neither is felt by the others. */
+/* flood_test.c - a client that reads nothing and one that sends without end: the others notice neither. */
 #include "../harness/member.h"
 
 #include <psapi.h>
@@ -9,7 +9,7 @@
 
 /* ---- a client that does not read ---- */
 
-enum { STREAMS = 4, STREAM_LINES = 1000, STREAM_LENGTH = 1000 }; /* 4 MB in all, what the pace carries in 13 s */
+enum { STREAMS = 4, STREAM_LINES = 1000, STREAM_LENGTH = 1000 }; /* 4 MB in all, 13 s at the rate limit */
 
 typedef struct Stream {
     Client *client;
@@ -92,7 +92,7 @@ static bool streams_join(Server *server)
 TEST(flood_slow_reader)
 {
     Server *server = server_start("--chat");
-    Client *deaf = client_connect_narrow(server); /* what it does not read waits at the server soon */
+    Client *deaf = client_connect_narrow(server); /* the bytes that it does not read soon wait at the server */
     long long before, now, most = 0, longest = 0, begin;
     const char *line;
 
@@ -114,7 +114,7 @@ TEST(flood_slow_reader)
         if (streams[i].longest > longest) longest = streams[i].longest;
     }
     CHECK_LE(longest, 1000);
-    /* What the deaf one is behind, at most 1 MiB, and each talker's rbuf, 128 KiB; all that is said is 4 MB. */
+    /* The deaf client's backlog, at most 1 MiB, and each talker's rbuf, 128 KiB; all that is said is 4 MB. */
     CHECK_LE(most - before, (1 << 20) + STREAMS * (128 << 10) + (768 << 10));
     line = server_line(server, "deaf is cut off: ", " bytes behind the room");
     CHECK_LE(1 << 20, number_before(line, " bytes behind"));
@@ -141,7 +141,7 @@ typedef struct Listener {
     bool good;
 } Listener;
 
-enum { LISTENERS = 3, TICKS = 60, FLOOD_BYTES = 1000 * 1000 /* what the pace carries in 3 s */ };
+enum { LISTENERS = 3, TICKS = 60, FLOOD_BYTES = 1000 * 1000 /* 3 s at the rate limit */ };
 
 static Flood flood;
 static Listener listeners[LISTENERS];
@@ -203,7 +203,7 @@ static void listener_run(void *argument)
     }
 }
 
-/* The first listener is also the ticker, who says something now and then. */
+/* The first listener is also the ticker, which says something now and then. */
 static void check_flood(bool lines)
 {
     static const char *const names[LISTENERS] = { "ticker", "ann", "bob" };
@@ -253,7 +253,7 @@ enum { FLOODERS = 5, SHARE_MS = 3000 };
 
 static volatile LONG flooders_stop;
 
-/* Lines of 60 letters without end, and reads what comes. */
+/* Sends lines of 60 letters without end, and reads what comes. */
 static void flooder_run(void *argument)
 {
     Client *client = (Client *)argument;
@@ -294,7 +294,8 @@ static void check_shares(const int heard[FLOODERS])
     test_note("(%d to %d lines of each)", least, most);
 }
 
-/* Five talk without end: each is heard as much as the others, and one who asks now and then is answered at once. */
+/* Five talk without end: each is heard as much as the others, and a client that asks now and then is answered at
+ * once. */
 TEST(flood_equal_shares)
 {
     Server *server = server_start("--chat --quiet");
@@ -309,7 +310,7 @@ TEST(flood_equal_shares)
         flooder = member_join(server, name);
         CHECK(flooder && worker_start(flooder_run, flooder));
     }
-    count_lines(listener, first, 1000); /* the first one found a full bucket */
+    count_lines(listener, first, 1000); /* the first second found a full bucket */
     count_lines(listener, heard, SHARE_MS);
     for (int i = 0; i < 20; i++) {
         asked = now_ms();

@@ -1,5 +1,5 @@
-/* hostile_test.c - clients that mean harm: whatever they do, a bystander's line is heard soon, nobody who reads is cut
- * off, and the server rests when they are gone. */
+/* hostile_test.c - hostile clients: whatever they do, a bystander's line is heard soon, no client that reads is cut
+ * off, and the server is idle when they are gone. */
 #include "../harness/member.h"
 
 #include <stdio.h>
@@ -25,7 +25,7 @@ typedef struct Attack {
 
 static Attack attack;
 
-/* ---- attackers who stay: each sends what goes, and reads everything ---- */
+/* ---- attackers who stay: each sends as much as it can, and reads everything ---- */
 
 static bool attacker_sends(int number)
 {
@@ -60,7 +60,7 @@ static void attackers_run(void *argument)
     for (int i = 0; i < attack.count; i++) client_reset(attack.clients[i]);
 }
 
-/* Connects the attackers. Each sends `first`, by which the server knows what kind of client it is. */
+/* Connects the attackers. Each sends `first`, which tells the server what kind of client it is. */
 static bool attackers_come(Server *server, int count, const char *first)
 {
     memset(&attack, 0, sizeof attack);
@@ -113,7 +113,7 @@ static long long lines_take(Client *from, Client *to)
     return longest;
 }
 
-/* The processor time of the server in a second, once the attackers are gone. */
+/* Returns the server's processor time in a second, once the attackers are gone. */
 static long rest_ms(Server *server)
 {
     long before;
@@ -139,7 +139,7 @@ static void check_bystanders(Server *server, Client *ann, Client *bob)
     test_note("(a line took %lld ms at most)", longest);
 }
 
-/* `count` attackers send `payload` without end. */
+/* Lets `count` attackers send `payload` without end. */
 static void check_attack(int count, const char *first, const char *payload, int bytes)
 {
     Server *server = server_start("--chat");
@@ -179,7 +179,7 @@ TEST(hostile_backspaces)
     check_attack(6, "k", payload, sizeof payload);
 }
 
-/* Echo off and on over a line, which is drawn again each time. */
+/* Echo off and on over a line, which is redrawn each time. */
 TEST(hostile_echo_toggles)
 {
     check_attack(5, "k", repeated("aaaaaaaa\xFF\xFE\x01\xFF\xFD\x01", PAYLOAD), PAYLOAD / 14 * 14);

@@ -18,13 +18,13 @@ typedef struct Terminal {
     UINT page;
     bool negotiated;
     int columns;                  /* COLUMNS at first, and never more */
-    bool wraps_at_once;           /* behind the last column the cursor is in the next row already */
-    char cells[ROWS][COLUMNS][5]; /* a character each; behind one of two columns an empty one */
+    bool wraps_at_once;           /* after the last column the cursor is in the next row already */
+    char cells[ROWS][COLUMNS][5]; /* a character each; after one of two columns an empty one */
     int row, column;
-    char typed[4];        /* a character that is coming */
-    char options[400];    /* what the server wants of telnet: " WILL 1" and so on */
-    char escape[16];      /* an escape sequence that is coming */
-    unsigned char iac[3]; /* telnet's command that is coming */
+    char typed[4];        /* a character that is being received */
+    char options[400];    /* the telnet options that the server negotiates: " WILL 1" and so on */
+    char escape[16];      /* an escape sequence that is being received */
+    unsigned char iac[3]; /* the telnet command that is being received */
     int iac_length;
 } Terminal;
 
@@ -45,7 +45,8 @@ static void terminal_newline(Terminal *terminal)
     terminal_clear(terminal, ROWS - 1, 0);
 }
 
-/* All rows to the cursor's, or the last with something in it, each up to its last character or the cursor. */
+/* Returns all rows up to the cursor's, or the last with something in it, each up to its last character or the
+ * cursor. */
 static const char *terminal_text(const Terminal *terminal)
 {
     static char text[ROWS * COLUMNS * 5 + ROWS];
@@ -66,10 +67,10 @@ static const char *terminal_text(const Terminal *terminal)
     return text;
 }
 
-/* A character in UTF-8. One that does not fit into the row begins the next. */
+/* Draws a character in UTF-8. One that does not fit into the row begins the next. */
 static void terminal_put(Terminal *terminal, const char *character)
 {
-    int columns = strlen(character) >= 3 ? 2 : 1; /* as far as these tests go */
+    int columns = strlen(character) >= 3 ? 2 : 1; /* which is true of the characters in these tests */
 
     if (terminal->column + columns > terminal->columns) {
         terminal->column = 0;
@@ -83,7 +84,7 @@ static void terminal_put(Terminal *terminal, const char *character)
     }
 }
 
-/* A byte of a character in the terminal's code page. */
+/* Takes a byte of a character in the terminal's code page. */
 static void terminal_character(Terminal *terminal, char c)
 {
     size_t length = strlen(terminal->typed);
@@ -97,12 +98,12 @@ static void terminal_character(Terminal *terminal, char c)
         terminal_put(terminal, character);
         terminal->typed[0] = '\0';
     } else if (length == 2) {
-        terminal_put(terminal, "?"); /* it will not become one */
+        terminal_put(terminal, "?"); /* it cannot become a character */
         terminal->typed[0] = '\0';
     }
 }
 
-/* Only what the server needs: one row up, and clear all that is below. */
+/* Knows only the sequences that the server needs: one row up, and clear everything below. */
 static void terminal_escape(Terminal *terminal, unsigned char c)
 {
     size_t length = strlen(terminal->escape);
@@ -114,7 +115,7 @@ static void terminal_escape(Terminal *terminal, unsigned char c)
     memset(terminal->escape, 0, sizeof terminal->escape);
 }
 
-/* Both kinds agree to WILL ECHO and WILL SUPPRESS-GO-AHEAD; one that asked for echo does not answer the answer. */
+/* Both kinds agree to WILL ECHO and WILL SUPPRESS-GO-AHEAD; a client that asked for echo does not answer the answer. */
 static void terminal_option(Terminal *terminal, unsigned char c)
 {
     static const char *const verbs[] = { "WILL", "WONT", "DO", "DONT" };
@@ -157,8 +158,8 @@ static Server *server;
 static Terminal ann;
 static Client *bob, *carl;
 
-/* Reads until the screen is `expected`, and what the server wants of telnet, and a little longer in case more comes.
- * Returns the screen. `options` may be NULL. */
+/* Reads until the screen is `expected` and the negotiated options are `options`, and a little longer in case more
+ * comes. Returns the screen. `options` may be NULL. */
 static const char *screen_and_options(const char *expected, const char *options)
 {
     unsigned char data[512];
@@ -181,7 +182,7 @@ static const char *screen(const char *expected)
     return screen_and_options(expected, NULL);
 }
 
-/* Types the keys one after the other, in her code page; the bytes of a character together, as a terminal sends them. */
+/* Types the keys one after the other, in her code page, the bytes of a character together, as a terminal sends them. */
 static bool types(const char *keys)
 {
     while (*keys) {
@@ -220,7 +221,7 @@ static void screen_clear(void)
     ann.row = 0;
 }
 
-/* Ann, who is guest1, has an empty screen. */
+/* Brings both into the room. Ann, who is guest1, has an empty screen. */
 static bool ann_and_bob(Kind kind, UINT page)
 {
     sits_down(kind, page, "--chat --quiet --codepage 949");
@@ -286,14 +287,14 @@ TEST(keys_are_edited)
     CHECK(types("\x7F\x7Fhi there\r\n"));
     CHECK_SCREEN("hi there\n");
     CHECK(member_hears(bob, "guest1: hi there"));
-    CHECK(types("gone\b\b\b\b\r\n")); /* an empty line is none */
+    CHECK(types("gone\b\b\b\b\r\n")); /* an empty line is not said */
     CHECK_SCREEN("hi there\n\n");
     CHECK(member_asks(carl));
     CHECK(!client_readable(bob, 50));
     CHECK_EQ(server_stop(server), 0);
 }
 
-/* A message gets a line of its own, and the unfinished line stands once below it. */
+/* A message gets a line of its own, and the unfinished line is shown once, below it. */
 TEST(keys_are_redrawn)
 {
     CHECK(ann_and_bob(ASKS_FOR_ECHO, CP_UTF8));
@@ -322,7 +323,7 @@ TEST(keys_are_redrawn)
 #define TEN  "0123456789"
 #define GA10 GA GA GA GA GA GA GA GA GA GA
 
-/* A line that is wider than the terminal: the server breaks it itself, so that it knows where it stands. */
+/* A line that is wider than the terminal: the server breaks it itself, so that it knows where the cursor is. */
 TEST(keys_wider_than_the_terminal)
 {
     CHECK(ann_and_bob(ASKS_FOR_ECHO, CP_UTF8));
@@ -345,7 +346,7 @@ TEST(keys_wider_than_the_terminal)
     CHECK_EQ(server_stop(server), 0);
 }
 
-/* A client that shows what is typed by itself says DONT ECHO: telnet's "mode line". And back. */
+/* A client that echoes locally says DONT ECHO: telnet's "mode line". And back. */
 TEST(keys_dont_echo)
 {
     CHECK(ann_and_bob(ASKS_FOR_ECHO, CP_UTF8));
@@ -386,7 +387,7 @@ TEST(keys_options)
 
 /* ---- narrow terminals ---- */
 
-/* The terminal becomes so wide, and says so (NAWS). */
+/* Changes the terminal's width, and says so (NAWS). */
 static bool resizes(int columns)
 {
     char size[] = { (char)IAC, (char)250, 31, 0, 0, 0, 24, (char)IAC, (char)240 };
@@ -399,7 +400,8 @@ static bool resizes(int columns)
 
 #define NEWS "bob: news\n"
 
-/* A line fills the terminal's rows; what wraps at once and what wraps with the next character show the same. */
+/* A line fills the terminal's rows; a terminal that wraps at once and one that wraps with the next character show the
+ * same. */
 static void check_narrow(bool wraps_at_once)
 {
     CHECK(ann_and_bob(ASKS_FOR_ECHO, CP_UTF8));
@@ -414,11 +416,11 @@ static void check_narrow(bool wraps_at_once)
     CHECK_SCREEN(NEWS TEN TEN TEN TEN "\n");
     CHECK(member_says(bob, "news"));
     CHECK_SCREEN(NEWS NEWS TEN TEN TEN TEN "\n");
-    CHECK(types("\b\b")); /* ... and behind it */
+    CHECK(types("\b\b")); /* ... and past it */
     CHECK_SCREEN(NEWS NEWS TEN TEN TEN "01234567");
     CHECK(types(GA NA)); /* the second does not fit */
     CHECK_SCREEN(NEWS NEWS TEN TEN TEN "01234567" GA "\n" NA);
-    CHECK(types("\b\b0" NA)); /* nor this, where a column is left */
+    CHECK(types("\b\b0" NA)); /* nor does this, where one column is left */
     CHECK_SCREEN(NEWS NEWS TEN TEN TEN "012345670\n" NA);
     CHECK(types("\b0\r\n")); /* Enter at the very end makes no empty row */
     CHECK_SCREEN(NEWS NEWS TEN TEN TEN "0123456700\n");
@@ -439,7 +441,7 @@ TEST(keys_narrow_terminal_that_wraps_at_once)
     check_narrow(true);
 }
 
-/* Widths that are none leave what was known; a new one draws the line again. */
+/* Invalid widths are ignored; a new one redraws the line. */
 TEST(keys_terminal_is_resized)
 {
     static const int none[] = { 0, 1, 9, 1001, 65535 };
@@ -460,7 +462,7 @@ TEST(keys_terminal_is_resized)
     CHECK_SCREEN(TEN TEN "01234\n56789x");
     CHECK(types("\x15"));
     CHECK_SCREEN("");
-    CHECK(client_send(ann.client, "\xFF\xFC\x1F", 3)); /* WONT NAWS: any width again */
+    CHECK(client_send(ann.client, "\xFF\xFC\x1F", 3)); /* WONT NAWS: the width is unknown again */
     ann.columns = COLUMNS;
     CHECK(types(TEN TEN TEN));
     CHECK_SCREEN(TEN TEN TEN);
@@ -497,7 +499,7 @@ static void check_windows(const char *options)
 {
     sits_down(WINDOWS, 949, options);
     CHECK(bob && member_awaits(ann.client, "*** guest3 is now bob (3 here)"));
-    CHECK(types(GA)); /* its own echo; then the server offers, and shows the same at the same place */
+    CHECK(types(GA)); /* its own echo; then the server offers to echo, and shows the same at the same place */
     CHECK_STR(screen_and_options(GA, " WILL 1 WILL 3 DO 31"), GA);
     CHECK_STR(ann.options, " WILL 1 WILL 3 DO 31");
     CHECK(types(NA "x" DA "\b\b" DA));
@@ -533,7 +535,7 @@ TEST(keys_windows_telnet_in_korea)
     check_windows("--chat");
 }
 
-/* Enter alone is not a line, and an arrow key no text: what it sends is still found out. */
+/* Enter alone is not a line, and an arrow key is not text: the server still finds out what the client sends. */
 TEST(keys_windows_telnet_enters_first)
 {
     sits_down(WINDOWS, 949, "--chat --codepage 949 --quiet");
@@ -549,7 +551,7 @@ TEST(keys_windows_telnet_enters_first)
     CHECK_EQ(server_stop(server), 0);
 }
 
-/* Whoever sends UTF-8 key by key and has not negotiated anything: found out by the first character, ... */
+/* A client that sends UTF-8 key by key and has not negotiated anything: the first character shows it, ... */
 TEST(keys_of_utf8)
 {
     sits_down(WINDOWS, CP_UTF8, "--chat --codepage 949 --quiet");
@@ -567,7 +569,7 @@ TEST(keys_of_utf8)
 
 /* ---- clients that send lines ---- */
 
-/* Nothing of telnet is sent to a client that sends lines, whole or long, and does not ask. */
+/* No telnet command is sent to a client that sends lines, whole or long, and does not ask. */
 TEST(keys_lines_stay_clean)
 {
     static char line[3000];
@@ -597,7 +599,7 @@ TEST(keys_lines_stay_clean)
     ned = member_join(server, NULL);
     CHECK(member_hears(ned, "guest2: a line"));
     CHECK(member_hears(ned, "guest2: and half"));
-    memset(line, 'x', sizeof line); /* no key is so long */
+    memset(line, 'x', sizeof line); /* no key sends this much */
     CHECK(client_send(ned, line, sizeof line));
     CHECK(!client_readable(ned, 100));
     CHECK(client_send(ned, "\n/quit\n", 7));
@@ -622,9 +624,9 @@ TEST(keys_code_page_option)
     static const char *const refused[][2] = {
         { "--chat --codepage", "server: --codepage: its value is missing" },
         { "--chat --codepage ks", "server: --codepage ks: " },
-        { "--chat --codepage 12345", "server: --codepage: " }, /* there is none */
+        { "--chat --codepage 12345", "server: --codepage: " }, /* no such page */
         { "--chat --codepage 65000", "server: --codepage: " }, /* UTF-7: up to five bytes a character */
-        { "--codepage 949", "server: --codepage: " },          /* echo gives back what it gets */
+        { "--codepage 949", "server: --codepage: " },          /* echo sends bytes back unchanged */
         { "--chat --telnet", "server: --telnet: no such option" },
     };
 

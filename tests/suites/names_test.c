@@ -21,7 +21,7 @@ TEST(names_welcome)
     second = client_connect(server);
     CHECK(member_hears(second, "*** welcome, you are guest2 (2 here)"));
     CHECK(client_line(second, line, sizeof line));
-    CHECK(!client_readable(second, 100)); /* who came before is no news, nor is its own coming */
+    CHECK(!client_readable(second, 100)); /* neither earlier members nor its own coming are announced to it */
     CHECK(member_hears(first, "*** guest2 joined (2 here)"));
     text = server_line(server, " *** guest1 joined (1 here)", NULL); /* the console hears all, and says when */
     CHECK(text && strlen(text) == strlen("00:00:00 *** guest1 joined (1 here)") && text[2] == ':' && text[5] == ':');
@@ -29,7 +29,7 @@ TEST(names_welcome)
     CHECK_EQ(server_stop(server), 0);
 }
 
-/* Hears ann's lines from `first` to `last` and then nothing more. */
+/* Returns true if the client hears ann's lines from `first` to `last` and then nothing more. */
 static bool hears_lines(Client *client, int first, int last)
 {
     char line[40];
@@ -107,7 +107,7 @@ TEST(names_comings_and_goings)
     CHECK(member_hears(ann, "*** guest4 left (1 here)"));
     line = server_line(server, "#3 ", " left ");
     CHECK(line != NULL);
-    /* Wine sometimes takes the reset of an idle connection for its normal end. */
+    /* Wine sometimes takes the reset of an idle connection for a normal end. */
     CHECK(strstr(line, "reset by the client") || (on_wine() && strstr(line, "closed by the client")));
     CHECK_HAS(server_line(server, "#4 ", " left "), "closed by the client");
     CHECK(!client_readable(ann, 100)); /* nothing is said twice */
@@ -122,10 +122,10 @@ TEST(names_comings_and_goings)
 
 typedef struct Nick {
     const char *typed;
-    const char *name; /* what it makes of it; NULL if it is refused */
+    const char *name; /* the name that is kept; NULL if it is refused */
 } Nick;
 
-/* Bob sits there and is called bob; then Minsu, Emile and others. Names of many scripts ... */
+/* Bob is in the room and is called bob; then Minsu, Emile and others. Names in many scripts ... */
 static const Nick nicks[] = {
     { "kim", "kim" },
     { "KIM", "KIM" },                                           /* her own name in other letters */
@@ -154,12 +154,12 @@ static const Nick nicks[] = {
     { "\x1B[31mred\x1B[0m", "red" }, /* control characters never get so far, ... */
     { "bell\x07\x01\x1F", "bell" },
     { "c1\xC2\x9B", "c1" },
-    { "\xE2\x80\xAEnam", "nam" },   /* ... nor does what turns text around: right-to-left override, ... */
+    { "\xE2\x80\xAEnam", "nam" },   /* ... nor do bidirectional controls: right-to-left override, ... */
     { "jane\xE2\x80\x8E", "jane" }, /* ... left-to-right mark, ... */
     { "june\xD8\x9C", "june" },     /* ... Arabic letter mark, ... */
     { "joan\xE2\x81\xA6", "joan" }, /* ... left-to-right isolate */
 
-    /* Taken, or for the server to give. */
+    /* Taken, or given out only by the server. */
     { "bob", NULL },
     { "BoB", NULL },
     { "guest9", NULL },
@@ -189,7 +189,7 @@ static const Nick nicks[] = {
     { "\xE3\x85\xA4", NULL }, /* Hangul fillers */
     { "\xE1\x85\x9F\xE1\x85\xA0", NULL },
     { "\xEF\xBE\xA0", NULL },
-    /* ... what joins, varies or marks, ... */
+    /* ... joiners, variation selectors, marks, ... */
     { "a\xE2\x80\x8B", NULL },
     { "a\xE2\x80\x8D", NULL },
     { "\xEF\xBB\xBFname", NULL },
@@ -203,7 +203,7 @@ static const Nick nicks[] = {
     { "\xCC\x81", NULL },
     { "\xE2\x83\xA3", NULL },
     { "\xE0\xB8\xB4\xE0\xB8\x81", NULL }, /* a vowel with no letter before it */
-    /* ... what is no character for all, or above U+FFFF */
+    /* ... private-use characters, or those above U+FFFF */
     { "jane\xEE\x80\x80", NULL },
     { "jane\xEF\xBF\xBE", NULL },
     { "jane\xF0\x9D\x85\xB3", NULL },
@@ -217,7 +217,7 @@ static const Nick nicks[] = {
     { "ann", "ann" },
 };
 
-/* She gets an answer in private; only a new name is told to the room. */
+/* She gets a private answer; only a new name is announced to the room. */
 static void check_nick(Client *ann, Client *bob, const Nick *nick, char *name)
 {
     char line[300], answer[300];
@@ -287,7 +287,7 @@ TEST(names_that_look_alike)
     CHECK_EQ(server_stop(server), 0);
 }
 
-/* Who takes a name that another gives up gets it, and the other cannot go back to it. */
+/* A member can take a name that another gave up, and the other cannot go back to it. */
 TEST(names_change_hands)
 {
     Server *server = server_start("--chat --quiet");
@@ -310,7 +310,7 @@ TEST(names_change_hands)
     CHECK_EQ(server_stop(server), 0);
 }
 
-/* What the server says begins with "*** " or "! ", and nobody else's line can. */
+/* The server's own lines begin with "*** " or "! ", and nobody else's can. */
 TEST(names_forge_no_notice)
 {
     static const char *const tries[][2] = {
@@ -371,7 +371,7 @@ TEST(names_commands)
     CHECK(is_answered(ann, "/nick", "/nick NAME"));
     CHECK(is_answered(ann, "/me", "/me ACTION"));
     CHECK(is_answered(ann, "/me  ", "/me ACTION"));
-    CHECK(is_answered(ann, "/me \xE2\x80\x8B", "/me ACTION")); /* nothing to be seen */
+    CHECK(is_answered(ann, "/me \xE2\x80\x8B", "/me ACTION")); /* nothing visible */
 
     CHECK(member_says(ann, "/me waves  at bob"));
     CHECK(member_hears(bob, "* ann waves  at bob"));
@@ -385,7 +385,7 @@ TEST(names_commands)
     CHECK_EQ(server_stop(server), 0);
 }
 
-/* Phones write the first letter large, and input methods spaces of their own. */
+/* Phones capitalize the first letter, and input methods write spaces of their own. */
 TEST(names_commands_of_phones)
 {
     static const char *const typed[][2] = {
@@ -420,13 +420,13 @@ TEST(names_commands_of_phones)
     CHECK(member_says(ann, "/ME\xE3\x80\x80"
                            "waves  at\xC2\xA0"
                            "bob"));
-    CHECK(member_awaits(bob, "name6: \xE3\x80\x80/who")); /* a command stands at the front */
+    CHECK(member_awaits(bob, "name6: \xE3\x80\x80/who")); /* a command must be at the front */
     CHECK(member_hears(bob, "* name6 waves  at\xC2\xA0"
                             "bob"));
     CHECK_EQ(server_stop(server), 0);
 }
 
-/* A change to one's own name is none, and is not told to the room; in another case it is one. */
+/* Changing to one's own name is not announced to the room; changing its case is. */
 TEST(names_own)
 {
     Server *server = server_start("--chat --quiet");
@@ -459,7 +459,7 @@ TEST(names_quit)
     CHECK(member_hears(bob, "ann: one"));
     CHECK(member_hears(bob, "ann: two"));
     CHECK(member_hears(bob, "*** ann left: see you  later (2 here)"));
-    CHECK(member_hears_goodbye(ann)); /* what stands behind /quit is not said */
+    CHECK(member_hears_goodbye(ann)); /* lines after /quit are not said */
     client_close(ann);
     CHECK(member_says(bob, "/quit"));
     CHECK(member_hears_goodbye(bob));
@@ -473,7 +473,7 @@ TEST(names_quit)
     CHECK_EQ(count_text(server_output(server), " *** ann left"), 1);
 }
 
-/* What others said before reaches the one who leaves, in front of the good-bye. */
+/* Lines that others said before reach a client that leaves, in front of the good-bye. */
 TEST(names_quit_hears_all)
 {
     Server *server = server_start("--chat --quiet");
@@ -504,8 +504,8 @@ static void talk_on(void *argument)
     while (!talk_stop && client_send((Client *)argument, lines, sizeof lines - 1)) Sleep(1);
 }
 
-/* Who has said /quit, or has half-closed, hears what was said until then, the good-bye and the end, though the room
- * talks on. */
+/* A client that has said /quit, or has half-closed, hears what was said until then, the good-bye and the end, though
+ * the room talks on. */
 TEST(names_quit_while_all_talk)
 {
     Server *server = server_start("--chat --quiet");

@@ -8,8 +8,8 @@ enum { ENDS_MS = 1000, HEARD_MS = 1000 };
 
 static const char removed[] = "! you were removed by the operator";
 
-/* Drops all that was said before. An answer goes out in front of the room's messages, so that only behind a second one
- * none of those is left. */
+/* Drops everything that was said before. An answer goes out in front of the room's messages, so only after a second one
+ * are none of those left. */
 static bool settled(Client *client)
 {
     return member_asks(client) && member_asks(client);
@@ -23,7 +23,7 @@ static long long ms_until(Client *client, const char *last)
     return member_awaits(client, last) ? now_ms() - start : -1;
 }
 
-/* Reads to the end. Returns the ms until the connection had ended, -1 if it does not end. */
+/* Reads to the end. Returns the ms until the connection has ended, -1 if it does not end. */
 static long long ms_until_end(Client *client)
 {
     long long start = now_ms();
@@ -54,7 +54,7 @@ TEST(operator_says)
     CHECK_EQ(server_stop(server), 0);
 }
 
-/* No member can say what looks like the operator's line. */
+/* No member can say a line that looks like the operator's. */
 TEST(operator_not_forged)
 {
     Server *server = server_start_typed("--chat");
@@ -116,7 +116,7 @@ TEST(operator_kicks)
     client_close(cleo);
     CHECK(member_hears(ann, "*** cleo left: removed by the operator (1 here)"));
     CHECK(member_says(ann, "/who") && member_hears(ann, "*** 1 here: ann"));
-    bob = member_join(server, "bob"); /* a kick is no ban */
+    bob = member_join(server, "bob"); /* a kick is not a ban */
     CHECK(member_awaits(ann, "*** guest4 is now bob (2 here)"));
     CHECK_EQ(server_stop(server), 0);
 }
@@ -207,7 +207,7 @@ TEST(operator_none)
     CHECK_EQ(server_stop(slow), 0);
 }
 
-/* Any bytes, and a line that does not end: the room gets UTF-8 that steers no terminal. */
+/* Any bytes, and a line that does not end: the room gets UTF-8 without control characters. */
 TEST(operator_any_bytes)
 {
     Server *server = server_start_typed("--chat --quiet");
@@ -228,7 +228,7 @@ TEST(operator_any_bytes)
     CHECK_EQ(server_stop(server), 0);
 }
 
-/* ---- those who make it hard ---- */
+/* ---- difficult members ---- */
 
 typedef struct Flooder {
     Client *client;
@@ -281,7 +281,7 @@ TEST(operator_flooder)
     CHECK_EQ(server_stop(server), 0);
 }
 
-/* What it does not read is pending at the server, and cannot be followed by a last line. */
+/* Its send is pending because it does not read, so no last line can follow. */
 TEST(operator_kicks_deaf)
 {
     Server *server = server_start_typed("--chat");

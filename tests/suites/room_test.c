@@ -38,7 +38,7 @@ static bool talker_talks(Talker *talker)
     return client_send(talker->client, text, used);
 }
 
-/* Notes whose line it is, and which. False if it is not exactly as it was sent. */
+/* Records whose line it is, and which. Returns false if it is not exactly as it was sent. */
 static bool talker_hears(Talker *talker, const char *line)
 {
     char expected[LINE_SIZE], text[200];
@@ -80,7 +80,7 @@ static bool talker_join(Talker *talker, Server *server)
            && client_line(talker->client, line, sizeof line);
 }
 
-/* Every line of the others once, and each other's in the order sent. */
+/* Returns true if it heard every line of the others once, and each one's in the order sent. */
 static bool heard_each_once(const Talker *talker, int talking)
 {
     int next[TALKERS] = { 0 };
@@ -92,7 +92,7 @@ static bool heard_each_once(const Talker *talker, int talking)
     return talker->count == (talking - 1) * LINES;
 }
 
-/* The same order, as far as both heard it: neither heard its own. */
+/* Returns true if both heard the same order, apart from their own lines, which they do not hear. */
 static bool heard_the_same(const Talker *a, const Talker *b)
 {
     int i = 0, k = 0;
@@ -167,7 +167,7 @@ TEST(room_of_1000)
     CHECK(talker_talks(&talkers[0]));
     for (int i = 1; i < 1000; i++) CHECK(crowd_member_hears(crowd[i], talkers[0].id));
     spent = now_ms() - begin;
-    CHECK(member_says(talkers[0].client, "/who")); /* more names than a line has place for */
+    CHECK(member_says(talkers[0].client, "/who")); /* more names than a line has room for */
     CHECK(client_line(talkers[0].client, line, sizeof line));
     CHECK_HAS(line, "*** 1000 here: guest");
     CHECK_HAS(line, " more");
@@ -196,7 +196,7 @@ static void leaver_run(void *argument)
     client_half_close(talker->client);
 }
 
-/* The last lines are on their way when Ctrl+C comes. Late readers begin to read some time after that. */
+/* The last lines are on their way when Ctrl+C comes. Late readers begin to read `late_ms` after that. */
 static void check_stop(int late_ms)
 {
     Server *server = server_start("--chat --quiet");
@@ -232,7 +232,7 @@ TEST(room_stop_late_readers)
     check_stop(300);
 }
 
-/* One does not read while much is said, and never will. The others still hear all and the good-bye. */
+/* One client does not read while much is said, and never will. The others still hear all and the good-bye. */
 TEST(room_stop_with_a_deaf_client)
 {
     Server *server = server_start("--chat --quiet");

@@ -8,7 +8,7 @@ enum { TEXTBOOK_CLIENTS = 63, BUSY = 8, IN_FLIGHT = 16 * 1024 };
 
 static int port;
 
-/* Runs one that stands beside tests.exe. */
+/* Runs one of them, which is beside tests.exe. */
 static Server *step_run(const char *name, const char *argument)
 {
     const char *usual = server_exe;
@@ -36,7 +36,7 @@ static Client *step_connect(void)
     return client_connect_to("127.0.0.1", port);
 }
 
-/* Long messages, one after the other, come back as they went. */
+/* Returns true if long messages, one after the other, come back as they were sent. */
 static bool echoes_much(Client *client)
 {
     static char data[20000], answer[sizeof data];
@@ -116,7 +116,7 @@ typedef struct Talker {
 static Talker talkers[BUSY];
 static volatile LONG talkers_stop;
 
-/* What comes back is sent again, so the server always has something to do for this client. */
+/* Sends back everything that comes, so the server always has something to do for this client. */
 static void talker_run(void *argument)
 {
     Talker *talker = (Talker *)argument;
@@ -130,7 +130,7 @@ static void talker_run(void *argument)
 }
 
 /* The wait returns the lowest index that is signaled, and only that one is served. This shows what the page of step 2
- * says: it is how the textbook's server is. Of the server at the top the tests of the crowd demand the contrary. */
+ * says about the textbook's server. The crowd tests demand the opposite of the real server. */
 TEST(steps_2_starves)
 {
     Server *server = step_start("2-many-clients.exe");

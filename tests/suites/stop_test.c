@@ -7,7 +7,7 @@
 
 enum { STOP_MS = 3000 };
 
-/* Ctrl+C, and the exit code; *spent is the time until then. */
+/* Sends Ctrl+C. Returns the exit code; *spent is the time until then. */
 static long long stop_in(Server *server, long long *spent)
 {
     long long start = now_ms(), code;
@@ -30,7 +30,7 @@ TEST(stop_without_clients)
     test_note("(after %lld ms)", spent);
 }
 
-/* A client, its noise, and what it read until the end. */
+/* A client, its noise, and the bytes that it read until the end. */
 typedef struct Reader {
     Client *client;
     Noise sent, answered;
@@ -64,7 +64,7 @@ static bool reader_send(Reader *reader, size_t bytes)
     return true;
 }
 
-/* Reads to the end; a streaming one goes on sending as much as it reads. */
+/* Reads to the end; a streaming client goes on sending as much as it reads. */
 static void reader_finish(Reader *reader, bool streaming)
 {
     char data[8192];
@@ -83,7 +83,7 @@ static void reader_stream(void *argument)
     reader_finish((Reader *)argument, true);
 }
 
-/* What the console says about it: as many bytes out as in, and all of them arrived. */
+/* Checks the server's line about it: as many bytes out as in, and all of them arrived. */
 static void check_reader(Server *server, Reader *reader)
 {
     char port[32];
@@ -123,9 +123,9 @@ TEST(stop_with_100_clients)
     test_note("(after %lld ms)", spent);
 }
 
-/* Much lies unread when Ctrl+C comes, and the clients begin to read only then. Three have filled the buffers of both
- * directions; three got their echo as far as the server can send it, and go on talking after Ctrl+C: closing on them
- * would reset the connection and destroy what they have not read yet. */
+/* Many bytes are unread when Ctrl+C comes, and the clients begin to read only then. Three have filled the buffers of
+ * both directions; three got their echo as far as the server can send it, and go on talking after Ctrl+C: closing on
+ * them would reset the connection and destroy what they have not read yet. */
 TEST(stop_with_late_readers)
 {
     Server *server = server_start("--echo");
@@ -190,7 +190,7 @@ TEST(stop_twice_is_at_once)
     test_note("(after %lld ms)", spent);
 }
 
-/* Everything that was taken is answered though the window is closed, and the process ends by itself, in time. */
+/* Everything that was received is echoed though the window is closed, and the process ends by itself, in time. */
 TEST(stop_when_the_window_is_closed)
 {
     Server *server = server_start("--echo");

@@ -1,4 +1,4 @@
-/* text_test.c - characters: what becomes of them in code pages, and how many columns they take. */
+/* text_test.c - characters: how they are converted to code pages, and how many columns they take. */
 #include "../harness/member.h"
 
 #include <stdio.h>
@@ -10,11 +10,11 @@ enum { PAGES = 4 };
 
 static const char *const pages[PAGES] = { "437", "949", "932", "1252" };
 
-/* What makes the server take a client for one of the page: a line that is no UTF-8. */
+/* A line that is not UTF-8 makes the server take a client for one of the page. */
 static const char *const strays[PAGES] = { "caf\x82", "\xBE\xC8", "\x82\xA0\xB1", "caf\xE9" };
 
-/* From the tables of the code pages and of their best fit (unicode.org, MAPPINGS/VENDORS/MICSFT): composed, the unseen
- * left out, the page's own character, the nearest one that is no control, "?". */
+/* From the tables of the code pages and of their best fit (unicode.org, MAPPINGS/VENDORS/MICSFT): composed, invisible
+ * ones left out, the page's own character, the nearest one that is not a control, "?". */
 static const struct {
     const char *text;
     const char *bytes[PAGES]; /* in 437, 949, 932 and 1252 */
@@ -133,8 +133,8 @@ static const struct {
     { "\xE0\xB8\x81", { "?", "?", "?", "?" } },                                        /* U+0E01 */
 };
 
-/* Line by line what a client of the page is sent: these bytes, no control character, and no byte 255 that is not one of
- * two. */
+/* Checks line by line what a client of the page is sent: these bytes, no control character, and no byte 255 that is not
+ * doubled. */
 static void check_page(int page)
 {
     char options[60], line[LINE_SIZE], expected[60];
@@ -181,7 +181,8 @@ TEST(text_to_1252)
     check_page(3);
 }
 
-/* Best fit gives control characters for the symbols that the first PC drew in their place: every byte of it is seen. */
+/* Best fit would give control characters for the symbols that the first PC drew for them: every byte sent is
+ * visible. */
 TEST(text_never_steers)
 {
     Server *server = server_start("--chat --quiet --codepage 437");
@@ -206,7 +207,7 @@ TEST(text_never_steers)
     CHECK_EQ(server_stop(server), 0);
 }
 
-/* A mark at the end of one line, and none at the beginning of the next: what is composed is never torn. */
+/* A mark at the end of one line, and none at the beginning of the next: a composed character is never torn apart. */
 TEST(text_long_and_composed)
 {
     Server *server = server_start("--chat --quiet --codepage 949");
@@ -228,7 +229,8 @@ TEST(text_long_and_composed)
 
 /* ---- columns ---- */
 
-/* From every block of Unicode that has wide characters or marks, and what was taken for the other. */
+/* From every block of Unicode that has wide characters or marks, and characters that were once taken for the wrong
+ * kind. */
 static const struct {
     unsigned int character;
     int columns;
@@ -281,8 +283,8 @@ static int utf8_write(unsigned int c, char *text)
     return bytes;
 }
 
-/* The server takes back from the screen as many columns as it believes that something takes: of an "x" and the
- * character behind it. */
+/* The server erases as many columns from the screen as it believes the text takes: an "x" and the character after
+ * it. */
 TEST(text_columns)
 {
     Server *server = server_start("--chat --quiet");

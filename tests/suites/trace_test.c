@@ -1,4 +1,4 @@
-/* trace_test.c - --trace tells the lecture's steps in the lecture's order, and --trace-file draws them all. */
+/* trace_test.c - --trace prints the lecture's steps in the lecture's order, and --trace-file records them all. */
 #include "../harness/timeline.h"
 
 #include <stdio.h>
@@ -6,9 +6,9 @@
 
 /* ---- the narration ---- */
 
-enum { COLUMNS = 99 }; /* at 100 the cursor goes to the next line by itself */
+enum { COLUMNS = 99 }; /* at 100 the console moves the cursor to the next line */
 
-/* A line that comes after the one of the step before: of this thread, with both parts in it. */
+/* A line that comes after the previous step's: of this thread, with both parts in it. */
 typedef struct Step {
     const char *thread, *part, *part2;
 } Step;
@@ -49,7 +49,7 @@ static const Step one_message[] = {
 
 enum { STEPS = sizeof one_message / sizeof one_message[0] };
 
-/* Copies the next line; false at the end of the text. */
+/* Copies the next line. Returns false at the end of the text. */
 static bool next_line(const char **text, char *line, size_t size)
 {
     size_t length = strcspn(*text, "\n"), kept = length < size - 1 ? length : size - 1;
@@ -61,7 +61,7 @@ static bool next_line(const char **text, char *line, size_t size)
     return true;
 }
 
-/* How many of the steps were told, in their order. */
+/* Returns how many of the steps were printed, in their order. */
 static int count_steps(const char *text)
 {
     char line[512];
@@ -74,7 +74,7 @@ static int count_steps(const char *text)
     return step;
 }
 
-/* Every line fits the screen, and the time does not go back. */
+/* Returns true if every line fits on the screen, and the time does not go back. */
 static bool lines_are_good(const char *text)
 {
     char line[512];
@@ -102,7 +102,7 @@ static Server *tell_one_message(const char *options)
     if (!server_line(server, "WSARecv(len=", "WSA_IO_PENDING")) return NULL;
     if (!client_send(client, "hello\n", 6) || !client_recv(client, answer, 6)) return NULL;
     if (!server_line(server, "sent(", NULL)) return NULL;
-    Sleep(100); /* the next receive pends */
+    Sleep(100); /* the next receive is pending */
     if (!client_half_close(client) || !client_at_eof(client)) return NULL;
     return server_line(server, "session is freed", NULL) ? server : NULL;
 }
@@ -117,7 +117,7 @@ TEST(trace_one_message)
     if (told < STEPS) printf("\n    missing: %s %s", one_message[told].part, one_message[told].part2);
     CHECK_EQ(told, STEPS);
     CHECK(lines_are_good(server_output(server)));
-    CHECK(strchr(server_output(server), '\033') == NULL); /* redirected: no colour */
+    CHECK(strchr(server_output(server), '\033') == NULL); /* redirected: no color */
     CHECK_STR(server_errors(server), "");
 }
 
@@ -230,12 +230,12 @@ TEST(trace_file_busy)
     CHECK(timeline_read(path));
     CHECK_EQ(timeline.count, 2 + 2 * BUSY);
     CHECK_EQ(timeline.sends, answered);
-    CHECK_EQ(timeline.receives, answered + BUSY);         /* and the one that brought the end */
+    CHECK_EQ(timeline.receives, answered + BUSY);         /* and one that reported the end */
     CHECK_EQ(timeline.handlers, 2 * answered + 2 * BUSY); /* received, sent; opened, received(0 bytes) */
     test_note("(%ld messages, none lost)", answered);
 }
 
-/* A send and receives are pending when Ctrl+C comes; the messages hold every byte there is. */
+/* A send and receives are pending when Ctrl+C comes; the messages contain every byte value. */
 TEST(trace_file_stop)
 {
     char options[512], path[MAX_PATH], bytes[256], answer[256];
@@ -264,7 +264,7 @@ TEST(trace_file_stop)
     CHECK_EQ(timeline.count, 2 + 2 * 17);
 }
 
-/* ---- the file's name, and what is wrong with it ---- */
+/* ---- the file's name, and files that cannot be written ---- */
 
 static void check_file_name(const char *name)
 {
@@ -282,7 +282,7 @@ static void check_file_name(const char *name)
     CHECK_EQ(timeline.sends, 1);
 }
 
-/* Whatever the code page is: scripts/locales.sh runs this under several. */
+/* Whatever the code page is: make test runs this on a Korean Windows too. */
 TEST(trace_file_names)
 {
     static const char *const names[] = { "한글 이름.json", "日本語の名前.json", "Übergröße €.json", "имя.json" };
@@ -296,7 +296,7 @@ TEST(trace_file_names)
     test_note("(code pages: %u for ANSI, %u for OEM)", GetACP(), GetOEMCP());
 }
 
-/* One line that names the file, and nothing else. */
+/* Checks that the server prints one line that names the file, and nothing else. */
 static void check_unwritable(const char *path, const char *why)
 {
     char options[512];
@@ -341,7 +341,7 @@ TEST(trace_file_pipe)
     check_unwritable("AUX", "cannot write the trace file AUX: ");
 }
 
-/* Whole events only, and the end of the array. */
+/* Returns true if the file has whole events only, and the end of the array. */
 static bool file_is_whole(const char *name)
 {
     static char text[128 * 1024];
@@ -354,7 +354,8 @@ static bool file_is_whole(const char *name)
            && count_text(text, "\n") > 100 && count_text(text, "\n") == count_text(text, ",\n{") + 3;
 }
 
-/* scripts/small-disk.sh makes a disk of 64 KiB, where that is possible. What fits there is a trace all the same. */
+/* scripts/small-disk.sh makes a disk of 64 KiB, where that is possible. The part that fits is a valid trace all the
+ * same. */
 TEST(trace_file_disk_full)
 {
     static const char name[] = "build\\small-disk\\trace.json";

@@ -1,7 +1,7 @@
 #!/bin/sh
 # check.sh: builds, tests and plays as a student does at Windows' cmd: GNU make for Windows, a gcc.exe, and no sh in the
 # PATH; and once more with a sh.exe, as MSYS2 and Git bring one. Under Wine, whose cmd it is. GNU make is built from
-# Debian's source package; gcc.exe (host.c) calls the host's cross compiler. All of it stands in build/windows.
+# Debian's source package; gcc.exe (host.c) calls the host's cross compiler. All of it is in build/windows.
 set -eu
 cd "$(dirname "$0")/../.."
 top=$PWD
@@ -9,7 +9,7 @@ bin=build/windows/bin
 copy=build/windows/copy # of the project: mingw32-make clean removes its build folder
 sh tests/scripts/need.sh x86_64-w64-mingw32-gcc=gcc-mingw-w64-x86-64 wine=wine,wine64
 
-# Debian's sources of make, by way of the system's own list of packages, without changing it.
+# Gets Debian's sources of make, by the system's own list of packages, without changing it.
 make_fetch() {
     apt=$PWD/build/windows/apt
     mkdir -p "$apt/list" "$apt/state/partial" "$apt/cache/archives/partial"
@@ -46,7 +46,7 @@ programs_build() {
     x86_64-w64-mingw32-gcc -O1 -static tests/windows/host.c -o "$bin/gcc.exe"
     for program in sh mkdir rm; do cp "$bin/gcc.exe" "$bin/unix/$program.exe"; done
     cat >"$bin/host.sh" <<'END'
-# host.sh PROGRAM.EXE ID: runs the host's, with the arguments in PROGRAM.EXE.ID.args, one a line.
+# host.sh PROGRAM.EXE ID: runs the host's program, with the arguments in PROGRAM.EXE.ID.args, one a line.
 program=$(basename "$1" .exe)
 [ "$program" != gcc ] || program=x86_64-w64-mingw32-gcc
 call=$1.$2
@@ -59,7 +59,7 @@ END
     cp "$bin/host.sh" "$bin/unix"
 }
 
-# at_cmd COMMAND: as typed at the prompt, in the project's folder.
+# at_cmd COMMAND: runs it as typed at the prompt, in the project's folder.
 at_cmd() {
     path=$(echo "$top/$bin" | tr / '\\')
     path="Z:$path;${sh_too:+Z:$path\\unix;}C:\\windows\\system32;C:\\windows"
@@ -67,7 +67,7 @@ at_cmd() {
     (cd "$copy" && env -i PATH="$PATH" HOME="$HOME" sh "$top/tests/scripts/wine.sh" cmd /d /c '..\typed.cmd')
 }
 
-# expect CODE COMMAND: it must end with this exit code. Not shown are the compiler's lines, and a remark of Wine's on the
+# expect CODE COMMAND: the command must end with this exit code. Hides the compiler's lines, and a remark by Wine on the
 # label of the drive.
 expect() {
     want=$1
@@ -84,8 +84,8 @@ shows() {
     grep -q -- "$1" build/windows/out || { echo "windows-check: it does not show \"$1\"" >&2; exit 1; }
 }
 
-# The lines of ci.yml's steps for MinGW, as they are; in all steps for cmd there is one line, because a step's result is
-# that of its last line, and one that failed before would stay green.
+# Runs the lines of ci.yml's steps for MinGW as they are. Every step for cmd has one line, because a step's result is
+# that of its last line, and an earlier failure would stay green.
 ci_lines() {
     awk '/^  windows:/ { on = 1; next } /^  [a-z]/ { on = 0 } on && /^ *(- )?run: / { sub(/^ *(- )?run: /, ""); print }' \
         .github/workflows/ci.yml

@@ -1,7 +1,7 @@
 #!/bin/sh
 # clang-cl.sh check  compiles all programs as Visual Studio does, as C++14 (its default), C++20 and C11, with /W4 /WX: clang
 #                    in cl's mode defines _MSC_VER and takes cl's options. Headers, import libraries and the Universal C
-#                    runtime are those of Debian's libwine-dev. Microsoft's own headers and compiler this cannot show.
+#                    runtime are those of Debian's libwine-dev. This cannot replace Microsoft's own headers and compiler.
 # clang-cl.sh link   also links them, into build/msvc/LANGUAGE
 set -eu
 cd "$(dirname "$0")/../.."
@@ -20,7 +20,7 @@ for library in ws2_32 kernel32 ntdll ucrtbase iphlpapi psapi user32 advapi32; do
     ln -sf $libraries/lib$library.a $out/lib/$library.lib
 done
 
-# What Wine's headers lack: a macro, a function, a const, and the type that another macro has in Microsoft's.
+# Supplies what Wine's headers lack: a macro, a function, a const, and the type that another macro has in Microsoft's.
 cat >$out/gaps.h <<'H'
 #include <winsock2.h>
 #include <ws2tcpip.h>

@@ -1,7 +1,6 @@
 #!/bin/sh
 # dist.sh FILE ...: packs build/overlapped-io-VERSION.zip for students without a compiler: the programs, the exercises as
-# programs, README, lessons
-# and these sources. Then tries it as they use it: unpacked into C:\수업\ on a Korean Windows (a Wine prefix of that
+# programs, README, lessons and these sources. Then tries it as they would use it: unpacked into C:\수업\ on a Korean Windows (a Wine prefix of that
 # language, code page 949), from cmd.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -47,7 +46,7 @@ prepare() {
     unzip -q "build/$name.zip" -d "$class"
 }
 
-# at_cmd NAME COMMAND ...: each as typed at the prompt, in the unpacked folder; the output, made UTF-8, to NAME.
+# at_cmd NAME COMMAND ...: runs each as typed at the prompt, in the unpacked folder; writes the output as UTF-8 to NAME.
 at_cmd() {
     to=$out/$1
     shift
@@ -65,7 +64,7 @@ fail() {
     exit 1
 }
 
-# try NAME TEXT COMMAND ...: a good end, and the text in the output.
+# try NAME TEXT COMMAND ...: the commands must end with 0, and their output must contain the text.
 try() {
     last=$1
     text=$2

@@ -1,7 +1,7 @@
-/* host.c - a program for Wine that is the host's of the same name: as sh.exe it is the host's sh, as gcc.exe its cross
- * compiler. GNU make for Windows starts it like any other; it starts host.sh beside it, because a program of Windows
- * can start one of the host but cannot wait for it. The script writes the exit code to a file, and that is waited for.
- */
+/* host.c - a program for Wine that runs the host's program of the same name: as sh.exe the host's sh, as gcc.exe its
+ * cross compiler. GNU make for Windows starts it like any other; it starts host.sh beside it, because a Windows program
+ * can start a program of the host but cannot wait for it. The script writes the exit code to a file, for which this
+ * program waits. */
 #ifdef _MSC_VER
 #define _CRT_SECURE_NO_WARNINGS
 #endif
@@ -21,7 +21,8 @@ static int fail(const char *what)
     return 1;
 }
 
-/* "/.../bin/gcc.exe", as the host calls it: Wine's drive Z: is the host's root. Returns where the name begins. */
+/* Gets our own path as the host has it, "/.../bin/gcc.exe": Wine's drive Z: is the host's root. Returns where the name
+ * begins. */
 static char *own_path(char path[PATH_BYTES])
 {
     GetModuleFileNameA(NULL, path, PATH_BYTES);
@@ -32,7 +33,7 @@ static char *own_path(char path[PATH_BYTES])
     return strrchr(path, '/') + 1;
 }
 
-/* One a line. */
+/* Writes the arguments, one a line. */
 static int arguments_write(const char *path, int argc, char *argv[])
 {
     FILE *file = fopen(path, "wb");
@@ -42,7 +43,7 @@ static int arguments_write(const char *path, int argc, char *argv[])
     return fclose(file) == 0;
 }
 
-/* The exit code, or -1 as long as there is none. */
+/* Returns the exit code, or -1 as long as there is none. */
 static int code_read(const char *path)
 {
     FILE *file = fopen(path, "rb");

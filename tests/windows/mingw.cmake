@@ -1,4 +1,4 @@
-# For CMake on Debian and Ubuntu: builds with their MinGW-w64, and runs what was built under Wine.
+# For CMake on Debian and Ubuntu: builds with their MinGW-w64, and runs the programs under Wine.
 #   cmake -B build/cmake -G Ninja -DCMAKE_TOOLCHAIN_FILE=tests/windows/mingw.cmake
 set(CMAKE_SYSTEM_NAME Windows)
 set(CMAKE_SYSTEM_PROCESSOR x86_64)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# msvc.sh FILE ...: what Visual Studio's compiler would refuse or warn of in these sources and clang in its mode
+# msvc.sh FILE ...: finds what Visual Studio's compiler would reject or warn about in these sources, and clang in its mode
 # (clang-cl.sh) does not. A new project compiles with /W3 /sdl, as C++14; the README's cl line with /W4, as C11.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -10,33 +10,33 @@ complain() {
     bad=1
 }
 
-# The file without comments and without what stands in quotes.
+# Prints the file without comments and quoted text.
 code_of() {
     x86_64-w64-mingw32-gcc -fpreprocessed -dD -E -P -x c "$1" | sed 's/"\([^"\\]\|\\.\)*"/""/g'
 }
 
-# 1. What GCC and clang understand in any mode, and Microsoft's compiler does not.
+# 1. Extensions that GCC and clang accept in any mode, and Microsoft's compiler does not.
 no_gnu() {
     found=$(code_of "$1" | grep -E '__attribute__|__extension__|__builtin_|__typeof|__sync_|__asm__|#pragma (GCC|clang)')
     [ -z "$found" ] || complain "$1: only GCC and clang know this: $found"
 }
 
-# 2. C4310: a constant cast to char that is too large for it; the names of constants are taken for large.
+# 2. C4310: a constant cast to char that is too large for it; named constants are assumed to be large.
 no_large_char() {
     found=$(code_of "$1" | grep -E '\((CHAR|char)\) *\(?(0x[89A-Fa-f][0-9A-Fa-f]|1[3-9][0-9]|12[89]|2[0-9][0-9]|[A-Z][A-Z_0-9]+\b[^(])')
     [ -z "$found" ] || complain "$1: C4310, a constant that char cannot hold: $found"
 }
 
-# 3. C4204 in C: an aggregate initialised with what is no constant, which C has only since C99.
+# 3. C4204 in C: an aggregate initialized with a value that is not constant, which C allows only since C99.
 only_constants() {
     found=$(clang --target=x86_64-w64-mingw32 -x c -std=c89 -Wc99-extensions -fsyntax-only "$1" 2>&1 \
         | grep 'initializer for aggregate is not a compile-time constant')
     [ -z "$found" ] || complain "$1: C4204: $found"
 }
 
-# 4. /sdl makes an error of C4996: functions that Microsoft calls unsafe or out of date. A file that calls one has to
-#    define _CRT_SECURE_NO_WARNINGS, or _WINSOCK_DEPRECATED_NO_WARNINGS, behind _MSC_VER and before any include, or to
-#    include first of all a header that does.
+# 4. /sdl turns C4996 into an error: functions that Microsoft calls unsafe or deprecated. A file that calls one must
+#    define _CRT_SECURE_NO_WARNINGS, or _WINSOCK_DEPRECATED_NO_WARNINGS, after _MSC_VER and before any include, or
+#    first include a header that does.
 unsafe='strcpy|strcat|strncpy|strncat|v?sprintf|f?scanf|sscanf|fopen|freopen|tmpfile|tmpnam|getenv|strtok|strerror'
 unsafe="$unsafe|localtime|gmtime|ctime|asctime|mbstowcs|wcstombs|wcscpy|wcscat|wcsncpy|_snprintf|_vsnprintf|_wfopen|_open"
 unsafe="$unsafe|itoa|strdup|stricmp|strnicmp|strupr|strlwr|memicmp|getch|open|read|close|unlink"
@@ -51,7 +51,7 @@ defines() { # FILE MACRO
         END { exit !found }' "$1"
 }
 
-# The file defines it, or its first include does, if that is one of the project.
+# Succeeds if the file defines it, or if its first include, one of the project's, does.
 defines_first() { # FILE MACRO
     at=$1
     until defines "$at" "$2"; do
@@ -67,7 +67,7 @@ no_unsafe() { # FILE FUNCTIONS MACRO
         || complain "$1: C4996, an error with /sdl; $3 is not defined before the first include: $calls"
 }
 
-# 5. C4702: code that is never reached, behind a call that does not return.
+# 5. C4702: unreachable code, after a call that does not return.
 no_unreachable() {
     found=$(awk '/ExitProcess\(/ && !/\/\*.*ExitProcess/ { at = FNR } at && FNR == at + 1 && /(return|break|;)/ { print FNR ":" $0 }' "$1")
     [ -z "$found" ] || complain "$1: C4702, never reached: $found"

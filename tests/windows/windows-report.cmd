@@ -1,6 +1,6 @@
 @echo off
 rem windows-report.cmd: double-click it in the unpacked zip. It runs the tests, the demo and two measurements, and writes
-rem all that it saw to windows-report.txt, for the authors. From cmd, windows-report.cmd NAME ... runs only the tests
+rem all their output to windows-report.txt, for the authors. From cmd, windows-report.cmd NAME ... runs only the tests
 rem with such a name.
 setlocal
 cd /d "%~dp0"
@@ -35,7 +35,7 @@ call :now
 client.exe 127.0.0.1 %port% <nul
 call :now
 
-rem A copy, so that it can be ended by its name.
+rem A copy, so that it can be killed by its name.
 call :title A crowd of 64 to localhost, with a server on 127.0.0.1 only
 copy /y server.exe report-server.exe >nul
 start "" /b report-server.exe --port %port% --bind 127.0.0.1 --quiet >nul 2>&1 <nul
