@@ -99,7 +99,7 @@ static bool listen_open(LPServer server)
         sock = listen_socket(options, "0.0.0.0", &addr); /* a machine without IPv6 */
     }
     if (sock == INVALID_SOCKET) {
-        log_error(WSAGetLastError(), "cannot make the listening socket");
+        log_error(WSAGetLastError(), "cannot create the listening socket");
         return false;
     }
     trace_step("WSASocketW(%s, WSA_FLAG_OVERLAPPED) -> listen_sock",
@@ -199,7 +199,7 @@ static bool server_allocate(LPServer server)
     server->e_arr = (WSAEVENT *)calloc(slots, sizeof *server->e_arr);
     server->proactors = (Proactor *)calloc((size_t)server->max_groups, sizeof *server->proactors);
     if (server->s_arr && server->e_arr && server->proactors) return true;
-    log_error(0, "no memory for %d clients", most);
+    log_error(0, "out of memory for %d clients", most);
     return false;
 }
 

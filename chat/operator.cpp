@@ -118,7 +118,7 @@ static void operator_ban(LPServer server, char *argument)
 static void operator_unban(LPServer server, char *argument)
 {
     if (ban_remove(server, argument)) {
-        operator_print("%s is not banned any more", argument);
+        operator_print("%s is no longer banned", argument);
     } else {
         operator_print("! /unban ADDRESS: that address is not banned, /ban lists those that are");
     }
@@ -142,7 +142,7 @@ static void operator_help(LPServer server, char *nothing)
                    "/unban ADDRESS           let it in again\n"
                    "/quit                    stop the server, as Ctrl+C does\n"
                    "/help                    show this\n"
-                   "all else is said to the room; //text says /text");
+                   "anything else is said to the room; //text says /text");
 }
 
 static void operator_run(LPServer server, char *line)

@@ -26,7 +26,7 @@ static const struct Option {
     int least, most, initial; /* of a number */
     const char *help;         /* a format for the three */
 } option_table[] = {
-    { "--echo", "", FLAG, FIELD(echo), 0, 0, 0, "send back what comes (the default)" },
+    { "--echo", "", FLAG, FIELD(echo), 0, 0, 0, "echo everything back (the default)" },
     { "--chat", "", FLAG, FIELD(chat), 0, 0, 0, "one room: every line goes to everyone else" },
     { "--codepage", "N", NUMBER, FIELD(codepage), 1, 65535, 0,
       "of chat clients that do not speak UTF-8 (default: this machine's OEM code page)" },
@@ -41,7 +41,7 @@ static const struct Option {
     { "--trace", "", FLAG, FIELD(trace), 0, 0, 0, "print every step of the Overlapped I/O, as it happens" },
     { "--step", "", FLAG, FIELD(step), 0, 0, 0, "--trace, and wait for Enter after each line" },
     { "--slow", "MS", NUMBER, FIELD(slow), 1, MAX_SLOW_MS, 0,
-      "--trace, and wait so long after each line, %d to %d ms" },
+      "--trace, and wait that long after each line, %d to %d ms" },
     { "--trace-file", "F", TEXT, FIELD(trace_file), 0, 0, 0,
       "write the steps to F, for docs/replay.html, chrome://tracing or Perfetto" },
     { "--help", "", FLAG, FIELD(help), 0, 0, 0, "print this and end" },
@@ -145,10 +145,10 @@ static void options_check(Options *options)
 {
     UINT page = options->codepage ? (UINT)options->codepage : GetOEMCP();
 
-    if (options->echo && options->chat) option_fail("--echo and --chat", NULL, "only one of them is possible");
-    if (options->step && options->slow) option_fail("--step and --slow", NULL, "only one of them is possible");
+    if (options->echo && options->chat) option_fail("--echo and --chat", NULL, "use only one of them");
+    if (options->step && options->slow) option_fail("--step and --slow", NULL, "use only one of them");
     if (options->step || options->slow) options->trace = true;
-    if (options->codepage && !options->chat) option_fail("--codepage", NULL, "goes with --chat only");
+    if (options->codepage && !options->chat) option_fail("--codepage", NULL, "requires --chat");
     if (options->codepage && !codepage_is_usable(page)) {
         option_fail("--codepage", NULL,
                     "not a page of this machine that has ASCII, such as 949 (Korean), 437, 65001 (UTF-8)");

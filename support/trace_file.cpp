@@ -388,7 +388,7 @@ bool trace_file_open(const char *name)
         buffers[i].used = 0;
     }
     if (!buffers[0].bytes || !buffers[1].bytes) {
-        log_error(0, "no memory for the trace file");
+        log_error(0, "out of memory for the trace file");
         return false;
     }
     file_begin();

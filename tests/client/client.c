@@ -160,13 +160,13 @@ static const char *error_meaning(int error)
     switch (error) {
     case WSAECONNREFUSED: return " (nobody listens there)";
     case WSAECONNRESET: return " (reset by the server)";
-    case WSAECONNABORTED: return " (this computer gave it up)";
+    case WSAECONNABORTED: return " (aborted by this computer)";
     case WSAESHUTDOWN: return " (the server had closed it)"; /* only under Wine */
     case WSAETIMEDOUT: return " (no answer)";
-    case WSAENETUNREACH: return " (there is no way to this network)";
+    case WSAENETUNREACH: return " (network unreachable)";
     case WSAEHOSTUNREACH: return " (there is no way to this host)";
     case WSAHOST_NOT_FOUND: return " (no such host)";
-    case WSATRY_AGAIN: return " (no name server answers)";
+    case WSATRY_AGAIN: return " (no name server responded)";
     case WSAENOBUFS: return " (no more memory, or no port left for another connection)";
     default: return "";
     }

@@ -313,7 +313,7 @@ int not_read(void)
     thread = flood_failed ? (HANDLE)_beginthreadex(NULL, 0, flood_run, NULL, 0, NULL) : NULL;
     if (!thread) return fail((int)GetLastError(), "no thread for the sending");
     CloseHandle(thread);
-    printf("sends %s bytes and reads nothing for %ld s\n", grouped(given[NO_READ]), given[THEN]);
+    printf("sending %s bytes, reading nothing, for %ld s\n", grouped(given[NO_READ]), given[THEN]);
     fflush(stdout);
     WaitForSingleObject(flood_failed, (DWORD)given[THEN] * 1000);
     printf("%s bytes were taken until now; now it reads\n", grouped(bytes_taken));

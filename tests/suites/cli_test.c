@@ -65,7 +65,7 @@ static const BadLine bad_lines[] = {
     { "--trace-file a --trace-file b", "--trace-file: given already" },
     { "--help --help", "--help: given already" },
     { "--version --version", "--version: given already" },
-    { "--codepage 949", "--codepage: goes with --chat only" },
+    { "--codepage 949", "--codepage: requires --chat" },
     { "--chat --codepage 1", "--codepage: not a page of this machine that has ASCII" },
     { "--chat --codepage 37", "--codepage: not a page of this machine that has ASCII" }, /* EBCDIC */
     { "--trace-file --chat", "--trace-file --chat: a value is missing, because this is an option" },
@@ -77,7 +77,7 @@ static const BadLine bad_lines[] = {
     { "--slow", "--slow: its value is missing" },
     { "--slow 0", "--slow 0: not a number from 1 to 60000" },
     { "--slow fast", "--slow fast: not a number from 1 to 60000" },
-    { "--step --slow 5", "--step and --slow: only one of them is possible" },
+    { "--step --slow 5", "--step and --slow: use only one of them" },
     { "--port +80", "--port +80: not a number" },
     { "--port \" 80\"", "--port  80: not a number" },
     { "--bind fe80::1", "--bind fe80::1: a link-local address needs an interface (%zone), which is not supported" },

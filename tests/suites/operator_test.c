@@ -136,7 +136,7 @@ TEST(operator_bans)
     CHECK(server_types(server, "/ban\n"));
     CHECK(server_line(server, "127.0.0.1 is banned", NULL));
     CHECK(server_types(server, "/unban 127.0.0.1\n"));
-    CHECK(server_line(server, "127.0.0.1 is not banned any more", NULL));
+    CHECK(server_line(server, "127.0.0.1 is no longer banned", NULL));
     bob = client_connect_to("127.0.0.1", server_port(server));
     CHECK(settled(bob));
     CHECK_EQ(server_stop(server), 0);
@@ -158,7 +158,7 @@ TEST(operator_bans_both)
     CHECK(member_hears(four, "you are banned"));
     CHECK(member_asks(client_connect_to("::1", server_port(server))));
     CHECK(server_types(server, "/ban #2\n/unban 127.0.0.1\n/ban\n"));
-    CHECK(server_line(server, "127.0.0.1 is not banned any more", NULL) && member_awaits(six, removed));
+    CHECK(server_line(server, "127.0.0.1 is no longer banned", NULL) && member_awaits(six, removed));
     CHECK(member_asks(client_connect_to("127.0.0.1", server_port(server))));
     CHECK_EQ(server_stop(server), 0);
 }
