@@ -495,9 +495,9 @@ test('a click on a session follows it, and one on its bytes the message', async 
 
 test('English and Korean, by the browser and by the switch', async (browser) => {
     for (const [locale, first, second] of [
-        ['ko-KR', '다시 보기', 'replay'],
-        ['en-GB', 'replay', '다시 보기'],
-        ['fr', 'replay', '다시 보기'],
+        ['ko-KR', '재생', 'replay'],
+        ['en-GB', 'replay', '재생'],
+        ['fr', 'replay', '재생'],
     ]) {
         const page = await page_open(browser, { locale });
         assert.ok((await page.title()).includes(first), await page.title());

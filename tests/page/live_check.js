@@ -405,7 +405,7 @@ test('the view for a room: 62 sessions fit 1280 x 720 and 1920 x 1080, are large
         await page.keyboard.type('37');
         await page.keyboard.press('Enter');
         assert.strictEqual(await page.locator('.slot.followed').getAttribute('data-session'), '37');
-        assert.match(await page.locator('#found').textContent(), /#37: (group 1, slot 38|묶음 1, 38번 자리)/);
+        assert.match(await page.locator('#found').textContent(), /#37: (group 1, slot 38|그룹 1, 38번 슬롯)/);
         await page.keyboard.type('99');
         assert.match(await page.locator('#found').textContent(), /^#99/);
         await page.keyboard.press('Escape');
