@@ -38,10 +38,10 @@ typedef struct LineBuffer {
 
 static LineBuffer buffers[2], *front = &buffers[0];
 static SRWLOCK queue_lock =
-    SRWLOCK_INIT; /* guards `front`, its contents, `closing` and `counted`; held only to copy a line */
+    SRWLOCK_INIT; /* guards `front`, its contents, the flags and `counted`; held only to copy a line */
 static CONDITION_VARIABLE queue_filled = CONDITION_VARIABLE_INIT;
 static HANDLE writer; /* NULL: not started, and lines are written directly */
-static bool closing, console_quiet;
+static bool closing, held, console_quiet;
 
 /* The line that log_counted() printed last. */
 static struct {
@@ -122,6 +122,14 @@ void console_put(DWORD handle, WORD color, const char *line)
     WakeConditionVariable(&queue_filled); /* no call into the kernel unless the writer sleeps */
 }
 
+void console_hold(bool hold)
+{
+    AcquireSRWLockExclusive(&queue_lock);
+    held = hold && screen_out;
+    ReleaseSRWLockExclusive(&queue_lock);
+    WakeConditionVariable(&queue_filled);
+}
+
 /* Queues the number of lines that log_counted() did not print, once it is due. The lock is held. Returns the ms until
  * it is, INFINITE when there are none. */
 static DWORD counted_flush(void)
@@ -147,7 +155,7 @@ static LineBuffer *queue_take(void)
 
     AcquireSRWLockExclusive(&queue_lock);
     wait = counted_flush();
-    while (front->count == 0 && !closing) {
+    while ((front->count == 0 || held) && !closing) {
         SleepConditionVariableSRW(&queue_filled, &queue_lock, wait, 0);
         wait = counted_flush();
     }

@@ -33,6 +33,10 @@ bool console_is_screen(void);
  * instead. */
 void console_put(DWORD handle, WORD color, const char *line);
 
+/* Holds the lines back while something is typed on the same console, or lets them go on: the queue keeps those that it
+ * has room for. Only a console is held. Any thread. */
+void console_hold(bool hold);
+
 /* Prints one line on stdout, with the time of day in front. Any thread; never waits, like console_put(). Silent with
  * --quiet and --trace. */
 void log_line(const char *format, ...);

@@ -99,6 +99,36 @@ static bool taking, take_closed;
 static void (*take_line)(LPServer server, char *line); /* set before the thread starts, as the server is */
 static LPServer take_server;
 
+/* Waits for a key that begins a line, and leaves it to ReadConsoleW. All other input is removed: the keys Shift and
+ * Caps Lock, their release, the mouse, the window's size. */
+static void keyboard_await(HANDLE input)
+{
+    INPUT_RECORD event;
+    DWORD count;
+
+    while (WaitForSingleObject(input, INFINITE) == WAIT_OBJECT_0 && PeekConsoleInputW(input, &event, 1, &count)) {
+        const KEY_EVENT_RECORD *key = &event.Event.KeyEvent;
+        bool pressed = count == 1 && event.EventType == KEY_EVENT && (key->bKeyDown || key->wVirtualKeyCode == VK_MENU);
+        if (pressed && (key->uChar.UnicodeChar || key->wVirtualKeyCode == VK_UP)) return;
+        if (count == 1 && !ReadConsoleInputW(input, &event, 1, &count)) return;
+    }
+}
+
+/* Reads a line from a console, with Windows' own editing. From its first key to its end no other line is printed,
+ * which would stand in the middle of it. Returns the UTF-16 units, 0 when Ctrl+C has broken the read off. */
+static DWORD keyboard_read_line(HANDLE input, WCHAR *wide, DWORD size)
+{
+    static bool within; /* the line was longer than the last call could take */
+    DWORD got = 0;
+
+    if (!within) keyboard_await(input);
+    console_hold(true);
+    if (!ReadConsoleW(input, wide, size, &got, NULL)) got = 0;
+    within = got > 0 && wide[got - 1] != '\n';
+    if (!within) console_hold(false);
+    return got;
+}
+
 /* Reads what there is, at most a line from a console, as UTF-8. Returns the bytes, 0 at the end of the input and when
  * Ctrl+C has interrupted the read. */
 static ULONG keyboard_read(HANDLE input, bool console, char bytes[READ_BYTES])
@@ -109,7 +139,8 @@ static ULONG keyboard_read(HANDLE input, bool console, char bytes[READ_BYTES])
     int length;
 
     if (!console) return ReadFile(input, bytes, READ_BYTES, &got, NULL) ? got : 0;
-    if (!ReadConsoleW(input, wide + kept, READ_UNITS - kept, &got, NULL) || got == 0) return 0;
+    got = keyboard_read_line(input, wide + kept, READ_UNITS - kept);
+    if (got == 0) return 0;
     got += kept;
     half = (wide[got - 1] & 0xFC00) == 0xD800;
     length = WideCharToMultiByte(CP_UTF8, 0, wide, (int)(got - half), bytes, READ_BYTES, NULL, NULL);

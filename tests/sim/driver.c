@@ -176,7 +176,9 @@ static void arguments_read(int argc, char *argv[])
             usage();
     }
     if (job_count < 1 || job_count > MAX_JOBS) usage();
-    if (plan_only && strcmp(plan_only, "floods") != 0 && strcmp(plan_only, "operator") != 0) usage();
+    if (plan_only && strcmp(plan_only, "floods") != 0
+        && (strcmp(plan_only, "operator") != 0 || strcmp(mode, "chat") != 0))
+        usage();
 }
 
 int main(int argc, char *argv[])

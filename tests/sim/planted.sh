@@ -61,6 +61,7 @@ choose_base() {
     exercise-10*) base=none-10 modes=quiz ;;
     *) base=none modes=$MODES ;;
     esac
+    [ "$only" != operator ] || modes=chat # which alone has one
     [ -d "$OUT/planted/$base" ] || copy_base "${base#none-}"
 }
 

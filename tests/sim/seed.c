@@ -92,6 +92,8 @@ static const int errors[CALLS][6] = {
     [CALL_WSACleanup] = { WSAENETDOWN },
     [CALL_ReadFile] = { 109 },
     [CALL_ReadConsoleW] = { ERROR_INVALID_HANDLE },
+    [CALL_PeekConsoleInputW] = { ERROR_INVALID_HANDLE },
+    [CALL_ReadConsoleInputW] = { ERROR_INVALID_HANDLE },
 };
 
 static struct {

@@ -120,7 +120,7 @@ bool chance(unsigned in_thousand);
     X(AcquireSRWLockExclusive) X(ReleaseSRWLockExclusive) \
     X(SleepConditionVariableSRW) X(WakeConditionVariable) X(GetCommandLineW) X(CreateFileA) X(CreateFileW) X(GetFileType) \
     X(SetFilePointerEx) X(SetEndOfFile) X(socket) X(WSAIoctl) X(WSAPoll) X(IsValidCodePage) \
-    X(ReadFile) X(ReadConsoleW)
+    X(ReadFile) X(ReadConsoleW) X(PeekConsoleInputW) X(ReadConsoleInputW)
 /* clang-format on */
 
 typedef enum Call {
@@ -386,6 +386,7 @@ void console_writer(const Thread *thread);
 /* ---- typed.c ---- */
 
 bool operator_banned(void);   /* the operator has banned an address */
+void operator_await(void);    /* blocks until there is something to read at the keyboard */
 bool operator_quit(void);     /* the operator has typed /quit */
 bool operator_busy(void);     /* the run lasts until the operator has typed all lines */
 void operator_outlives(void); /* lets the operator's thread run on after the server's end */

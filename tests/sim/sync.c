@@ -256,6 +256,10 @@ DWORD WaitForSingleObject(HANDLE handle, DWORD milliseconds)
 
     call_begin(CALL_WaitForSingleObject);
     rule_no_cs("WaitForSingleObject");
+    if (console_is_input(handle)) {
+        operator_await();
+        return call_fault(CALL_WaitForSingleObject, NULL) ? WAIT_FAILED : WAIT_OBJECT_0;
+    }
     thread = (Thread *)handle_get((uintptr_t)handle, KIND_THREAD, "WaitForSingleObject")->object;
     tell("WaitForSingleObject(%s) ...", thread->name);
     ended = sched_block(thread_ended, thread, deadline_after(milliseconds));

@@ -139,11 +139,18 @@ static void typed_draw(void)
     typed_count = (DWORD)MultiByteToWideChar(65001, 0, line, (int)strlen(line), typed, 256);
 }
 
-/* Waits until somebody types, which may be when the server stops; takes at most `count` units of that, and leaves the
+/* Waits until somebody types, which may be when the server stops. */
+void operator_await(void)
+{
+    if (typed_count) return;
+    sched_block(chance(300) ? interrupted : never, NULL, now + rnd_between(1, plan.span / 2 + 1));
+}
+
+/* Takes at most `count` units of that, and leaves the
  * rest for the next call. Returns 0 at the end of the input. */
 static DWORD typed_take(WCHAR *wide, DWORD count, bool whole)
 {
-    sched_block(chance(300) ? interrupted : never, NULL, now + rnd_between(1, plan.span / 2 + 1));
+    operator_await();
     if (!typed_count) {
         if (lines_typed++ >= plan.operator_lines) return 0;
         typed_draw();
@@ -173,6 +180,39 @@ BOOL ReadFile(HANDLE file, void *bytes, DWORD count, DWORD *read, LPOVERLAPPED o
     return TRUE;
 }
 
+/* Keys without a character come before the one that begins a line. */
+static bool key_fails(Call call, HANDLE console, INPUT_RECORD *record, DWORD count, DWORD *read)
+{
+    call_begin(call);
+    if (!console_present() || !console_is_input(console) || !record || count != 1)
+        violation("the keyboard's events: not simulated with these arguments");
+    rule_no_cs("the keyboard's events");
+    *read = 0;
+    return call_fault(call, NULL) != 0;
+}
+
+BOOL PeekConsoleInputW(HANDLE console, INPUT_RECORD *record, DWORD count, DWORD *read)
+{
+    static const WCHAR units[] = { 0, 0, 'a', 0xD55C };
+
+    if (key_fails(CALL_PeekConsoleInputW, console, record, count, read)) return FALSE;
+    if (chance(100)) return TRUE; /* somebody else has taken it */
+    *read = 1;
+    memset(record, 0, sizeof *record);
+    record->EventType = (unsigned short)(chance(800) ? KEY_EVENT : 2);
+    record->Event.KeyEvent.bKeyDown = chance(700);
+    record->Event.KeyEvent.wVirtualKeyCode = (unsigned short)(chance(100) ? VK_UP : 0x41);
+    record->Event.KeyEvent.uChar.UnicodeChar = units[rnd(4)];
+    return TRUE;
+}
+
+BOOL ReadConsoleInputW(HANDLE console, INPUT_RECORD *record, DWORD count, DWORD *read)
+{
+    if (key_fails(CALL_ReadConsoleInputW, console, record, count, read)) return FALSE;
+    *read = 1;
+    return TRUE;
+}
+
 /* Of a console there is no end: nobody types any more. */
 BOOL ReadConsoleW(HANDLE console, void *units, DWORD count, DWORD *read, void *control)
 {
@@ -199,7 +239,7 @@ bool operator_quit(void)
 
 bool operator_busy(void)
 {
-    return plan.operator_stays && lines_typed < plan.operator_lines && !faults_any();
+    return plan.operator_stays && plan.narration != STEPPED && lines_typed < plan.operator_lines && !faults_any();
 }
 
 /* Windows ends the process a moment after main() has returned; till then the thread that reads the keyboard runs. */

@@ -206,6 +206,27 @@ typedef struct CONSOLE_SCREEN_BUFFER_INFO {
 
 HANDLE GetStdHandle(DWORD which);
 BOOL ReadFile(HANDLE file, void *bytes, DWORD count, DWORD *read, LPOVERLAPPED over);
+#define KEY_EVENT 1
+#define VK_MENU   0x12
+#define VK_UP     0x26
+
+typedef struct KEY_EVENT_RECORD {
+    BOOL bKeyDown;
+    unsigned short wVirtualKeyCode;
+    union {
+        WCHAR UnicodeChar;
+    } uChar;
+} KEY_EVENT_RECORD;
+
+typedef struct INPUT_RECORD {
+    unsigned short EventType;
+    union {
+        KEY_EVENT_RECORD KeyEvent;
+    } Event;
+} INPUT_RECORD;
+
+BOOL PeekConsoleInputW(HANDLE console, INPUT_RECORD *records, DWORD count, DWORD *read);
+BOOL ReadConsoleInputW(HANDLE console, INPUT_RECORD *records, DWORD count, DWORD *read);
 BOOL ReadConsoleW(HANDLE console, void *units, DWORD count, DWORD *read, void *control);
 BOOL WriteFile(HANDLE file, const void *bytes, DWORD count, DWORD *written, LPOVERLAPPED over);
 BOOL SetConsoleTextAttribute(HANDLE console, WORD attributes);
