@@ -357,3 +357,65 @@ TEST(console_restored_bad_options)
     CHECK_STILL_GOOD();
     check_failed_start("--help", 0, "print this and end");
 }
+
+/* ---- the operator's keyboard ---- */
+
+static bool screen_types(Screen *screen, const WCHAR *units)
+{
+    bool good = true;
+
+    for (; *units; units++) good = screen_key(screen, *units == '\r' ? VK_RETURN : 0, *units) && good;
+    return good;
+}
+
+/* Waits until the text is on the console, or for `ms`. */
+static bool screen_shows(Screen *screen, const char *text, int ms)
+{
+    long long end = now_ms() + ms;
+
+    while (!strstr(screen_text(screen), text)) {
+        if (now_ms() >= end) return false;
+        Sleep(20);
+    }
+    return true;
+}
+
+/* Shift and Caps Lock begin no line: the log goes on. A character does, and the log waits for the line's end. */
+TEST(console_operator_line)
+{
+    static const WCHAR start[] = { 0xC548, 0xB155, ' ', 'a', 0 }, end[] = { 'l', 'l', '\r', 0 };
+    Screen *screen = screen_start("--chat --port 0");
+    int port = screen_port(screen);
+    Client *ann = client_connect_to("127.0.0.1", port), *bob;
+
+    CHECK(ann && screen_shows(screen, "*** guest1 joined", PATIENCE_MS));
+    CHECK(screen_key(screen, VK_SHIFT, 0) && screen_key(screen, VK_CAPITAL, 0));
+    bob = client_connect_to("127.0.0.1", port);
+    CHECK(bob && screen_shows(screen, "*** guest2 joined", PATIENCE_MS));
+    CHECK(screen_types(screen, start));
+    Sleep(200);
+    CHECK(member_says(ann, "hello") && member_awaits(bob, "guest1: hello"));
+    CHECK(!screen_shows(screen, "hello", 300));
+    CHECK(screen_types(screen, end));
+    CHECK(member_awaits(bob, "*** operator: \xEC\x95\x88\xEB\x85\x95 all"));
+    CHECK(screen_shows(screen, "guest1: hello", PATIENCE_MS));
+    CHECK(screen_ctrl_c(screen));
+    CHECK(screen_wait(screen, STOP_MS) != -1);
+    screen_end(screen);
+}
+
+TEST(console_operator_half_line)
+{
+    static const WCHAR half[] = { '/', 'k', 'i', 'c', 0 };
+    Screen *screen = screen_start("--chat --port 0");
+    Client *ann = client_connect_to("127.0.0.1", screen_port(screen));
+
+    CHECK(ann && screen_shows(screen, "*** guest1 joined", PATIENCE_MS));
+    CHECK(screen_types(screen, half));
+    Sleep(200);
+    CHECK(screen_ctrl_c(screen));
+    CHECK(screen_wait(screen, STOP_MS) != -1);
+    CHECK_STR(screen_state(screen), BEFORE);
+    CHECK_HAS(screen_text(screen), "stopped: 1 client served");
+    screen_end(screen);
+}
