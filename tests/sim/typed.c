@@ -18,6 +18,7 @@ static WCHAR typed[256]; /* of a line, what was not read yet */
 static DWORD typed_count;
 static int lines_typed;
 static bool ban_typed, quit_typed;
+static uint64_t resting; /* us before the next line: nothing that the operator says may wake whom he has removed */
 
 static bool interrupted(void *unused)
 {
@@ -93,6 +94,7 @@ static void typed_remove(char *line, size_t size)
         kick_begin(id, one->conn);
     }
     if (ban) ban_typed = true;
+    if (chance(300)) resting = 2 * KICK_LIMIT;
     if (ban)
         text_write(line, size, "/ban #%lu spam\n", id);
     else
@@ -143,6 +145,8 @@ static void typed_draw(void)
 void operator_await(void)
 {
     if (typed_count) return;
+    if (resting) sched_block(interrupted, NULL, now + resting);
+    resting = 0;
     sched_block(chance(300) ? interrupted : never, NULL, now + rnd_between(1, plan.span / 2 + 1));
 }
 
