@@ -142,7 +142,7 @@ static void typed_draw(void)
 }
 
 /* Waits until somebody types, which may be when the server stops. */
-void operator_await(void)
+static void typed_await(void)
 {
     if (typed_count) return;
     if (resting) sched_block(interrupted, NULL, now + resting);
@@ -150,11 +150,18 @@ void operator_await(void)
     sched_block(chance(300) ? interrupted : never, NULL, now + rnd_between(1, plan.span / 2 + 1));
 }
 
+/* Without any more lines no key is pressed. */
+void operator_await(void)
+{
+    if (!typed_count && lines_typed >= plan.operator_lines) sched_block(never, NULL, NEVER);
+    typed_await();
+}
+
 /* Takes at most `count` units of that, and leaves the
  * rest for the next call. Returns 0 at the end of the input. */
 static DWORD typed_take(WCHAR *wide, DWORD count, bool whole)
 {
-    operator_await();
+    typed_await();
     if (!typed_count) {
         if (lines_typed++ >= plan.operator_lines) return 0;
         typed_draw();
