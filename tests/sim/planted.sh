@@ -61,7 +61,8 @@ choose_base() {
     exercise-10*) base=none-10 modes=quiz ;;
     *) base=none modes=$MODES ;;
     esac
-    [ "$only" != operator ] || modes=chat # which alone has one
+    case $files in chat/*) modes=chat ;; esac
+    [ "$only" != operator ] || modes=chat # no other server has one
     [ -d "$OUT/planted/$base" ] || copy_base "${base#none-}"
 }
 
