@@ -208,7 +208,7 @@ test('foreign files get one clear sentence, and what was shown stays', async (br
         ['[]', 'The file is empty'],
         ['[1, "two", null]', 'not a list of events'],
         ['{"traceEvents": 5}', 'not a list of events'],
-        ['[{"ph":"X","ts":1,"pid":1,"tid":1,"name":"cc::Draw","args":{"frame":7}}]', 'not one of this server.exe'],
+        ['[{"ph":"X","ts":1,"pid":1,"tid":1,"name":"cc::Draw","args":{"frame":7}}]', 'not one from this server.exe'],
     ];
     for (const [text, sentence] of foreign) {
         await page_load(page, text || Buffer.alloc(0));

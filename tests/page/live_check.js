@@ -278,7 +278,7 @@ test('LIVE: a file that is complete is shown from its first step; a foreign one 
             ['hello', 'it is not JSON'],
             ['{}', 'not a list'],
             ['[[[', 'it is not JSON'],
-            ['[{"ph":"X","ts":1,"pid":1,"tid":1,"name":"cc::Draw","args":{}}]', 'not one of this server.exe'],
+            ['[{"ph":"X","ts":1,"pid":1,"tid":1,"name":"cc::Draw","args":{}}]', 'not one from this server.exe'],
         ]) {
             fs.writeFileSync(growing.file, text);
             await page.evaluate(() => (document.getElementById('problem').hidden = true));
@@ -302,7 +302,7 @@ test('version 1 says window; of another version what is understood is shown', as
     coming.splice(200, 0, '{"ph":"i","ts":1,"pid":1,"tid":0,"name":"x","args":{"step":"dance","call":"a dance"}}');
     coming.splice(300, 0, '{"ph":"i","ts":1,"pid":1,"tid":0,"name":"x","args":{"step":"wake_set","group":"many"}}');
     await page_load(page, `[\n${coming.join(',\n')}\n]\n`);
-    assert.match(await page_problem(page), /version 3; the page reads the versions 1, 2.*: 1 event is left out/);
+    assert.match(await page_problem(page), /version 3; the page reads versions 1, 2.*: 1 event is left out/);
     const steps = new Expectation(text).steps;
     const [end] = await page_shown_at(page, [steps + 1]);
     same({ ...end, step: steps }, new Expectation(text).at(steps));
