@@ -233,6 +233,7 @@ unsigned long long room_backlog(LPSession session)
 ULONG room_read(LPSession session, char *buf, ULONG size)
 {
     Participant *me = &member_of(session)->in_room;
+    unsigned long first = 0, last = 0; /* a run of messages without one of its own: one step of the trace */
     unsigned long long end;
     ULONG used = 0;
 
@@ -247,10 +248,15 @@ ULONG room_read(LPSession session, char *buf, ULONG size)
             if (record.length > size - used) break;
             memcpy(buf + used, at + sizeof record, record.length);
             used += record.length;
-            trace_taken(session, record.number);
+            last = record.number;
+            if (!first) first = last;
+        } else if (first) {
+            trace_taken(session, first, last);
+            first = 0;
         }
         me->cursor += sizeof record + record.length;
     }
+    if (first) trace_taken(session, first, last);
     LeaveCriticalSection(&session->server->cs);
     return used;
 }

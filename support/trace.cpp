@@ -129,24 +129,26 @@ void trace_session_moved(LPSession session, LPProactor from, int index, int to_i
     trace_event_tell(&event);
 }
 
-static void message_step(TraceStep step, LPSession session, const char *format, unsigned long number)
+void trace_said(LPSession session, unsigned long number)
 {
     TraceEvent event;
 
     if (!trace_on) return;
-    trace_event_begin(&event, step, session, format, number);
+    trace_event_begin(&event, SAID, session, "message %lu is in the log", number);
     trace_event_number(&event, FIELD_MESSAGE, number);
     trace_event_tell(&event);
 }
 
-void trace_said(LPSession session, unsigned long number)
+void trace_taken(LPSession session, unsigned long first, unsigned long last)
 {
-    message_step(SAID, session, "message %lu is in the log", number);
-}
+    TraceEvent event;
 
-void trace_taken(LPSession session, unsigned long number)
-{
-    message_step(TAKEN, session, "takes message %lu", number);
+    if (!trace_on) return;
+    trace_event_begin(&event, TAKEN, session, first == last ? "takes message %lu" : "takes messages %lu to %lu", first,
+                      last);
+    trace_event_number(&event, FIELD_MESSAGE, first);
+    if (first != last) trace_event_number(&event, FIELD_LAST, last);
+    trace_event_tell(&event);
 }
 
 void trace_handler_begin(LPSession session, const char *format, ...)

@@ -20,7 +20,8 @@
     X(BYTES, "bytes")                                                                                                  \
     X(PREVIEW, "preview")                                                                                              \
     X(ERROR, "error")                                                                                                  \
-    X(MESSAGE, "message")
+    X(MESSAGE, "message")                                                                                              \
+    X(LAST, "last")
 
 #define TRACE_FIELD(field, name) FIELD_##field,
 typedef enum TraceField { TRACE_FIELDS(TRACE_FIELD) FIELD_COUNT_ } TraceField;

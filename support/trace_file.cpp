@@ -1,10 +1,8 @@
 /* trace_file.cpp - the file of --trace-file. */
 #include "trace_file.h"
 #include "console.h"
-#include "text.h"
 
 #include <process.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,37 +16,6 @@ enum {
 
 /* Bytes of each of the two buffers. Not static, so that a test can shrink them; a snapshot of all groups has to fit. */
 ULONG trace_file_bytes = 512 * 1024;
-
-/* ---- text of a bounded size ---- */
-
-static void text_put(TraceText *text, const char *format, ...)
-{
-    ULONG room = TRACE_EVENT_BYTES - text->used;
-    va_list args;
-    int length;
-
-    va_start(args, format);
-    length = vsnprintf(text->bytes + text->used, room, format, args);
-    va_end(args);
-    if (length < 0 || (ULONG)length >= room) text->full = true;
-    if (!text->full) text->used += (ULONG)length;
-}
-
-/* Adds the first `length` bytes of UTF-8 as a JSON string. Control characters become dots, and a character that is cut
- * off at the end is left out. */
-static void text_put_string(TraceText *text, const char *string, size_t length)
-{
-    length = text_complete(CP_UTF8, string, (ULONG)length);
-    if (2 * length + 2 > TRACE_EVENT_BYTES - text->used) text->full = true;
-    if (text->full) return;
-    text->bytes[text->used++] = '"';
-    for (; length > 0; string++, length--) {
-        char c = *string;
-        if (c == '"' || c == '\\') text->bytes[text->used++] = '\\';
-        text->bytes[text->used++] = (unsigned char)c < ' ' || c == 0x7F ? '.' : c;
-    }
-    text->bytes[text->used++] = '"';
-}
 
 /* ---- an event as JSON: threads are lanes of "process" 1, sessions of "process" 2, two lanes each ---- */
 
@@ -65,23 +32,25 @@ static const char *const trace_field_names[FIELD_COUNT_] = { TRACE_FIELDS(TRACE_
 #undef TRACE_FIELD
 
 /* Names a lane: the format makes the name from the number of the thread or session. */
-static void text_put_lane(TraceText *text, int process, unsigned long lane, const char *format, unsigned long number)
+static void file_put_lane(TraceText *text, int process, unsigned long lane, const char *format, unsigned long number)
 {
-    text_put(text, ",\n{\"ph\":\"M\",\"name\":\"thread_name\",\"pid\":%d,\"tid\":%lu,\"args\":{\"name\":\"", process,
-             lane);
-    text_put(text, format, number);
-    text_put(text, "\"}}");
+    trace_text_put(text, ",\n{\"ph\":\"M\",\"name\":\"thread_name\",\"pid\":%d,\"tid\":%lu,\"args\":{\"name\":\"",
+                   process, lane);
+    trace_text_put(text, format, number);
+    trace_text_put(text, "\"}}");
 }
 
-static void text_put_fields(TraceText *text, const TraceEvent *event)
+static void file_put_fields(TraceText *text, const TraceEvent *event)
 {
     for (int i = 0; i < FIELD_COUNT_; i++) {
         if (!event->given[i]) continue;
-        text_put(text, ",\"%s\":", trace_field_names[i]);
+        trace_text_plain(text, ",\"");
+        trace_text_plain(text, trace_field_names[i]);
+        trace_text_plain(text, "\":");
         if (event->texts[i]) {
-            text_put_string(text, event->texts[i], strlen(event->texts[i]));
+            trace_text_string(text, event->texts[i], strlen(event->texts[i]));
         } else {
-            text_put(text, "%lu", event->numbers[i]);
+            trace_text_number(text, event->numbers[i]);
         }
     }
 }
@@ -94,25 +63,30 @@ void trace_file_format(TraceText *text, const TraceEvent *event)
 
     text->used = 0;
     text->full = false;
-    text_put(text, "\"pid\":%d,\"tid\":%lu", lane ? 2 : 1,
-             lane ? 2 * event->session + (lane == OF_SEND) : (unsigned long)event->thread);
+    trace_text_plain(text, lane ? "\"pid\":2,\"tid\":" : "\"pid\":1,\"tid\":");
+    trace_text_number(text, lane ? 2 * event->session + (lane == OF_SEND) : (unsigned long)event->thread);
     if (phase != 'E') {
-        text_put(text, ",\"name\":");
-        text_put_string(text, *call ? call : "sweep", *call ? strcspn(call, "(") : strlen("sweep"));
+        trace_text_plain(text, ",\"name\":");
+        trace_text_string(text, *call ? call : "sweep", *call ? strcspn(call, "(") : strlen("sweep"));
     }
-    text_put(text, ",\"args\":{\"step\":\"%s\"", trace_looks[event->step].name);
-    if (event->session && !lane && event->step != WAIT_END) text_put(text, ",\"session\":%lu", event->session);
-    text_put_fields(text, event);
+    trace_text_plain(text, ",\"args\":{\"step\":\"");
+    trace_text_plain(text, trace_looks[event->step].name);
+    trace_text_plain(text, "\"");
+    if (event->session && !lane && event->step != WAIT_END) {
+        trace_text_plain(text, ",\"session\":");
+        trace_text_number(text, event->session);
+    }
+    file_put_fields(text, event);
     if (*call) {
-        text_put(text, ",\"%s\":", phase == 'E' ? "result" : "call");
-        text_put_string(text, call, strlen(call));
+        trace_text_plain(text, phase == 'E' ? ",\"result\":" : ",\"call\":");
+        trace_text_string(text, call, strlen(call));
     }
-    text_put(text, "}}");
+    trace_text_plain(text, "}}");
     if (event->step == GROUP_OPEN) {
-        text_put_lane(text, 1, event->numbers[FIELD_GROUP], "proactor %lu", event->numbers[FIELD_GROUP]);
+        file_put_lane(text, 1, event->numbers[FIELD_GROUP], "proactor %lu", event->numbers[FIELD_GROUP]);
     } else if (event->step == SESSION_NEW) {
-        text_put_lane(text, 2, 2 * event->session, "#%lu receive", event->session);
-        text_put_lane(text, 2, 2 * event->session + 1, "#%lu send", event->session);
+        file_put_lane(text, 2, 2 * event->session, "#%lu receive", event->session);
+        file_put_lane(text, 2, 2 * event->session + 1, "#%lu send", event->session);
     }
 }
 
@@ -208,10 +182,16 @@ static bool front_add(const char *head, ULONG length, const TraceText *text)
 
 static void front_add_event(char phase, unsigned long long now, const TraceText *text)
 {
-    char head[48];
-    int length = snprintf(head, sizeof head, ",\n{\"ph\":\"%c\",\"ts\":%llu,", phase, now);
+    char start[] = ",\n{\"ph\":\"?\",\"ts\":";
+    TraceText head;
 
-    if (missing || !front_add(head, (ULONG)length, text)) missing++;
+    start[8] = phase;
+    head.used = 0;
+    head.full = false;
+    trace_text_plain(&head, start);
+    trace_text_number(&head, now);
+    trace_text_plain(&head, ",");
+    if (missing || !front_add(head.bytes, head.used, text)) missing++;
     last_now = now;
 }
 
@@ -224,14 +204,14 @@ static void snapshot_put(TraceText *text, int number)
 
     text->used = 0;
     text->full = false;
-    text_put(text,
-             "\"pid\":1,\"tid\":0,\"name\":\"snapshot\",\"args\":{\"step\":\"snapshot\",\"group\":%d,\"sessions\":[",
-             number);
+    trace_text_put(
+        text, "\"pid\":1,\"tid\":0,\"name\":\"snapshot\",\"args\":{\"step\":\"snapshot\",\"group\":%d,\"sessions\":[",
+        number);
     for (int slot = SLOT_FIRST; slot < group->end; slot++)
-        text_put(text, slot == SLOT_FIRST ? "%lu" : ",%lu", group->ids[slot]);
-    text_put(text, "],\"receiving\":\"%.*s\",\"sending\":\"%.*s\"}}", count, group->receiving + SLOT_FIRST, count,
-             group->sending + SLOT_FIRST);
-    text_put_lane(text, 1, (unsigned long)number, "proactor %lu", (unsigned long)number);
+        trace_text_put(text, slot == SLOT_FIRST ? "%lu" : ",%lu", group->ids[slot]);
+    trace_text_put(text, "],\"receiving\":\"%.*s\",\"sending\":\"%.*s\"}}", count, group->receiving + SLOT_FIRST, count,
+                   group->sending + SLOT_FIRST);
+    file_put_lane(text, 1, (unsigned long)number, "proactor %lu", (unsigned long)number);
 }
 
 /* Writes to an empty buffer how many events are missing here, and what the slots of every open group hold: a replay
@@ -242,7 +222,7 @@ static void front_resume(void)
 
     text.used = 0;
     text.full = false;
-    text_put(&text, "\"pid\":1,\"tid\":0,\"name\":\"gap\",\"args\":{\"step\":\"gap\",\"missing\":%lu}}", missing);
+    trace_text_put(&text, "\"pid\":1,\"tid\":0,\"name\":\"gap\",\"args\":{\"step\":\"gap\",\"missing\":%lu}}", missing);
     missing = 0;
     front_add_event('i', last_now, &text);
     for (int number = 1; number < TRACE_GROUPS; number++) {
@@ -368,11 +348,11 @@ static void file_begin(void)
 
     text.used = 0;
     text.full = false;
-    text_put(&text, "[\n{\"ph\":\"M\",\"name\":\"trace_version\",\"pid\":1,\"args\":{\"version\":2}},\n"
-                    "{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":1,\"args\":{\"name\":\"threads\"}},\n"
-                    "{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":2,\"args\":{\"name\":\"sessions: what is "
-                    "pending\"}}");
-    text_put_lane(&text, 1, 0, "main", 0);
+    trace_text_put(&text, "[\n{\"ph\":\"M\",\"name\":\"trace_version\",\"pid\":1,\"args\":{\"version\":2}},\n"
+                          "{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":1,\"args\":{\"name\":\"threads\"}},\n"
+                          "{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":2,\"args\":{\"name\":\"sessions: what is "
+                          "pending\"}}");
+    file_put_lane(&text, 1, 0, "main", 0);
     front_add("", 0, &text);
 }
 

@@ -5,15 +5,7 @@
 #define TRACE_FILE_H
 
 #include "trace_event.h"
-
-enum { TRACE_EVENT_BYTES = 4096 }; /* of an event in the file: a longer one is counted as missing */
-
-/* Text that never grows beyond its array: text that does not fit sets `full`. */
-typedef struct TraceText {
-    ULONG used;
-    bool full;
-    char bytes[TRACE_EVENT_BYTES];
-} TraceText;
+#include "trace_text.h"
 
 /* Creates the file `name` (UTF-8), begins it, and starts the thread that writes it. Main only. Returns false, with the
  * reason logged, when any of it fails. */
