@@ -185,7 +185,7 @@ static void front_add_event(char phase, unsigned long long now, const TraceText 
     char start[] = ",\n{\"ph\":\"?\",\"ts\":";
     TraceText head;
 
-    start[8] = phase;
+    *strchr(start, '?') = phase;
     head.used = 0;
     head.full = false;
     trace_text_plain(&head, start);

@@ -120,7 +120,7 @@ int main(int argc, char *argv[])
     listen_sock = WSASocketW(AF_INET, SOCK_STREAM, 0, NULL, 0, WSA_FLAG_OVERLAPPED);
     addr.sin_family = AF_INET;
     addr.sin_port = htons((u_short)(argc > 1 ? atoi(argv[1]) : 9000));
-    _beginthreadex(NULL, 0, proactor_run, NULL, 0, NULL); /* the thread that waits, before listen() */
+    if (!_beginthreadex(NULL, 0, proactor_run, NULL, 0, NULL)) return 1; /* the thread that waits, before listen() */
     if (bind(listen_sock, (SOCKADDR *)&addr, size) != 0 || listen(listen_sock, SOMAXCONN) != 0) {
         return listen_failed(ntohs(addr.sin_port), WSAGetLastError());
     }

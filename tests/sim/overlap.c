@@ -2,7 +2,11 @@
  * returns the result. */
 #include "sim.h"
 
-enum { GUARD = 512, GUARD_BYTE = 0xEE }; /* at both ends of the buffer of a pending receive */
+enum {
+    SLOW_CANCEL = 1000 * 1000,
+    GUARD = 512,
+    GUARD_BYTE = 0xEE
+}; /* at both ends of the buffer of a pending receive */
 
 /* ---- rules ---- */
 
@@ -312,11 +316,19 @@ static void send_happen(void *argument)
     operation_complete(operation, error, error ? 0 : operation->done);
 }
 
+/* A canceled operation now and then takes its time: no pause that a server could make covers it. */
+static uint64_t operation_delay(const Request *operation)
+{
+    bool lost = !operation->socket->open || operation->cancelled;
+
+    return rnd_between(0, lost && !plan.timed && chance(50) ? SLOW_CANCEL : plan.latency);
+}
+
 static void operation_schedule(Request *operation)
 {
     if (operation->scheduled) return;
     operation->scheduled = true;
-    happen_in(rnd_between(0, plan.latency), is_receive(operation) ? receive_happen : send_happen, operation);
+    happen_in(operation_delay(operation), is_receive(operation) ? receive_happen : send_happen, operation);
 }
 
 void operations_try(Socket *socket)
@@ -478,7 +490,8 @@ BOOL WSAGetOverlappedResult(SOCKET sock, LPWSAOVERLAPPED over, DWORD *bytes, BOO
 
     call_begin(CALL_WSAGetOverlappedResult);
     rule_no_cs(call);
-    if (wait || !flags || !bytes) violation("%s: not simulated with these arguments", call);
+    if (wait) violation("%s with fWait TRUE: a Proactor would wait for one client, and serve no other", call);
+    if (!flags || !bytes) violation("%s: not simulated with these arguments", call);
     if (handle && handle->kind == KIND_SOCKET && handle->closed) return fail_with(WSAENOTSOCK) == 0;
     socket = socket_get(sock, call);
     operation = over == socket->receive.over ? &socket->receive : &socket->send;
