@@ -205,7 +205,7 @@ static void chat_opened(LPSession session)
     member->terminal.page = CP_UTF8;
     here = room_enter(session);
     reply(session, "*** welcome, you are %s (%d here)", member->in_room.nick, here);
-    reply(session, "*** /nick NAME, /who, /me ACTION, /quit, /help; anything else is said to the room");
+    reply(session, "*** /nick NAME, /who, /me ACTION, /quit, /help; all else is said to the room");
     chat_pump(session);
 }
 
