@@ -182,13 +182,14 @@ static bool front_add(const char *head, ULONG length, const TraceText *text)
 
 static void front_add_event(char phase, unsigned long long now, const TraceText *text)
 {
-    char start[] = ",\n{\"ph\":\"?\",\"ts\":";
+    char name[] = { phase, '\0' };
     TraceText head;
 
-    *strchr(start, '?') = phase;
     head.used = 0;
     head.full = false;
-    trace_text_plain(&head, start);
+    trace_text_plain(&head, ",\n{\"ph\":\"");
+    trace_text_plain(&head, name);
+    trace_text_plain(&head, "\",\"ts\":");
     trace_text_number(&head, now);
     trace_text_plain(&head, ",");
     if (missing || !front_add(head.bytes, head.used, text)) missing++;
