@@ -182,9 +182,10 @@ static bool front_add(const char *head, ULONG length, const TraceText *text)
 
 static void front_add_event(char phase, unsigned long long now, const TraceText *text)
 {
-    char name[] = { phase, '\0' };
+    char name[2] = "?";
     TraceText head;
 
+    name[0] = phase;
     head.used = 0;
     head.full = false;
     trace_text_plain(&head, ",\n{\"ph\":\"");
