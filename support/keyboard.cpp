@@ -100,8 +100,8 @@ static void (*take_line)(LPServer server, char *line); /* set before the thread 
 static LPServer take_server;
 
 /* Waits for a key that begins a line, and leaves it to ReadConsoleW. All other input is removed: the keys Shift and
- * Caps Lock, their release, the mouse, the window's size. */
-static void keyboard_await(HANDLE input)
+ * Caps Lock, their release, the mouse, the window's size. Returns false when the console does not report its keys. */
+static bool keyboard_await(HANDLE input)
 {
     INPUT_RECORD event;
     DWORD count;
@@ -109,9 +109,10 @@ static void keyboard_await(HANDLE input)
     while (WaitForSingleObject(input, INFINITE) == WAIT_OBJECT_0 && PeekConsoleInputW(input, &event, 1, &count)) {
         const KEY_EVENT_RECORD *key = &event.Event.KeyEvent;
         bool pressed = count == 1 && event.EventType == KEY_EVENT && (key->bKeyDown || key->wVirtualKeyCode == VK_MENU);
-        if (pressed && (key->uChar.UnicodeChar || key->wVirtualKeyCode == VK_UP)) return;
-        if (count == 1 && !ReadConsoleInputW(input, &event, 1, &count)) return;
+        if (pressed && (key->uChar.UnicodeChar || key->wVirtualKeyCode == VK_UP)) return true;
+        if (count == 1 && !ReadConsoleInputW(input, &event, 1, &count)) return false;
     }
+    return false;
 }
 
 /* Reads a line from a console, with Windows' own editing. From its first key to its end no other line is printed,
@@ -121,8 +122,7 @@ static DWORD keyboard_read_line(HANDLE input, WCHAR *wide, DWORD size)
     static bool within; /* the line was longer than the last call could take */
     DWORD got = 0;
 
-    if (!within) keyboard_await(input);
-    console_hold(true);
+    console_hold(within || keyboard_await(input));
     if (!ReadConsoleW(input, wide, size, &got, NULL)) got = 0;
     within = got > 0 && wide[got - 1] != '\n';
     if (!within) console_hold(false);
