@@ -61,8 +61,7 @@ void trace_file_format(TraceText *text, const TraceEvent *event)
     int lane = trace_looks[event->step].lane;
     const char *call = event->call;
 
-    text->used = 0;
-    text->full = false;
+    trace_text_clear(text);
     trace_text_plain(text, lane ? "\"pid\":2,\"tid\":" : "\"pid\":1,\"tid\":");
     trace_text_number(text, lane ? 2 * event->session + (lane == OF_SEND) : (unsigned long)event->thread);
     if (phase != 'E') {
@@ -186,8 +185,7 @@ static void front_add_event(char phase, unsigned long long now, const TraceText 
     TraceText head;
 
     name[0] = phase;
-    head.used = 0;
-    head.full = false;
+    trace_text_clear(&head);
     trace_text_plain(&head, ",\n{\"ph\":\"");
     trace_text_plain(&head, name);
     trace_text_plain(&head, "\",\"ts\":");
@@ -204,8 +202,7 @@ static void snapshot_put(TraceText *text, int number)
     const MirrorGroup *group = &mirror[number];
     int count = group->end - SLOT_FIRST;
 
-    text->used = 0;
-    text->full = false;
+    trace_text_clear(text);
     trace_text_put(
         text, "\"pid\":1,\"tid\":0,\"name\":\"snapshot\",\"args\":{\"step\":\"snapshot\",\"group\":%d,\"sessions\":[",
         number);
@@ -222,8 +219,7 @@ static void front_resume(void)
 {
     TraceText text;
 
-    text.used = 0;
-    text.full = false;
+    trace_text_clear(&text);
     trace_text_put(&text, "\"pid\":1,\"tid\":0,\"name\":\"gap\",\"args\":{\"step\":\"gap\",\"missing\":%lu}}", missing);
     missing = 0;
     front_add_event('i', last_now, &text);
@@ -348,8 +344,7 @@ static void file_begin(void)
 {
     TraceText text;
 
-    text.used = 0;
-    text.full = false;
+    trace_text_clear(&text);
     trace_text_put(&text, "[\n{\"ph\":\"M\",\"name\":\"trace_version\",\"pid\":1,\"args\":{\"version\":2}},\n"
                           "{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":1,\"args\":{\"name\":\"threads\"}},\n"
                           "{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":2,\"args\":{\"name\":\"sessions: what is "

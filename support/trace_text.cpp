@@ -6,6 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
+void trace_text_clear(TraceText *text)
+{
+    text->used = 0;
+    text->full = false;
+}
+
 void trace_text_put(TraceText *text, const char *format, ...)
 {
     ULONG room = TRACE_EVENT_BYTES - text->used;

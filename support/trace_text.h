@@ -13,6 +13,9 @@ typedef struct TraceText {
     char bytes[TRACE_EVENT_BYTES];
 } TraceText;
 
+/* Makes the text empty. */
+void trace_text_clear(TraceText *text);
+
 /* Adds what the format makes. */
 void trace_text_put(TraceText *text, const char *format, ...);
 

@@ -206,6 +206,25 @@ bool screen_key(Screen *screen, int code, int character)
     return strcmp(screen_ask_more(screen, question, sizeof question), "1") == 0;
 }
 
+bool screen_types(Screen *screen, const WCHAR *units)
+{
+    bool good = true;
+
+    for (; *units; units++) good = screen_key(screen, *units == '\r' ? VK_RETURN : 0, *units) && good;
+    return good;
+}
+
+bool screen_shows(Screen *screen, const char *text, int ms)
+{
+    long long end = now_ms() + ms;
+
+    while (!strstr(screen_text(screen), text)) {
+        if (now_ms() >= end) return false;
+        Sleep(20);
+    }
+    return true;
+}
+
 long long screen_wait(Screen *screen, int ms)
 {
     long long end = now_ms() + ms, code = -1;

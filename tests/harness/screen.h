@@ -22,6 +22,12 @@ bool screen_ctrl_c(Screen *screen);
 /* Presses a key, given its virtual-key code and its UTF-16 unit, 0 for none. */
 bool screen_key(Screen *screen, int code, int character);
 
+/* Presses the keys of a text of UTF-16 units; \r is Enter. */
+bool screen_types(Screen *screen, const WCHAR *units);
+
+/* Returns true once the text is on the console, false if it is not after `ms`. */
+bool screen_shows(Screen *screen, const char *text, int ms);
+
 /* Returns the server's exit code, or -1 if it still runs after `ms`. */
 long long screen_wait(Screen *screen, int ms);
 

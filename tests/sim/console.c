@@ -22,12 +22,6 @@ static const char first_line[] = " server listening on ";
 
 /* ---- output ---- */
 
-static bool never(void *unused)
-{
-    (void)unused;
-    return false;
-}
-
 static void output_append(Output *output, const char *text, size_t count)
 {
     if (output->count + count >= OUTPUT_BYTES) violation("the server prints more than %d MiB", OUTPUT_BYTES >> 20);
@@ -45,14 +39,14 @@ static void output_write(FILE *file, const char *text, size_t count)
     if (sched_self()->cs_held) rule_no_cs("console output");
     sched_self()->last_error = 4711;
     sched_point();
-    if (chance(20)) sched_block(never, NULL, now + rnd_between(1, 5000));
+    if (chance(20)) sched_block(sched_never, NULL, now + rnd_between(1, 5000));
     if (writer == sched_self() && chance(plan.console)) { /* somebody selects text, or the pager is full */
         size_t part = (size_t)rnd(count + 1);
 
         lines_lost = true;
         tell("the console stalls");
         output_append(output, text, part);
-        sched_block(never, NULL, now + rnd_between(1000, 60 * 1000 * 1000));
+        sched_block(sched_never, NULL, now + rnd_between(1000, 60 * 1000 * 1000));
         text += part;
         count -= part;
     }

@@ -178,6 +178,12 @@ void sched_point(void)
     sched_point_after(false);
 }
 
+bool sched_never(void *unused)
+{
+    (void)unused;
+    return false;
+}
+
 bool sched_block(Ready ready, void *argument, uint64_t deadline)
 {
     bool result;

@@ -180,7 +180,7 @@ typedef struct Thread {
     bool let_go;       /* nobody will wait for its end */
     int cs_held;       /* critical sections and slim locks */
     int slim_held;     /* of cs_held, slim locks */
-    unsigned lazy;     /* us that it lies still, at most, now and then; 0: as all others */
+    unsigned lazy;     /* us, at most, that it is not scheduled now and then; 0: like the others */
     int idle_waits;    /* waits in a row that returned at once, with nothing done in between */
 } Thread;
 
@@ -198,6 +198,7 @@ void sched_point_after(bool in_kernel); /* such a call */
 
 /* Waits until `ready` returns true or the deadline. Returns true in the first case. */
 bool sched_block(Ready ready, void *argument, uint64_t deadline);
+bool sched_never(void *unused); /* for a wait that only the deadline ends */
 
 /* Schedules a call of `happen` in `delay` us, on whatever thread runs then. */
 void happen_in(uint64_t delay, Happen happen, void *argument);

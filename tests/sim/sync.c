@@ -422,18 +422,12 @@ void sim_interlocked(void)
 
 /* ---- time ---- */
 
-static bool never(void *unused)
-{
-    (void)unused;
-    return false;
-}
-
 void Sleep(DWORD milliseconds)
 {
     call_begin(CALL_Sleep);
     rule_no_cs("Sleep");
     tell("Sleep(%d ms)", (int)milliseconds);
-    sched_block(never, NULL, deadline_after(milliseconds));
+    sched_block(sched_never, NULL, deadline_after(milliseconds));
     sched_self()->idle_waits = 0;
 }
 

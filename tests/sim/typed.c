@@ -2,10 +2,10 @@
 #include "sim.h"
 
 enum {
-    LAZY_MOST = 200000,     /* us that its thread lies still, now and then in a command */
-    KICK_LOOK = 50000,      /* us between two looks at a member that is being removed ... */
-    KICK_LIMIT = 1500000,   /* ... which must be on its way out so long after the operator was told ... */
-    KICK_GIVEN_UP = 8000000 /* ... if he was: it may have left before */
+    LAZY_MOST = 200000,     /* us, at most, that its thread is not scheduled, now and then in a command */
+    KICK_LOOK = 50000,      /* us between two checks of a member that is being removed ... */
+    KICK_LIMIT = 1500000,   /* ... whose session must be ending this long after the operator was told, ... */
+    KICK_GIVEN_UP = 8000000 /* ... unless it had already left */
 };
 
 typedef struct Kick {
@@ -26,15 +26,9 @@ static bool interrupted(void *unused)
     return interrupt_time() != NEVER;
 }
 
-static bool never(void *unused)
-{
-    (void)unused;
-    return false;
-}
-
 /* ---- a member is removed ---- */
 
-/* The operator is told by a line that begins with its number. */
+/* Returns true once the operator was told, by a line that begins with the member's number. */
 static bool kick_told(const Kick *kick)
 {
     char number[32];
@@ -55,7 +49,7 @@ static bool kick_done(const Kick *kick)
     return kick->conn->server_closed || !kick->conn->socket || kick->conn->socket->shut;
 }
 
-/* Only where nothing else takes time. */
+/* Checks a removal until the session is ending, or a failure excuses it. */
 static void kick_look(void *argument)
 {
     Kick *kick = (Kick *)argument;
@@ -147,13 +141,13 @@ static void typed_await(void)
     if (typed_count) return;
     if (resting) sched_block(interrupted, NULL, now + resting);
     resting = 0;
-    sched_block(chance(300) ? interrupted : never, NULL, now + rnd_between(1, plan.span / 2 + 1));
+    sched_block(chance(300) ? interrupted : sched_never, NULL, now + rnd_between(1, plan.span / 2 + 1));
 }
 
 /* Without any more lines no key is pressed. */
 void operator_await(void)
 {
-    if (!typed_count && lines_typed >= plan.operator_lines) sched_block(never, NULL, NEVER);
+    if (!typed_count && lines_typed >= plan.operator_lines) sched_block(sched_never, NULL, NEVER);
     typed_await();
 }
 
@@ -234,7 +228,7 @@ BOOL ReadConsoleW(HANDLE console, void *units, DWORD count, DWORD *read, void *c
     *read = 0;
     if (call_fault(CALL_ReadConsoleW, NULL)) return FALSE;
     *read = typed_take((WCHAR *)units, count, false);
-    if (!*read) sched_block(never, NULL, NEVER);
+    if (!*read) sched_block(sched_never, NULL, NEVER);
     return TRUE;
 }
 
@@ -256,5 +250,5 @@ bool operator_busy(void)
 /* Windows ends the process a moment after main() has returned; till then the thread that reads the keyboard runs. */
 void operator_outlives(void)
 {
-    if (plan.operator_lines) sched_block(never, NULL, now + 3 * LAZY_MOST);
+    if (plan.operator_lines) sched_block(sched_never, NULL, now + 3 * LAZY_MOST);
 }

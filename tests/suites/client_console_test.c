@@ -35,9 +35,7 @@ static void end_screen(Screen *screen)
 
 static bool shows(Screen *screen, const char *text)
 {
-    for (long long end = now_ms() + PATIENCE_MS; now_ms() < end; Sleep(20)) {
-        if (strstr(screen_text(screen), text)) return true;
-    }
+    if (screen_shows(screen, text, PATIENCE_MS)) return true;
     printf("\n    the screen:\n%s", screen_text(screen));
     return false;
 }
@@ -47,14 +45,6 @@ static bool says(const char *text)
     int bytes = (int)strlen(text);
 
     return send(sock, text, bytes, 0) == bytes;
-}
-
-static bool types(Screen *screen, const char *text)
-{
-    bool good = true;
-
-    for (; *text; text++) good = screen_key(screen, *text == '\r' ? VK_RETURN : 0, *text) && good;
-    return good;
 }
 
 /* The console of the test has code page 1252, which has no Hangul. The bytes of a character come in two pieces. */
@@ -75,7 +65,7 @@ TEST(client_console_code_page)
                ">\r\n"));
     CHECK(shows(screen, "<" HANGUL ">\n"));
     CHECK_STR(screen_state(screen), state);
-    CHECK(types(screen, "\x1A\r"));
+    CHECK(screen_types(screen, L"\x1A\r"));
     closesocket(sock);
     CHECK_EQ(screen_wait(screen, PATIENCE_MS), 0);
     CHECK_STR(screen_state(screen), state);
@@ -88,7 +78,7 @@ static bool ends_by_itself(Screen *screen)
 {
     char end;
 
-    return types(screen, "\x1A") && recv(sock, &end, 1, 0) == 0;
+    return screen_types(screen, L"\x1A") && recv(sock, &end, 1, 0) == 0;
 }
 
 /* ReadConsoleW() edits the line where the cursor stood when the first key came. A key without a character is not the
@@ -105,7 +95,7 @@ TEST(client_console_keys_without_a_character)
     Sleep(200);
     CHECK(says("first\r\nsecond\r\n"));
     CHECK(shows(screen, "second\n"));
-    CHECK(types(screen, "typed\r"));
+    CHECK(screen_types(screen, L"typed\r"));
     CHECK(comes(sock, "typed\r\n", 7));
     CHECK(shows(screen, "first\nsecond\ntyped\n"));
     CHECK(ends_by_itself(screen));
@@ -124,10 +114,10 @@ TEST(client_console_typed)
     CHECK(screen != NULL);
     CHECK(screen_key(screen, 0, 0xC548));
     CHECK(screen_key(screen, 0, 0xB155));
-    CHECK(types(screen, "\r"));
+    CHECK(screen_types(screen, L"\r"));
     CHECK(comes(sock, HANGUL "\r\n", 8));
     CHECK(screen_key(screen, VK_UP, 0));
-    CHECK(types(screen, "\r"));
+    CHECK(screen_types(screen, L"\r"));
     CHECK(comes(sock, HANGUL "\r\n", 8));
     CHECK(ends_by_itself(screen));
     closesocket(sock);
@@ -144,10 +134,10 @@ TEST(client_console_keys)
     screen = client_screen("--keys");
     CHECK(screen != NULL);
     CHECK(screen_key(screen, VK_CAPITAL, 0));
-    CHECK(types(screen, "ab\r"));
+    CHECK(screen_types(screen, L"ab\r"));
     CHECK(comes(sock, "ab\r\n", 4));
     CHECK(shows(screen, "ab\n"));
-    CHECK(types(screen, "\x1D"));
+    CHECK(screen_types(screen, L"\x1D"));
     closesocket(sock);
     CHECK_EQ(screen_wait(screen, PATIENCE_MS), 0);
     CHECK_HAS(screen_state(screen), "code page 1252,");

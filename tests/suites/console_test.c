@@ -252,9 +252,7 @@ TEST(console_slow_trace)
 /* Waits until the server says on its console where it listens. */
 static int screen_port(Screen *screen)
 {
-    long long end = now_ms() + PATIENCE_MS;
-
-    while (!strstr(screen_text(screen), "try: client.exe ") && now_ms() < end) Sleep(20);
+    screen_shows(screen, "try: client.exe ", PATIENCE_MS);
     return (int)number_after(screen_text(screen), "try: client.exe ");
 }
 
@@ -359,26 +357,6 @@ TEST(console_restored_bad_options)
 }
 
 /* ---- the operator's keyboard ---- */
-
-static bool screen_types(Screen *screen, const WCHAR *units)
-{
-    bool good = true;
-
-    for (; *units; units++) good = screen_key(screen, *units == '\r' ? VK_RETURN : 0, *units) && good;
-    return good;
-}
-
-/* Waits until the text is on the console, or for `ms`. */
-static bool screen_shows(Screen *screen, const char *text, int ms)
-{
-    long long end = now_ms() + ms;
-
-    while (!strstr(screen_text(screen), text)) {
-        if (now_ms() >= end) return false;
-        Sleep(20);
-    }
-    return true;
-}
 
 /* Shift and Caps Lock begin no line: the log goes on. A character does, and the log waits for the line's end. */
 TEST(console_operator_line)
