@@ -46,19 +46,24 @@ static Room room;
 
 /* Begins the next tick, if it is time and every Proactor has been idle, but after TICK_LIMIT_MS in any case: a tick
  * that waited for a Proactor that never rests would silence the room. While an account waits, a tick brings the same
- * number of tokens however late it is: otherwise an overloaded server would be given more work. cs is held. */
+ * number of tokens however late it is: otherwise an overloaded server would be given more work. An overdrawn bucket
+ * gets back only half of a tick's tokens: the talkers share the other half, so that debts are repaid even then. cs is
+ * held. */
 static void rate_tick(LPServer server, ULONGLONG now)
 {
     ULONGLONG late = now - room.tick_at, ticks = late / TICK_MS;
     bool idled = ticks > 0 && balance_all_idled(server);
+    long long income, share;
 
     if (ticks == 0 || (late < TICK_LIMIT_MS && !idled)) return;
     room.tick_at = ticks == 1 ? room.tick_at + TICK_MS : now; /* the clock steps by 15.6 ms: the remainder counts */
     if (room.waiting) ticks = 1;
     if (ticks > BUCKET_BYTES / TICK_BYTES) ticks = BUCKET_BYTES / TICK_BYTES;
-    room.tokens += idled ? (long long)ticks * TICK_BYTES : (long long)BUSY_TICK_BYTES;
+    income = idled ? (long long)ticks * TICK_BYTES : (long long)BUSY_TICK_BYTES;
+    room.tokens += income;
     if (room.tokens > BUCKET_BYTES) room.tokens = BUCKET_BYTES;
-    room.quantum = room.tokens / (room.talkers ? room.talkers : 1);
+    share = room.tokens > income / 2 ? room.tokens : income / 2;
+    room.quantum = share / (room.talkers ? room.talkers : 1);
     if (room.quantum < 1) room.quantum = 1; /* an account without a debt can talk in every tick */
     room.talkers = 0;
     room.waiting = false;

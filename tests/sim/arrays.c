@@ -52,6 +52,20 @@ unsigned long arrays_pick(SOCKET *sock)
     return session->id;
 }
 
+/* Returns true if this thread's group is full, so that no session can join it before one leaves, and has none with
+ * either of these sockets. */
+bool arrays_full_without(const Thread *thread, SOCKET one, SOCKET other)
+{
+    const Proactor *proactor = (const Proactor *)thread->argument;
+
+    if (!server || proactor < server->proactors || proactor >= server->proactors + server->groups) return false;
+    for (int slot = SLOT_FIRST; slot < SLOT_FIRST + proactor->noc; slot++) {
+        SOCKET sock = server->s_arr[proactor->first + slot]->sock;
+        if (sock == one || sock == other) return false;
+    }
+    return proactor->noc == GROUP_SESSIONS;
+}
+
 /* Returns a number that changes when any count does. */
 static uint64_t counts_now(void)
 {

@@ -438,6 +438,7 @@ int WSASend(SOCKET sock, LPWSABUF bufs, DWORD count, DWORD *sent, DWORD flags, L
 
     call_begin(CALL_WSASend);
     rule_no_cs("WSASend");
+    flood_starve();
     if (flags) violation("WSASend: flags");
     operation = &socket_get(sock, "WSASend")->send;
     conn = operation->socket->conn;

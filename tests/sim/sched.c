@@ -152,6 +152,12 @@ static void switch_to(Thread *next)
     futex_wait(&me->baton);
 }
 
+void sched_stall(uint64_t time)
+{
+    self->stalled_until = now + time;
+    switch_to(pick());
+}
+
 /* A call costs 1 to 10 us of the one processor there is. In runs with hostile clients a call into the kernel costs 1 to
  * 50 us, as under Wine, and any other a quarter of a microsecond on average. */
 void sched_point_after(bool in_kernel)
@@ -163,11 +169,9 @@ void sched_point_after(bool in_kernel)
         now += in_kernel ? 1 + rnd(50) : rnd(4) == 0;
     world_run_due();
     if (self->lazy && !self->cs_held && chance(200)) {
-        self->stalled_until = now + rnd_between(10, self->lazy);
-        switch_to(pick());
+        sched_stall(rnd_between(10, self->lazy));
     } else if (plan.stall_rate && chance(plan.stall_rate)) {
-        self->stalled_until = now + rnd_between(10, 40000);
-        switch_to(pick());
+        sched_stall(rnd_between(10, 40000));
     } else if (chance(plan.switch_rate)) {
         switch_to(pick());
     }

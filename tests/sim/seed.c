@@ -310,7 +310,9 @@ static void plan_draw_attack(void)
     int kinds = plan.mode[0] == 'c' ? ATTACKS : ECHO_KINDS;
 
     plan.attack = (Attack)(1 + rnd((uint64_t)kinds - 1));
-    plan.second = chance(700) ? plan.attack : (Attack)(1 + rnd((uint64_t)kinds - 1));
+    plan.starved = kinds == ATTACKS && chance(100);
+    if (plan.starved) plan.attack = LINES;
+    plan.second = plan.starved || chance(700) ? plan.attack : (Attack)(1 + rnd((uint64_t)kinds - 1));
     plan.hostile = draw_hostile(plan.attack);
     if (plan.second != plan.attack) plan.hostile += draw_hostile(plan.second);
     plan.attack_time = 1200000 + rnd(800000);
@@ -322,11 +324,16 @@ static void plan_draw_attack(void)
     plan.latency = rnd_between(1, 5000);
     plan.window = (size_t)rnd_between(16384, 65536);
     plan.hush = plan.attack >= ECHO_KINDS && plan.attack == plan.second && chance(250);
-    if (plan.hush) plan.clients = 1;
-    if (plan.hush) plan.span = 1000;
-    if (plan.hush) plan.resets = 0;
-    plan.stop_at = !plan.hush && chance(250) ? rnd(2000000) : NEVER;
-    plan.timed = chance(800);
+    if (plan.hush) { /* with so much unread that the server is busy with it for longer than a reset may go unnoticed */
+        plan.clients = 1;
+        plan.span = 1000;
+        plan.whole = 100;
+        plan.window = 131072;
+    }
+    if (plan.starved) plan.attack_time = 5000000;
+    if (plan.hush || plan.starved) plan.resets = 0;
+    plan.stop_at = !plan.hush && !plan.starved && chance(250) ? rnd(2000000) : NEVER;
+    plan.timed = plan.starved || chance(800);
     if (chance(400)) plan.trace = true;
     if (!plan.timed) return;
     plan.stall_rate = plan.console = 0;

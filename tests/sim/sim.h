@@ -92,6 +92,7 @@ typedef struct Plan {
     uint64_t attack_time; /* us that it lasts */
     unsigned resets;      /* looks in 1,000 that end with a reset */
     bool hush;            /* they all reset at its end, and then nobody says anything */
+    bool starved;         /* a full group's Proactor is not scheduled for seconds, and the others go on without it */
     bool timed;           /* nothing fails or stalls: operations that must be quick are timed */
 } Plan;
 
@@ -195,6 +196,7 @@ bool sched_threads_done(void); /* all but the caller and the console's */
 /* Lets other threads run. */
 void sched_point(void);
 void sched_point_after(bool in_kernel); /* such a call */
+void sched_stall(uint64_t time);        /* others only */
 
 /* Waits until `ready` returns true or the deadline. Returns true in the first case. */
 bool sched_block(Ready ready, void *argument, uint64_t deadline);
@@ -351,10 +353,11 @@ bool winsock_started(void);
 
 /* ---- arrays.c ---- */
 
-void arrays_found(const void *over);            /* a session posts this receive */
-bool arrays_calm(const void *over);             /* this send is the first thing that its round does */
-bool arrays_served(const void *over);           /* the session with this send was served in this round already */
-unsigned long arrays_pick(SOCKET *sock);        /* the number and socket of any session; 0: there is none */
+void arrays_found(const void *over);     /* a session posts this receive */
+bool arrays_calm(const void *over);      /* this send is the first thing that its round does */
+bool arrays_served(const void *over);    /* the session with this send was served in this round already */
+unsigned long arrays_pick(SOCKET *sock); /* the number and socket of any session; 0: there is none */
+bool arrays_full_without(const Thread *thread, SOCKET one, SOCKET other);
 void arrays_check(const void *cs);              /* when it is left */
 void arrays_check_thread(const void *argument); /* when a thread with that argument has ended */
 
@@ -419,6 +422,7 @@ int clients_total(void);
 /* ---- sim_flood.c ---- */
 
 void flood_start(void);
+void flood_starve(void); /* may keep the calling thread from running for a long time; it holds no lock */
 bool flood_busy(void);
 
 /* ---- run.c ---- */

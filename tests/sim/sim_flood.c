@@ -9,14 +9,18 @@
 
 enum {
     MAX_HOSTILE = 200,
+    IDLERS = 62,           /* they fill a group */
     MAX_CHURNED = 400,     /* connections of a storm that the server is not done with */
     SCRIPT_BYTES = 16384,  /* the text that a hostile client sends, over and over */
     CHUNK = 16384,         /* bytes at one look */
     FIRST_ID = 1000,       /* the others count from 1 */
     IN_TIME = 1000 * 1000, /* us from a line to its reader, or from a byte to its echo */
     GONE = 1250 * 1000,    /* ... from a reset to the moment when the server has closed its side: a second, and a bit */
-    AFTERWARDS = 1500 * 1000, /* ... in which they are still timed after the flood */
-    HUSH = 300 * 1000,        /* ... before its end in which nothing is said any more, if the plan says so */
+    AFTERWARDS = 1500 * 1000,   /* ... in which they are still timed after the flood */
+    HUSH = 300 * 1000,          /* ... before its end in which nothing is said any more, if the plan says so */
+    DRAINED = 1000 * 1000,      /* ... from the flood's begin: the bucket is empty */
+    STARVED = 3500 * 1000,      /* ... in which one Proactor is not scheduled ... */
+    IN_TIME_THEN = 1500 * 1000, /* ... and the room has few tokens for those who talk all the time */
     QUIET_LOOK = 5000,
     LINE_BYTES = 8192
 };
@@ -40,7 +44,14 @@ typedef struct Quiet {
     size_t used;
 } Quiet;
 
+typedef struct Idler {
+    Conn conn;
+    int id;
+    bool connected;
+} Idler;
+
 static Hostile *hostile[MAX_HOSTILE];
+static Idler idlers[IDLERS];
 static Conn *churned[MAX_CHURNED];
 static int churned_count, next_churned, last_id = FIRST_ID;
 static Quiet speaker, reader; /* the echo server has only the first */
@@ -235,6 +246,43 @@ static void churn_look(void *argument)
     if (attack_on() || !begun_at) happen_in(begun_at ? rnd_between(10, 400) : 1000, churn_look, argument);
 }
 
+/* ---- those who only read ---- */
+
+static void idler_look(void *argument)
+{
+    Idler *me = (Idler *)argument;
+    char bytes[CHUNK];
+
+    if (!me->connected) me->connected = conn_open(&me->conn, me->id);
+    while (me->connected && conn_receive(&me->conn, bytes, sizeof bytes)) {
+    }
+    if (me->connected && (me->conn.reset_by_server || (me->conn.down.fin && !me->conn.down.count)))
+        conn_close(&me->conn);
+    else
+        happen_in(rnd_between(1000, 50000), idler_look, me);
+}
+
+/* Those who come later are in other groups. */
+static bool idlers_here(void)
+{
+    for (int i = 0; plan.starved && i < IDLERS; i++) {
+        if (!idlers[i].conn.accepted) return false;
+    }
+    return true;
+}
+
+/* The group of those who only read is left alone: no session can join it, and none of it is timed. */
+void flood_starve(void)
+{
+    static bool starved;
+
+    if (!plan.starved || starved || !attack_on() || now < begun_at + DRAINED) return;
+    if (!arrays_full_without(sched_self(), speaker.conn.socket->handle, reader.conn.socket->handle)) return;
+    starved = true;
+    tell("is not scheduled for %d ms", STARVED / 1000);
+    sched_stall(STARVED);
+}
+
 /* ---- the quiet ones ---- */
 
 static void quiet_say(void)
@@ -304,7 +352,7 @@ static void quiet_check(const Quiet *me)
     if (interrupt_time() != NEVER || conn->excused) return;
     if ((conn->reset_by_server || (conn->down.fin && !conn->down.count)) && plan.timed)
         violation("client %d is quiet and reads, and is cut off", me->id);
-    if (plan.timed && said_at && now - said_at > IN_TIME)
+    if (plan.timed && said_at && now - said_at > (plan.starved ? IN_TIME_THEN : IN_TIME))
         violation("a quiet line %s for %lu ms, %s", is_chat() ? "has not come" : "was not echoed",
                   (unsigned long)(now - said_at) / 1000, attack_on() ? "in the flood" : "the flood is over");
 }
@@ -321,7 +369,7 @@ static void quiet_look(void *argument)
 {
     Quiet *me = (Quiet *)argument;
 
-    if (!me->connected) {
+    if (!me->connected && idlers_here()) {
         me->connected = conn_open(&me->conn, me->id);
         me->welcome = me->connected && !is_chat();
         me->looked_at = now;
@@ -364,6 +412,10 @@ void flood_start(void)
     happen_in(0, quiet_look, &speaker);
     if (is_chat()) happen_in(0, quiet_look, &reader);
     for (int i = 0; i < plan.hostile; i++) hostile_new(i);
+    for (int i = 0; plan.starved && i < IDLERS; i++) {
+        idlers[i].id = reader.id + 1 + i;
+        happen_in(rnd_between(1, 20000), idler_look, &idlers[i]);
+    }
 }
 
 bool flood_busy(void)
