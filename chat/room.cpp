@@ -145,7 +145,7 @@ static void room_add(LPServer server, LPSession author, bool talk, char text[TEX
         memcpy(at, &record, sizeof record);
         memcpy(at + sizeof record, text, record.length);
         room.head += sizeof record + record.length;
-        if (author) trace_said(author, record.number);
+        trace_said(author, record.number);
     }
     LeaveCriticalSection(&server->cs);
     trace_pause();

@@ -315,17 +315,21 @@ void trace_wait_begin(LPProactor proactor, int slot, DWORD count)
     trace_event_tell(&event);
 }
 
-/* Asks for the state of each event, which a wait of 0 ms does not change: "0101". */
+/* Asks for the state of each event: "0101". A wait of 0 ms does not change it, and returns the lowest index that is
+ * signaled ("WSAWaitForMultipleEvents function"), so there is one call more than there are signaled events. */
 static void wait_states(LPProactor proactor, char states[GROUP_SLOTS + 1])
 {
     const WSAEVENT *e_arr = &proactor->server->e_arr[proactor->first];
-    int slots = SLOT_FIRST + proactor->seen;
+    DWORD slots = (DWORD)(SLOT_FIRST + proactor->seen), slot = 0;
 
-    for (int slot = 0; slot < slots; slot++) {
-        bool signaled = WSAWaitForMultipleEvents(1, &e_arr[slot], FALSE, 0, FALSE) == WSA_WAIT_EVENT_0;
-        states[slot] = signaled ? '1' : '0';
-    }
+    memset(states, '0', slots);
     states[slots] = '\0';
+    while (slot < slots) {
+        DWORD result = WSAWaitForMultipleEvents(slots - slot, &e_arr[slot], FALSE, 0, FALSE);
+        if (result >= WSA_WAIT_EVENT_0 + slots - slot) break; /* none of the rest */
+        slot += result - WSA_WAIT_EVENT_0;
+        states[slot++] = '1';
+    }
 }
 
 /* Draws the group. If there are many slots, draws only the first ones and the one that was returned. */

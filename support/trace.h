@@ -73,7 +73,8 @@ void trace_session_in(LPSession session, int index);
 void trace_session_out(LPSession session, int index);
 void trace_session_moved(LPSession session, LPProactor from, int index, int to_index);
 
-/* Likewise: message `number` is written to the room's ring buffer; the messages `first` to `last` are read from it. */
+/* Likewise: message `number` is written to the room's ring buffer, by the operator if `session` is NULL; the messages
+ * `first` to `last` are read from it. */
 void trace_said(LPSession session, unsigned long number);
 void trace_taken(LPSession session, unsigned long first, unsigned long last);
 

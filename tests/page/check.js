@@ -83,14 +83,14 @@ test('the real server, 20 chat clients: every message said is taken, and the sta
         said.map((e) => e.message),
         said.map((_, i) => i + 1),
     );
-    for (const { message, session } of said.slice(20, 80)) {
-        const readers = new Set(
-            expectation.events
-                .filter((e) => took(e, message) && e.session !== session)
-                .map((e) => e.session),
-        );
-        assert.strictEqual(readers.size, 19, `message ${message}`);
-    }
+    const readers = ({ message, session }) =>
+        new Set(expectation.events.filter((e) => took(e, message) && e.session !== session).map((e) => e.session)).size;
+    said.slice(20, 80).forEach((e) => assert.strictEqual(readers(e), 19, `message ${e.message}`));
+    const by_operator = said.filter((e) => !e.session);
+    assert.strictEqual(by_operator.length, 1);
+    assert.strictEqual(readers(by_operator[0]), 20);
+    await page_shown_at(page, [expectation.ends.findIndex((end) => expectation.events[end - 1] === by_operator[0])]);
+    assert.match(await page.locator('#why').textContent(), /from the operator/);
     return { page, said: `${expectation.events.length} events, ${said.length} messages` };
 });
 

@@ -40,12 +40,12 @@ class Client {
 
 let records = 0;
 
-/* Starts the server and plays: play(connect, file). Returns the text of the trace file, when the server has ended. */
+/* Starts the server and plays: play(connect, file, type), where type(text) is the operator's typing. Returns the text of the trace file, when the server has ended. */
 async function record(options, play, name) {
     const file = name || path.join(top, 'build/page', `record-${process.pid}-${++records}.json`);
     fs.mkdirSync(path.dirname(file), { recursive: true });
     const argv = ['tests/scripts/wine.sh', './server.exe', '--port', '0', '--trace-file', `Z:${file}`, ...options];
-    const server = spawn('sh', argv, { cwd: top, stdio: ['ignore', 'pipe', 'inherit'] });
+    const server = spawn('sh', argv, { cwd: top, stdio: ['pipe', 'pipe', 'inherit'] });
     const ended = new Promise((done) => server.on('exit', done));
     let told = '';
     server.stdout.on('data', (data) => (told += data));
@@ -55,7 +55,7 @@ async function record(options, play, name) {
     }
     const port = Number(told.match(/listening on .*:(\d+) \(/)[1]);
     try {
-        await play(() => new Client(port), file);
+        await play(() => new Client(port), file, (text) => server.stdin.write(text));
     } finally {
         server.kill('SIGINT');
     }
@@ -111,7 +111,7 @@ async function play_chat(connect) {
 }
 
 /* 20 in the room; all of them talk, and a few leave. */
-async function play_chat_20(connect) {
+async function play_chat_20(connect, file, type) {
     const all = Array.from({ length: 20 }, () => connect());
     await Promise.all(all.map((client) => client.hears('welcome')));
     for (let n = 0; n < 3; n++) {
@@ -119,6 +119,8 @@ async function play_chat_20(connect) {
         await pause(100);
     }
     for (let i = 0; i < 20; i++) await all[i].hears(`line 2 of ${i ? 0 : 19}:`);
+    type('to all of you\n');
+    await Promise.all(all.map((client) => client.hears('*** operator: to all of you')));
     await Promise.all(all.slice(0, 5).map((client) => client.leave()));
 }
 

@@ -1,2 +1,2 @@
 # Main.cpp: cs is not left when a client is refused
-/^static bool session_count_in/,/^}/{/return false/,$s/^    LeaveCriticalSection/    if (!session->refusal) LeaveCriticalSection/}
+/^static bool session_count_in/,/^}/{/return false/,$s/^    LeaveCriticalSection/    if (!refusal) LeaveCriticalSection/}
