@@ -60,6 +60,27 @@ TEST(quiz_lines_come_as_they_like)
     CHECK_EQ(server_stop(server), 0);
 }
 
+/* A piece that ends one line and holds the next: both are answered, although the client sends no more meanwhile. */
+TEST(quiz_two_lines_in_one_receive)
+{
+    Server *server = server_start("--quiet");
+    Client *client = client_connect(server);
+
+    CHECK(hears(client, "1 + 1 = ?"));
+    CHECK(says(client, "2"));
+    Sleep(100);
+    CHECK(says(client, "\n4\n1"));
+    CHECK(hears(client, "right"));
+    CHECK(hears(client, "2 + 2 = ?"));
+    CHECK(hears(client, "right"));
+    CHECK(hears(client, "3 + 3 = ?"));
+    CHECK(says(client, "6\n"));
+    CHECK(hears(client, "wrong"));
+    CHECK(hears(client, "2 of 3 right"));
+    CHECK(client_at_eof(client));
+    CHECK_EQ(server_stop(server), 0);
+}
+
 /* Lines that come together are answered one after the other. */
 TEST(quiz_all_at_once)
 {

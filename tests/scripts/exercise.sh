@@ -68,6 +68,7 @@ stack-use-after-return|Until sent() what swsa points to must stay as it is; a lo
 stand in different slots|s_arr[i] and e_arr[i] belong together: what moves in one moves in the other.
 CRITICAL_SECTION is held|cs is held only to change arrays and counts, not across calls (rule 3).
 OVERLAPPED is not zeroed|The WSAOVERLAPPED is zeroed before each use, and then its event is put in.
+neither EOF nor an unsigned char|toupper(), islower() and the like take EOF or an unsigned char, and a char above 127 is negative here: cast it, or compare with 'a' and 'z'.
 is no handle of that kind|The event is in the WSAOVERLAPPED before WSARecv or WSASend is called: that is the one which Windows signals.
 OVERLAPPED of a pending|From the post to the completion the WSAOVERLAPPED is the system's: nothing in it may be changed.
 its buffer is one of|Until the result is taken the buffer is not yours: no other operation may use it, for a short send goes on from there.
@@ -82,7 +83,8 @@ session->sending && count|A session has one send at a time, and it has bytes to 
 with fWait TRUE|The thread of a group never waits for one operation: it returns to its wait, and the event reports the completion.
 leak: |What opened() allocates, closed() frees: it is called once for each session, however it ends.
 upper_sends_all_back|Only a to z change, every other byte goes back as it came; 0 received bytes are the end, and no message.
-quiz_lines_come|quiz_all_at_once|TCP knows no lines: session_recv(session, kept) keeps an unfinished line, and what follows a line is the next one.
+quiz_two_lines|quiz_all_at_once|One receive may bring several lines, and none may follow: answer all whole lines in rbuf before you post the next receive.
+quiz_lines_come|TCP knows no lines: session_recv(session, kept) keeps an unfinished line, and what follows a line is the next one.
 waits and waits|A client waits in vain: somebody must post the next operation, end the session, or wake the owner: proactor_wake() also says in wake_state that there is work, and the event alone does not.
 goes to sleep|A thread sleeps although there is work: the event that reports it was reset too late, or is not waited for."
 # ... or, when none fits, the rule that the exercise is about.

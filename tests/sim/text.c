@@ -285,3 +285,12 @@ int _strnicmp(const char *a, const char *b, size_t count)
 {
     return strncasecmp(a, b, count);
 }
+
+/* Checks what toupper() and the like are called with. They are undefined for other negative numbers than EOF, and a
+ * byte above 127 is one where char is signed. */
+int sim_character(int character, const char *called)
+{
+    if (character < EOF || character > 255)
+        violation("%s(%d): the argument is neither EOF nor an unsigned char", called, character);
+    return character;
+}

@@ -6,6 +6,7 @@
 #ifndef SIM_WINDOWS_H
 #define SIM_WINDOWS_H
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -312,6 +313,7 @@ int sim_fflush(FILE *file);
 int sim_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int sim_fprintf(FILE *file, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int sim_vfprintf(FILE *file, const char *format, va_list args);
+int sim_character(int character, const char *called);
 
 #ifndef SIM_INSIDE
 #define malloc(size)                     sim_malloc(size)
@@ -327,6 +329,17 @@ int sim_vfprintf(FILE *file, const char *format, va_list args);
 #define printf(...)                      sim_printf(__VA_ARGS__)
 #define fprintf(...)                     sim_fprintf(__VA_ARGS__)
 #define vfprintf(file, format, args)     sim_vfprintf((file), (format), (args))
+
+#undef isalpha
+#undef islower
+#undef isupper
+#undef tolower
+#undef toupper
+#define isalpha(c) (isalpha)(sim_character((c), "isalpha"))
+#define islower(c) (islower)(sim_character((c), "islower"))
+#define isupper(c) (isupper)(sim_character((c), "isupper"))
+#define tolower(c) (tolower)(sim_character((c), "tolower"))
+#define toupper(c) (toupper)(sim_character((c), "toupper"))
 #endif
 
 #endif
