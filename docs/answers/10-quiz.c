@@ -34,7 +34,7 @@ static void quiz_pump(LPSession session)
     if (session->sending || session->receiving || session->phase != OPEN) return;
     while (quiz->next < quiz->end && session->rbuf[quiz->next] != '\n') {
         session->rbuf[quiz->line] = session->rbuf[quiz->next++];
-        if (quiz->line < 16) quiz->line++; /* a longer answer is wrong anyway */
+        if (quiz->line < 9) quiz->line++; /* as many digits as atoi() can read without an overflow */
     }
     if (quiz->next < quiz->end) {
         quiz->next++;

@@ -4,7 +4,7 @@ static void upper_received(LPSession session, ULONG bytes)
 {
     for (ULONG i = 0; i < bytes; i++) {
         char *c = &session->rbuf[i];
-        if (*c >= 'a' && *c <= 'z') *c = (char)(*c - 'a' + 'A'); /* not toupper(): it would change other bytes too */
+        if (*c >= 'a' && *c <= 'z') *c = (char)(*c - 'a' + 'A'); /* toupper() needs a cast, and follows the locale */
     }
     echo_received(session, bytes); /* 0 bytes as well: the end of what the client sends */
 }
