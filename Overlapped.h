@@ -5,7 +5,7 @@
  *   Main.cpp      accept_clients()    accepts a client, which becomes a Session
  *   Proactor.cpp  proactor_add()      puts the session and its event into s_arr and e_arr, at the same index, and wakes
  *                                     the owner, another thread
- *                 session_open()      the owner finds the session new and calls the handler's opened()
+ *                 session_open()      the owner sees the new session and calls the handler's opened()
  *   Main.cpp      echo_opened()       requests a receive
  *   Proactor.cpp  recv_post()         posts WSARecv, which returns at once
  *                 proactor_wait()     the owner waits in WSAWaitForMultipleEvents, which returns an index
@@ -124,9 +124,9 @@ typedef struct Handler {
     /* A send is complete, to its last byte: swsa and what it points to may be reused. */
     void (*sent)(LPSession session);
 
-    /* There may be something to do: the session's `deadline` has come, or the group was woken (by proactor_wake_all(),
-     * a new session or a stop). While the server is stopping it is called in every round, until the handler calls
-     * session_finish(). */
+    /* There may be something to do: the session's `deadline` has passed, or the group was woken (by
+     * proactor_wake_all(), a new session or a stop). While the server is stopping it is called in every round, until
+     * the handler calls session_finish(). */
     void (*notified)(LPSession session);
 
     /* The last call, exactly once after opened(): nothing is pending, and the session is freed after it. Free `state`.
@@ -166,15 +166,15 @@ struct Session {
     void *state;         /* the handler's own; NULL at opened() */
 
     SessionPhase phase;
-    Operation receiving, sending; /* not IDLE until the completion has been taken */
+    Operation receiving, sending; /* once posted, IDLE only after the result is taken */
     ULONG kept;                   /* bytes at the front of rbuf that the handler keeps */
     ULONG received;               /* bytes of the last receive */
     Activity activity;            /* all but QUIET are counted in proactor->busy */
     bool event_stale;             /* hevent may still be signaled by a receive whose result was taken */
     bool eof;                     /* the client half-closed */
     unsigned long long round;     /* proactor->round when it was last served */
-    ULONGLONG deadline;           /* GetTickCount64 time; 0: none. OPEN: set by the handler, to be notified().
-                                     FINISHING, LINGERING: to be closed. */
+    ULONGLONG deadline;           /* GetTickCount64 time; 0: none. OPEN: when to call notified(), set by the handler.
+                                     FINISHING, LINGERING: when to close. */
 
     unsigned long id;           /* counts from 1 */
     unsigned long long in, out; /* bytes */
@@ -196,7 +196,7 @@ struct Proactor {
     int busy;                 /* those of them that are not QUIET; guarded by cs */
     volatile LONG overloaded; /* 1: a busy session should migrate; written under cs; Interlocked functions only */
     volatile LONG wake_state; /* AWAKE, ASLEEP or WOKEN; Interlocked functions only */
-    volatile LONG went_idle;  /* 1: had nothing left to do, see balance_all_idled(); Interlocked functions only */
+    volatile LONG went_idle;  /* 1: had nothing left to do (see balance_all_idled()); Interlocked functions only */
 
     /* Owner only. */
     int seen;                 /* sessions that the owner has seen: the wait covers these */
@@ -267,23 +267,23 @@ bool proactor_add(LPServer server, LPSession session);
  * with the reason logged, when there is no event or thread. */
 LPProactor proactor_open(LPServer server);
 
-/* Waits for the group's thread to end. Main only, once `stopping` is set and all groups were woken. */
+/* Waits for the group's thread to end. Main only, once `stopping` is set and all groups have been woken. */
 void proactor_join(LPProactor proactor);
 
 /* Closes the group's events. Main only, when all groups' threads have ended: until then they wake each other. */
 void proactor_close(LPProactor proactor);
 
 /* Wakes every group, so that the handler of every session is notified(). `self` is the calling thread's own group,
- * which is awake and needs no event; NULL on another thread. Any thread, cs not held. */
+ * which is awake and needs no event; NULL if it has none. Any thread, cs not held. */
 void proactor_wake_all(LPServer server, LPProactor self);
 
 /* The rest is for handlers: owner thread only, cs not held. These functions return no errors: a failure closes the
  * session, and the handler learns of it from closed(). */
 
 /* Requests a WSARecv of up to rsize - 1 - `kept` bytes, after the `kept` bytes at the front of rbuf (`kept` is less
- * than rsize - 1). It is posted now or, in an overloaded group, when the handler has returned and the session may have
- * migrated. Does nothing if a receive was requested already or the session is not OPEN. Until received() is called rbuf
- * may move: keep no pointer into it, and do not point swsa at it. */
+ * than rsize - 1). It is posted now or, in an overloaded group, after the handler has returned and perhaps after the
+ * session has migrated. Does nothing if a receive has already been requested or the session is not OPEN. Until
+ * received() is called, rbuf may move: keep no pointer into it, and do not point swsa at it. */
 void session_recv(LPSession session, ULONG kept);
 
 /* Posts one WSASend of swsa[0] and swsa[1], which the handler has set; either may be empty, but not both. Until sent()

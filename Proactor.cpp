@@ -18,7 +18,7 @@
 #include <stdlib.h>
 
 enum {
-    PROACTOR_STACK = 256 * 1024, /* bytes reserved; the default of 1 MiB would cost 10,000 clients 160 MiB */
+    PROACTOR_STACK = 256 * 1024, /* bytes reserved; with 10,000 clients, the default of 1 MiB would cost 160 MiB */
     FAILED_PAUSE_MS = 10,        /* after a wait that failed */
     REVIEW_MS = 500,             /* interval between checks of which sessions are active */
     NO_INDEX = -1
@@ -49,7 +49,7 @@ static void proactor_wait_until(LPProactor proactor, ULONGLONG time);
 
 /* Runs the thread of a group. The lecture's step comes first: the wait returns an index, the session is at the same
  * index, and it is served. Then every other session is served too, and all of them again as long as there was work. So
- * no session is served twice before all others were served once, and one wait serves many. */
+ * no session is served twice before all others have been served once, and one wait serves many. */
 static unsigned __stdcall proactor_run(void *argument)
 {
     LPProactor proactor = (LPProactor)argument;
@@ -79,7 +79,7 @@ static DWORD wait_timeout(LPProactor proactor)
     return now < proactor->wait_until ? (DWORD)(proactor->wait_until - now) : 0;
 }
 
-/* Handles a wait that ended without an event: a deadline has come, or the call failed. The next sweep looks at every
+/* Handles a wait that ended without an event: a deadline has passed, or the call failed. The next sweep looks at every
  * OVERLAPPED, so the group is served even then. */
 static int wait_without_event(LPProactor proactor, DWORD result)
 {
@@ -95,11 +95,11 @@ static int wait_without_event(LPProactor proactor, DWORD result)
     return NO_INDEX;
 }
 
-/* Waits until an event is signaled, unless the owner was woken meanwhile. Returns the lowest such index if it is a
- * session's. The group's own two events say only that there is something to look for. They are reset before anything is
- * looked for: a send that completes later signals its event again, and `wake_state` records later wake-ups. The send
- * event is waited for only while a send is pending: most sends complete at once, and so cost neither a wait nor a
- * reset. */
+/* Waits until an event is signaled, unless the owner has been woken in the meantime. Returns the lowest signaled index
+ * if it is a session's, else NO_INDEX. The group's own two events say only that there is something to look for. They
+ * are reset before the search: a send that completes later signals its event again, and `wake_state` records later
+ * wake-ups. The send event is waited for only while a send is pending: most sends complete at once, and so cost neither
+ * a wait nor a reset. */
 static int proactor_wait(LPProactor proactor)
 {
     int slot = proactor->sending ? SLOT_SEND : SLOT_WAKE;
@@ -153,7 +153,7 @@ static void proactor_begin_round(LPProactor proactor)
     proactor_wait_until(proactor, proactor->review_at);
 }
 
-/* Serves all sessions that were not served in this round. */
+/* Serves all sessions that have not yet been served in this round. */
 static void proactor_sweep(LPProactor proactor)
 {
     int first = proactor->first + SLOT_FIRST, index = first, sessions = proactor->seen;
@@ -167,7 +167,7 @@ static void proactor_sweep(LPProactor proactor)
 
 /* ---- serving one session ---- */
 
-/* Serves the session at `index`, once in a round. Returns false when it has left the slot, where another may be now. */
+/* Serves the session at `index`, once per round. Returns false if it left the slot, which another may now occupy. */
 static bool proactor_serve(LPProactor proactor, LPSession session, int index)
 {
     if (session->round == proactor->round) return true;
@@ -203,11 +203,11 @@ static void session_call(LPSession session, void (*function)(LPSession), const c
 
 /* Does everything that there is to do for one session now, but takes at most one completed send and one completed
  * receive; `done` counts what was done. The send comes first, so that an answer goes out in one round and the next
- * receive is posted in the next. All others are served in between, and by then many clients have written again: the
- * receive completes at once, which saves a wait.
+ * receive is posted in the following one. All others are served in between, and by then many clients have written
+ * again: the receive completes at once, which saves a wait.
  *
- * A WSARecv that returns WSA_IO_PENDING has reset the event ("Overlapped Operations"). A session that took a receive
- * and posted no other must reset it itself, or the wait would return for it again and again. */
+ * A WSARecv that returns WSA_IO_PENDING has reset the event ("Overlapped Operations"). If a receive is taken and no
+ * other is posted, the event must be reset here, or the wait would return for it again and again. */
 static void session_serve(LPSession session)
 {
     LPProactor proactor = session->proactor;
@@ -248,7 +248,7 @@ static int session_result(LPSession session, LPWSAOVERLAPPED overlapped, DWORD *
     return error;
 }
 
-/* Gives the handler what was received. */
+/* Passes the received bytes to the handler. */
 static void session_deliver(LPSession session, ULONG bytes)
 {
     session->in += bytes;
@@ -349,8 +349,8 @@ void session_recv(LPSession session, ULONG kept)
     }
 }
 
-/* Grows rbuf after a receive that filled it, so that bulk is fast, and shrinks it after one that a smaller rbuf would
- * have held, so that quiet sessions are cheap. If there is no memory to grow, rbuf stays as it is. */
+/* Grows rbuf after a receive that filled it, so that bulk transfers are fast, and shrinks it after one that a smaller
+ * rbuf would have held, so that quiet sessions are cheap. If there is no memory to grow, rbuf stays as it is. */
 static void rbuf_fit(LPSession session)
 {
     ULONG size = RBUF_MIN;
@@ -358,7 +358,7 @@ static void rbuf_fit(LPSession session)
     if (session->received > 0 && session->received == session->rwsa.len) {
         if (session->rsize < RBUF_MAX) buffer_resize(&session->rbuf, &session->rsize, RBUF_MAX);
     } else if (session->received < RBUF_MIN) {
-        while (size < 2 * session->kept) size *= 2; /* as much room again as the handler keeps */
+        while (size < 2 * session->kept) size *= 2; /* leaves at least as much room as the handler keeps */
         if (size < session->rsize) buffer_resize(&session->rbuf, &session->rsize, size);
     }
 }
@@ -426,8 +426,8 @@ static void session_set_activity(LPSession session, Activity activity)
 }
 
 /* Returns true if the client has reset the connection. Called when nothing is pending on the session, because then no
- * completion would tell. A half-close is not a reset: that client still waits for its answers. Under Wine a reset is
- * reported as POLLERR with POLLHUP; "WSAPOLLFD structure" names only POLLHUP, which a half-close may set too. */
+ * completion would report it. A half-close is not a reset: that client is still waiting for answers. Under Wine a reset
+ * is reported as POLLERR with POLLHUP; "WSAPOLLFD structure" names only POLLHUP, which a half-close may set too. */
 static bool session_is_reset(LPSession session)
 {
     WSAPOLLFD poll = { 0, POLLRDNORM, 0 };
@@ -436,8 +436,8 @@ static bool session_is_reset(LPSession session)
     return WSAPoll(&poll, 1, 0) > 0 && (poll.revents & POLLERR) && (poll.revents & POLLHUP);
 }
 
-/* Reviews the session: one that has received nothing since the last two reviews is quiet, and one whose handler makes
- * its client wait is closed if the client is gone. */
+/* Reviews the session: one that has received nothing between two reviews becomes QUIET, and one whose handler makes its
+ * client wait is closed if the client is gone. */
 static void session_review(LPSession session)
 {
     bool waits = session->phase == OPEN && session->receiving == IDLE && !session->sending;
@@ -450,7 +450,7 @@ static void session_review(LPSession session)
     session_set_activity(session, session->activity == ACTIVE ? AGING : QUIET);
 }
 
-/* Acts on the session's deadline, which has come. */
+/* Acts on the session's deadline, which has passed. */
 static void session_expire(LPSession session)
 {
     if (session->phase == OPEN) {
@@ -548,8 +548,8 @@ static void proactor_take_out(LPProactor proactor, int index)
     balance_update(server);
 }
 
-/* Migrates the session at `index` if that still makes sense. Its receive is deferred and nothing is pending on it, so
- * this is the only safe moment. Returns false when it stays. */
+/* Migrates the session at `index` if that still makes sense. This is the only safe moment: its receive is deferred, and
+ * nothing is pending on it. Returns false when it stays. */
 static bool proactor_migrate(LPProactor proactor, int index)
 {
     LPServer server = proactor->server;
@@ -571,7 +571,7 @@ static bool proactor_migrate(LPProactor proactor, int index)
     return true;
 }
 
-/* Takes a session that has ended out of the arrays and frees it. */
+/* Removes a session that has ended from the arrays and frees it. */
 static void proactor_remove(LPProactor proactor, int index)
 {
     LPServer server = proactor->server;
@@ -592,7 +592,7 @@ bool proactor_add(LPServer server, LPSession session)
     int index;
 
     while (!proactor) {
-        /* Choosing a group and adding to it are one step, because sessions migrate at the same time. */
+        /* Choosing a group and adding to it are one step, because other threads may be migrating sessions. */
         EnterCriticalSection(&server->cs);
         for (int i = 0; i < server->groups && !proactor; i++) {
             if (server->proactors[i].noc < GROUP_SESSIONS) proactor = &server->proactors[i];
@@ -615,7 +615,7 @@ bool proactor_add(LPServer server, LPSession session)
 
 LPProactor proactor_open(LPServer server)
 {
-    LPProactor proactor = &server->proactors[server->groups]; /* zeroed, and there is always one more */
+    LPProactor proactor = &server->proactors[server->groups]; /* zeroed, and there is always a free one */
     int first = server->groups * GROUP_SLOTS;
     WSAEVENT *events = &server->e_arr[first];
 
@@ -659,7 +659,7 @@ void proactor_close(LPProactor proactor)
     }
 }
 
-/* Wakes the owner if it sleeps; if not, it finds WOKEN before it waits. Any thread. */
+/* Wakes the owner if it is asleep; otherwise the owner finds WOKEN before it waits. Any thread. */
 static void proactor_wake(LPProactor proactor)
 {
     if (InterlockedExchange(&proactor->wake_state, WOKEN) == ASLEEP) {

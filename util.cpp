@@ -12,8 +12,8 @@
 #include <string.h>
 
 enum {
-    HOSTS = 4,   /* addresses of a family that are shown for other machines, at most */
-    SPINS = 4000 /* tries before a thread sleeps for cs, which is held for a few instructions only */
+    HOSTS = 4,   /* most addresses of each family that are shown for other machines */
+    SPINS = 4000 /* tries before a thread sleeps until cs is free; cs is held for only a few instructions */
 };
 
 static SOCKET listen_sock_open;
@@ -41,7 +41,7 @@ static SOCKET listen_socket(const Options *options, const char *text, SOCKADDR_S
 }
 
 /* Sets the socket's options; the sockets that accept() makes inherit them ("accept function"). Returns false, with the
- * reason logged, when one fails that the server cannot do without. */
+ * reason logged, when an option that the server needs cannot be set. */
 static bool listen_options(SOCKET sock, bool dual)
 {
     static const struct {
@@ -49,11 +49,11 @@ static bool listen_options(SOCKET sock, bool dual)
         DWORD value;
         bool needed;
     } rows[] = {
-        { IPPROTO_IPV6, IPV6_V6ONLY, 0, true }, /* IPv4 clients come too, as ::ffff:a.b.c.d ("Dual-Stack Sockets") */
+        { IPPROTO_IPV6, IPV6_V6ONLY, 0, true }, /* IPv4 clients connect too, as ::ffff:a.b.c.d ("Dual-Stack Sockets") */
         { SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1, true }, /* no other process can take over the port (page of that name) */
         { IPPROTO_TCP, TCP_NODELAY, 1, false },       /* answers go out at once */
         { SOL_SOCKET, SO_KEEPALIVE, 1, false },       /* a client that has vanished is noticed eventually */
-        { SOL_SOCKET, SO_OOBINLINE, 1, false }, /* an urgent byte, such as telnet's Synch sends, stays in its place */
+        { SOL_SOCKET, SO_OOBINLINE, 1, false }, /* an urgent byte, such as that of telnet's Synch, stays in its place */
     };
 
     for (size_t i = dual ? 0 : 1; i < sizeof rows / sizeof *rows; i++) {

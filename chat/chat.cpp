@@ -16,7 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Copies new messages to sbuf, in the client's encoding, or shrinks sbuf if there are none. Returns the bytes. */
+/* Copies new messages to sbuf, in the client's encoding, or shrinks sbuf if there are none. Returns the number of
+ * bytes. */
 static ULONG chat_fill(LPSession session, unsigned long long behind)
 {
     Terminal *terminal = terminal_of(session);

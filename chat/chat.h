@@ -8,9 +8,9 @@ extern const Handler chat_handler;
 
 /* ---- operator.cpp: lines typed at the server ---- */
 
-/* Takes lines from the console or the redirected standard input from now on; with --step and --slow the keyboard
- * belongs to the steps, and there is no operator. Main only, once the server has started. If the thread cannot be
- * started, logs that, and the server runs without an operator. */
+/* Begins to take lines from the console or the redirected standard input; with --step and --slow the keyboard belongs
+ * to the steps, and there is no operator. Main only, once the server has started. If the thread cannot be started, logs
+ * that, and the server runs without an operator. */
 void operator_open(LPServer server);
 
 /* Takes no more lines. Main only, before server_stop(). */

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Renames the member, unless another has the name in any case. Only the server gives out "guest" with a number. A
- * member that asks for the name it has is not announced. */
+/* Renames the member, unless another has the name, ignoring case. Only the server gives out "guest" with a number. A
+ * member that asks for the name it already has is not announced. */
 static void command_nick(LPSession session, const char *text)
 {
     WCHAR wide[NICK_CHARS + 1] = { 0 };

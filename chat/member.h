@@ -11,18 +11,18 @@ enum {
     TEXT_BYTES = SAY_BYTES + 2 * NICK_BYTES + 64, /* a whole message: names, text, line end */
     KEYS_BYTES = 256,                             /* first input of this length without a line end was not typed */
     SUB_BYTES = 512,                              /* a sub-negotiation that has not ended by then never will */
-    COLUMNS_UNKNOWN = 79, /* the echo's width when the client has not said how wide its terminal is: that has 80 columns
-                             or more, so it never wraps the line itself */
-    COLUMNS_LEAST = 10,   /* a client that says less or more than this ... */
-    COLUMNS_MOST = 1000,  /* ... is not believed */
-    ESCAPE_MS = 400,      /* an escape sequence comes in one piece: bytes after such a pause are other keys */
-    REPLY_KEPT = 256,     /* the reply buffer in quiet times */
-    REPLY_FULL = 2 * 1024,        /* with this many bytes of replies unsent, the client's next line waits */
-    SBUF_KEPT = 2 * 1024,         /* sbuf in quiet times ... */
-    SBUF_MAX = 16 * 1024,         /* ... and in a burst */
-    TICK_MS = 50,                 /* the shortest tick ... */
-    TICK_LIMIT_MS = 200,          /* ... and the longest */
-    TICK_BYTES = 16 * 1024,       /* tokens that a tick brings: a sustained rate of 320 KB/s */
+    COLUMNS_UNKNOWN = 79,   /* the echo's width while the terminal's is unknown: terminals have 80 columns or more, so
+                               they never wrap the line themselves */
+    COLUMNS_LEAST = 10,     /* a client that reports fewer than this ... */
+    COLUMNS_MOST = 1000,    /* ... or more than this is not believed */
+    ESCAPE_MS = 400,        /* an escape sequence comes in one piece: bytes after a pause this long are other keys */
+    REPLY_KEPT = 256,       /* the reply buffer in quiet times */
+    REPLY_FULL = 2 * 1024,  /* with this many bytes of replies unsent, the client's next line waits */
+    SBUF_KEPT = 2 * 1024,   /* sbuf in quiet times ... */
+    SBUF_MAX = 16 * 1024,   /* ... and in a burst */
+    TICK_MS = 50,           /* the shortest tick ... */
+    TICK_LIMIT_MS = 200,    /* ... and the longest */
+    TICK_BYTES = 16 * 1024, /* tokens that a tick brings: a sustained rate of 320 KB/s */
     BUSY_TICK_BYTES = 2 * 1024,   /* the same for a tick in which some Proactor was never idle */
     BUCKET_BYTES = LOG_BYTES / 4, /* the most tokens: a burst after a quiet time */
     MAX_DEFICIT = LOG_BYTES / 8,  /* how far the bucket may be overdrawn */
@@ -58,7 +58,8 @@ typedef enum TelnetState { DATA, COMMAND, OPTION, SUBNEGOTIATION, SUB_COMMAND } 
 /* The state of a telnet option on one side (RFC 1143): off; requested by the server and not answered yet; on. */
 typedef enum OptionState { NO, WANTYES, YES } OptionState;
 
-/* How far an escape sequence has come (ECMA-48). Keys and a terminal's answers are sent as such sequences. */
+/* How much of an escape sequence has been received (ECMA-48). Keys and a terminal's answers are sent as such
+ * sequences. */
 typedef enum EscapeState {
     ESCAPE_NONE,
     ESCAPE_ALONE,     /* ESC came as the last byte of a segment: the key Esc, unless more follows at once */
@@ -84,18 +85,18 @@ typedef struct Terminal {
     OptionState our_binary;
     OptionState peer_sga; /* the same for the client ... */
     OptionState peer_binary;
-    OptionState peer_naws; /* ... which tells its terminal's width */
+    OptionState peer_naws; /* ... which reports its terminal's width */
     ULONG width;           /* in columns; 0: unknown */
     bool negotiates;       /* the client has asked for options, or answered */
     bool known;            /* it is known whether the client sends lines or keys */
-    bool cr;               /* the last byte was CR: a LF or NUL belongs to it */
+    bool cr;               /* the last byte was CR: an LF or NUL after it belongs to it */
     EscapeState escape;    /* a sequence's bytes are not kept */
     ULONGLONG received_at; /* when its last bytes came */
     UINT page;             /* the client's code page, CP_UTF8 for most */
-    bool warned;           /* it was told that some of its bytes are not text */
+    bool warned;           /* the client was told that some of its bytes are not text */
 
     ULONG line;        /* bytes of the unfinished line at the front of rbuf, as they were received */
-    bool continued;    /* the front of that line went out already */
+    bool continued;    /* the front of that line has already gone out */
     ULONG drawn;       /* bytes of it that were echoed: whole characters */
     ULONG row, column; /* where the cursor is after those, counted from the line's beginning */
 
@@ -106,7 +107,7 @@ typedef struct Terminal {
 
 /* A talker's share of the room's token bucket. */
 typedef struct Account {
-    unsigned long tick;   /* the last in which it asked */
+    unsigned long tick;   /* the last one in which it asked */
     ULONGLONG charged_at; /* when it was charged last */
     long long credit;     /* bytes of work in that tick; below 0: its debt */
 } Account;
@@ -129,17 +130,18 @@ typedef struct Participant {
     char reason[REASON_BYTES]; /* once removed: why, or "" */
 } Participant;
 
-/* What the chat knows about a session. All but `in_room` is the owner's alone. */
+/* What the chat knows about a session. Everything but `in_room` is used only by the owner. */
 typedef struct Member {
     Participant in_room;
     Terminal terminal;
-    ULONG next_byte, bytes_end; /* the bytes of rbuf that were received and not parsed yet */
-    LONG prepaid;               /* bytes of work that are charged and not done yet; below 0: done and not charged */
+    ULONG next_byte, bytes_end; /* the bytes of rbuf that have been received but not yet parsed */
+    LONG prepaid;               /* bytes of work that are charged but not yet done; below 0: done but not yet charged */
     const char *why;            /* why it is leaving; NULL: it stays */
-    ULONGLONG remove_at;        /* removed by the operator: when it is disconnected at the latest; else 0 */
+    ULONGLONG remove_at;        /* once removed by the operator: the latest time to disconnect it; else 0 */
 } Member;
 
-/* Returns what the chat keeps for the session: NULL before opened(), and if that found no memory. Owner thread only. */
+/* Returns what the chat keeps for the session: NULL before opened(), or if opened() found no memory. Owner thread
+ * only. */
 static inline Member *member_of(LPSession session)
 {
     return (Member *)session->state;

@@ -16,7 +16,7 @@
 
 enum { SHOWN = 1000 }; /* members that /who lists, at most: the console's queue is bounded */
 
-/* Answers the operator on the console, with --quiet too. */
+/* Answers the operator on the console, even with --quiet. */
 static void operator_print(const char *format, ...)
 {
     char line[TYPED_BYTES + 256];

@@ -19,11 +19,11 @@ typedef struct Record {
 /* All of it is guarded by cs. */
 typedef struct Room {
     char log[LOG_BYTES + sizeof(Record) + TEXT_BYTES]; /* a ring buffer of records: byte n of everything ever said is
-                                        log[n % LOG_BYTES], and a record that begins before the end lies in one piece */
+                                        log[n % LOG_BYTES], and a record that begins before the end is contiguous */
     unsigned long long head;                           /* where the next record goes */
     unsigned long long talk[RECENT];                   /* where the last lines of talk are */
     unsigned long talks, messages;
-    bool closed; /* the server is stopping: nothing is said any more */
+    bool closed; /* the server is stopping: nothing more is said */
     Participant *participants;
     int here;
 
@@ -38,7 +38,7 @@ typedef struct Room {
 
 static Room room;
 
-/* ---- rate limit: a token bucket that all who make the room work share ----
+/* ---- rate limit: a token bucket shared by all who cause work for the room ----
  *
  * Everything is charged before it is done, in bytes of work: the bytes that a client sends and is sent back, its lines
  * and commands, its joining and leaving. Each talker gets the same quantum of a tick's tokens. A line is never split,
@@ -71,8 +71,8 @@ static void rate_tick(LPServer server, ULONGLONG now)
 }
 
 /* Returns how many tokens must be left for a charge. A small charge may overdraw the bucket a little, and further if
- * the account was not charged lately. So a line said now and then is heard at once, however many others wait for each
- * new token. */
+ * the account has not been charged lately. So a line said now and then is heard at once, however many others wait for
+ * each new token. */
 static long long account_reserve(const Account *account, ULONG cost, ULONGLONG now)
 {
     if (cost > LIGHT_BYTES) return 0;
@@ -188,8 +188,8 @@ int room_enter(LPSession session)
     return here;
 }
 
-/* All newcomers share one account, like a single talker: so clients that connect and leave without end cannot drain the
- * bucket. The account pays for their leaving too. */
+/* All newcomers share one account, like a single talker, so that clients that keep connecting and leaving cannot drain
+ * the bucket. The account pays for their leaving too. */
 void room_announce(LPSession session, bool speaks)
 {
     Participant *me = &member_of(session)->in_room;
@@ -218,7 +218,7 @@ void room_leave(LPSession session, const char *message)
     me->presence = ABSENT;
     here = --room.here;
     LeaveCriticalSection(&session->server->cs);
-    if (announced && !session_stop_time(session)) /* otherwise everybody leaves */
+    if (announced && !session_stop_time(session)) /* otherwise everybody is leaving */
         room_broadcast(session, false, "*** %s left%s%s (%d here)", me->nick, *message ? ": " : "", message, here);
 }
 

@@ -1,6 +1,6 @@
 /* room.h - the shared room: messages are written once to a ring buffer, from which each member reads at its own cursor,
- * and all who make the room work share a token bucket. All functions: owner thread only, cs not held; the operator's,
- * at the end: any thread, cs not held. */
+ * and all who cause work for the room share a token bucket. All functions: owner thread only, cs not held; the
+ * operator's, at the end: any thread, cs not held. */
 #ifndef ROOM_H
 #define ROOM_H
 
@@ -10,13 +10,14 @@
  * when it must wait: the handler is notified() when it may ask again. */
 bool rate_charge(LPSession session, ULONG cost);
 
-/* Puts the session into the room under the name guestN, not announced yet, its cursor before the last RECENT lines of
- * talk, as far as they are recent. Returns how many members are here then, this one included. */
+/* Puts the session into the room under the name guestN, not yet announced, with its cursor before the last lines of
+ * talk: at most RECENT of them, and none older than half the ring buffer. Returns how many members are here, including
+ * this one. */
 int room_enter(LPSession session);
 
-/* Tells the others that the session has joined, if the account of those who join can pay for it; with `speaks` in any
- * case, because a line of its own follows. Otherwise the handler is notified() when it is time to try again. Does
- * nothing if they have been told, or if the session is not in the room. */
+/* Tells the others that the session has joined, if the newcomers' account can pay for it, or if `speaks` is set because
+ * a line of its own follows. Otherwise the handler is notified() when it is time to try again. Does nothing if they
+ * have been told, or if the session is not in the room. */
 void room_announce(LPSession session, bool speaks);
 
 /* Takes the session out of the room. Tells the others, with `message`, which may be "", if they know of the session and
@@ -29,7 +30,7 @@ void room_leave(LPSession session, const char *message);
 void room_broadcast(LPSession author, bool talk, const char *format, ...);
 
 /* Renames the session to `nick`, in UTF-16 `wide`. Returns false, with the name unchanged, when `taken` is set or
- * another member has the name in any case. `old` gets the name that it had before, `here` the number of members. */
+ * another member has the name, ignoring case. `old` gets the name that it had before, `here` the number of members. */
 bool room_rename(LPSession session, const char *nick, const WCHAR *wide, bool taken, char old[NICK_BYTES], int *here);
 
 /* Writes the members' names to `names`, `size` bytes with the NUL: as many as fit, then "and N more". Returns how many
@@ -48,11 +49,11 @@ void room_last_news(LPSession session, bool close_room);
 unsigned long long room_backlog(LPSession session);
 
 /* Copies to `buf` (`size` bytes) the whole messages after the session's cursor that fit, and advances the cursor. Skips
- * the session's own messages and, of those from before it joined, all but the talk. Returns the bytes copied; 0, with
- * the cursor unmoved, when the session was lapped. */
+ * the session's own messages and, of those from before it joined, all but the talk. Returns how many bytes were copied;
+ * 0, with the cursor unmoved, when the session was lapped. */
 ULONG room_read(LPSession session, char *buf, ULONG size);
 
-/* Returns true when the operator has marked the session as removed; then `reason` gets why, or "". */
+/* Returns true when the operator has marked the session as removed; `reason` then gets the reason, or "". */
 bool room_removes(LPSession session, char reason[REASON_BYTES]);
 
 /* ---- for the operator ---- */
@@ -61,7 +62,7 @@ bool room_removes(LPSession session, char reason[REASON_BYTES]);
  * up. */
 void room_say(LPServer server, const char *format, ...);
 
-/* A member, as the operator is shown it. */
+/* A member as shown to the operator. */
 typedef struct Visitor {
     unsigned long id;
     char nick[NICK_BYTES];
@@ -69,8 +70,7 @@ typedef struct Visitor {
     ULONGLONG came; /* GetTickCount64 time */
 } Visitor;
 
-/* Fills `visitors` with up to `size` members, the last to come first. Returns how many members are here, which may be
- * more. */
+/* Fills `visitors` with up to `size` members, newest first. Returns how many members are here, which may be more. */
 int room_visitors(LPServer server, Visitor *visitors, int size);
 
 /* The member that the operator means: the session with this number or, if it is 0, the member with this name. */

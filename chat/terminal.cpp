@@ -19,7 +19,7 @@ bool buffer_reserve(LPSession session, char **buf, ULONG *bufsize, ULONG least, 
     return false;
 }
 
-/* Appends to this client's private replies. chat_parse() makes sure that they are not being sent just now. */
+/* Appends to this client's private replies. chat_parse() makes sure that none are being sent. */
 void reply_add(LPSession session, const char *bytes, ULONG length)
 {
     Terminal *terminal = terminal_of(session);
@@ -74,7 +74,7 @@ static void telnet_ask_width(LPSession session)
     terminal->peer_naws = WANTYES;
 }
 
-/* Tells a client whose first input was keys that the server will echo, and shows what it typed. A client that has not
+/* Tells a client that types key by key that the server will echo, and shows what it typed. A client that has not
  * negotiated anything is taken for Windows' telnet, which uses the code page, unless its bytes can hardly be anything
  * but UTF-8. */
 void telnet_offer(LPSession session)
@@ -107,7 +107,7 @@ static OptionState *telnet_state(Terminal *terminal, bool ours, unsigned char op
 }
 
 /* Negotiates an option. DO and DONT concern an option of the server's, WILL and WONT one of the client's. Answers only
- * requests that change something and were not asked for: two sides could answer each other forever otherwise (RFC
+ * requests that change something and were not asked for: otherwise, two sides could answer each other forever (RFC
  * 1143). */
 static void telnet_option(LPSession session, unsigned char verb, unsigned char option)
 {
@@ -168,8 +168,8 @@ static void telnet_sub_end(LPSession session)
     line_show(session);
 }
 
-/* Commands may be cut anywhere. IAC IAC is a byte 255, in text and in a sub-negotiation; any other command ends a
- * sub-negotiation. */
+/* Receives may split commands anywhere. IAC IAC is a byte 255, in text and in a sub-negotiation; any other command ends
+ * a sub-negotiation. */
 bool telnet_byte(LPSession session, unsigned char c)
 {
     Terminal *terminal = terminal_of(session);
@@ -256,7 +256,7 @@ bool escape_byte(LPSession session, unsigned char c)
         return true;
     }
     if (state == ESCAPE_NONE) return false;
-    if (state == ESCAPE_STRING && c != '\r' && c != '\n') { /* BEL ends it, CAN and SUB break it off */
+    if (state == ESCAPE_STRING && c != '\r' && c != '\n') { /* BEL ends it; CAN and SUB abort it */
         if (c == 0x07 || c == 0x18 || c == 0x1A) terminal->escape = ESCAPE_NONE;
         return true;
     }
@@ -284,7 +284,7 @@ static void line_draw(LPSession session, const char *bytes, ULONG length, unsign
 
 /* Echoes whole characters only: the rest of one may still be coming. Begins a new row if this one has no room for the
  * next character. After the last column some terminals move to the next row at once, others only with the next
- * character: so a space is written there, and taken back. */
+ * character, so a space is written there and taken back. */
 void line_show(LPSession session)
 {
     Terminal *terminal = terminal_of(session);
@@ -321,7 +321,7 @@ void line_leave(LPSession session)
     terminal->drawn = terminal->row = terminal->column = 0;
 }
 
-/* Removes the line from the terminal; it is shown again below the message that comes. */
+/* Removes the line from the terminal; it is shown again below the message that follows. */
 void line_hide(LPSession session)
 {
     Terminal *terminal = terminal_of(session);
@@ -345,7 +345,7 @@ void line_erase(LPSession session)
         terminal->drawn = last;
         terminal->column -= columns;
         while (columns-- > 0) reply_add(session, "\b \b", 3);
-    } else { /* the line ends in the row above now */
+    } else { /* the line now ends in the row above */
         line_hide(session);
         line_show(session);
     }

@@ -6,11 +6,11 @@
 
 #include "member.h"
 
-/* Takes a byte from the wire and acts on telnet's commands, which may be cut anywhere. Returns true if it is a byte of
- * what the user typed. */
+/* Takes a byte from the wire and acts on telnet's commands, which receives may split anywhere. Returns true if it is a
+ * byte of what the user typed. */
 bool telnet_byte(LPSession session, unsigned char c);
 
-/* Offers a client that types key by key to echo for it, asks for the terminal's width, and shows what was typed so
+/* Offers to echo for a client that types key by key, asks for the terminal's width, and shows what has been typed so
  * far. */
 void telnet_offer(LPSession session);
 
@@ -18,8 +18,8 @@ void telnet_offer(LPSession session);
  * pause ends every sequence: bytes after it are text. */
 void escape_received(LPSession session);
 
-/* Returns true if the byte is part of an escape sequence, and so not text. A line end, another control character and a
- * byte above 7E end a sequence without being part of it, except in a string. */
+/* Returns true if the byte is part of an escape sequence, and so not text. A line end, any other control character or a
+ * byte above 7E ends a sequence without being part of it, except in a string. */
 bool escape_byte(LPSession session, unsigned char c);
 
 /* Echoes the part of the line not yet on the screen, whole characters only. Does nothing if the server does not echo.

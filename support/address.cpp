@@ -25,7 +25,7 @@ void address_text(const SOCKADDR_STORAGE *addr, char *text, size_t size)
 }
 
 /* A machine gives itself as many IPv6 addresses as it likes, all with the same first 64 bits. IPv4-mapped and
- * link-local addresses are compared whole, because they begin alike for everybody. */
+ * link-local addresses are compared whole, because they begin the same way on every machine. */
 bool address_same(const SOCKADDR_STORAGE *a, const SOCKADDR_STORAGE *b)
 {
     const IN6_ADDR *a6 = &((const SOCKADDR_IN6 *)a)->sin6_addr, *b6 = &((const SOCKADDR_IN6 *)b)->sin6_addr;

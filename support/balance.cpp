@@ -40,7 +40,7 @@ void balance_update(LPServer server)
         room += GROUP_SESSIONS - proactor->noc;
         if (!least || proactor->busy <= least->busy) least = proactor;
     }
-    if (least) room -= GROUP_SESSIONS - least->noc; /* the others' room is left */
+    if (least) room -= GROUP_SESSIONS - least->noc; /* only the others' room remains */
     server->draining = least && room >= least->busy + DRAIN_ROOM ? least : NULL;
     least_busy = balance_least_busy(server);
     for (int i = 0; i < server->groups; i++) {

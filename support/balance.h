@@ -14,8 +14,8 @@ bool balance_overloaded(LPProactor proactor);
  * cs is held. */
 LPProactor balance_target(LPProactor proactor);
 
-/* Returns true when every Proactor has run out of work at some time since this last returned true, or sleeps now. Any
- * thread, cs is held. */
+/* Returns true when every Proactor has run out of work at some time since this function last returned true, or is
+ * asleep now. Any thread, cs is held. */
 bool balance_all_idled(LPServer server);
 
 #endif

@@ -1,9 +1,9 @@
-/* ban.cpp - addresses whose clients are refused: a short list, searched for each client that comes. */
+/* ban.cpp - addresses whose clients are refused: a short list, searched for each new client. */
 #include "ban.h"
 
 #include <string.h>
 
-/* All addresses in the list have the one family of the listening socket. */
+/* All addresses in the list are of the listening socket's family. */
 bool ban_holds(LPServer server, const SOCKADDR_STORAGE *addr)
 {
     for (int i = 0; i < server->bans; i++) {

@@ -174,7 +174,8 @@ static WORD screen_color(WORD color)
     return (WORD)((screen_colors & ~0x0F) | (light ? color >> 4 : color & 0x0F));
 }
 
-/* Sets the color of the next line. Returns false when the console was restored already: nothing is written any more. */
+/* Sets the color of the next line. Returns false when the console has already been restored: nothing more is
+ * written. */
 static bool screen_begin(WORD color)
 {
     static WORD now; /* the writer's alone */
@@ -273,7 +274,7 @@ void log_counted(int error, const char *text)
     ReleaseSRWLockExclusive(&queue_lock);
     if (more) log_error(0, "%s (%lu more)", last, more);
     if (!again) log_error(error, "%s", text);
-    if (again) WakeConditionVariable(&queue_filled); /* the writer prints the count in time */
+    if (again) WakeConditionVariable(&queue_filled); /* the writer prints the count when it is due */
 }
 
 /* ---- the console's settings, and Ctrl+C ---- */
@@ -367,7 +368,7 @@ bool console_open(const Options *options, void (*on_interrupt)(void))
 }
 
 /* A writer that is still blocked after DRAIN_MS ends with the process: "ExitProcess function" ends all other threads,
- * and warns only of those that hold a lock which the exit needs. This one is in WriteFile or WriteConsoleW and holds
+ * and warns only of those that hold a lock that the exit needs. This one is in WriteFile or WriteConsoleW and holds
  * none: it uses neither the heap nor the C library's files. */
 void console_close(void)
 {

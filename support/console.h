@@ -21,7 +21,7 @@ void console_restore(void);
 /* Asks the server to stop, as Ctrl+C does. Any thread, once the console is open. */
 void console_quit(void);
 
-/* Returns true once the user asked the server to stop (Ctrl+C and the like). Any thread. */
+/* Returns true once the user has asked the server to stop (Ctrl+C and the like). Any thread. */
 bool console_interrupted(void);
 
 /* Returns true if stdout is a console, where long lines wrap. Any thread, after console_prepare(). */

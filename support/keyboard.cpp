@@ -1,5 +1,5 @@
 /* keyboard.cpp - the keyboard: Enter for --step, lines for the operator. A separate thread reads, so that Ctrl+C need
- * not interrupt the read: that thread holds no lock meanwhile, and the process ends without it. */
+ * not interrupt the read: that thread holds no lock meanwhile, and the process ends without waiting for it. */
 #include "keyboard.h"
 #include "console.h"
 
@@ -10,7 +10,7 @@
 static SRWLOCK step_turn = SRWLOCK_INIT; /* held from a line until Enter or the end of its time */
 static SRWLOCK step_lock = SRWLOCK_INIT; /* guards the next three */
 static CONDITION_VARIABLE step_pressed = CONDITION_VARIABLE_INIT;
-static int step_presses; /* times Enter was pressed ahead */
+static int step_presses; /* presses of Enter not yet used */
 static bool step_off;    /* q, Ctrl+C or the end of input: no more stops */
 static DWORD step_ms;    /* the wait after a line: INFINITE with --step; 0: none. Set before other threads start */
 
@@ -115,8 +115,8 @@ static bool keyboard_await(HANDLE input)
     return false;
 }
 
-/* Reads a line from a console, with Windows' own editing. From its first key to its end no other line is printed,
- * which would stand in the middle of it. Returns the UTF-16 units, 0 when Ctrl+C has broken the read off. */
+/* Reads a line from a console, with Windows' own editing. From its first key to its end no other line is printed, so
+ * that none appears in the middle of it. Returns the number of UTF-16 units, 0 when Ctrl+C has interrupted the read. */
 static DWORD keyboard_read_line(HANDLE input, WCHAR *wide, DWORD size)
 {
     static bool within; /* the line was longer than the last call could take */
@@ -129,8 +129,8 @@ static DWORD keyboard_read_line(HANDLE input, WCHAR *wide, DWORD size)
     return got;
 }
 
-/* Reads what there is, at most a line from a console, as UTF-8. Returns the bytes, 0 at the end of the input and when
- * Ctrl+C has interrupted the read. */
+/* Reads what there is, at most a line from a console, as UTF-8. Returns the number of bytes, 0 at the end of the input
+ * and when Ctrl+C has interrupted the read. */
 static ULONG keyboard_read(HANDLE input, bool console, char bytes[READ_BYTES])
 {
     static WCHAR wide[READ_UNITS];
@@ -164,7 +164,7 @@ static void keyboard_take(char *line)
     Sleep(LINE_PAUSE_MS);
 }
 
-/* Adds a byte to the line of `used` bytes, or ends it. Returns the bytes of the unfinished line. */
+/* Adds a byte to the line of `used` bytes, or ends it. Returns the length of the unfinished line. */
 static ULONG keyboard_byte(char line[TYPED_BYTES], ULONG used, char c)
 {
     if (c == '\n') {

@@ -25,8 +25,8 @@ void step_skip(void);
 enum { TYPED_BYTES = 4 * 1024 }; /* of a line, with its NUL: a longer one is cut */
 
 /* Starts a thread that reads lines, from a console with Windows' own editing, or from a pipe or file as UTF-8. It calls
- * `take` for each, in UTF-8 without its end; the end of the input ends the thread, and nothing else. Main only, without
- * --step. Returns false, with the reason logged, when there is no thread. */
+ * `take` for each, in UTF-8 without its end; the end of the input ends only the thread. Main only, without --step.
+ * Returns false, with the reason logged, when there is no thread. */
 bool keyboard_open(LPServer server, void (*take)(LPServer server, char *line));
 
 /* Waits until `take` has returned, if it is running, and makes sure that it is not called again. Main only. Does

@@ -123,7 +123,7 @@ static void option_set(Options *options, const Option *row, const char *option, 
     }
 }
 
-/* Returns true if the chat can use the code page: UTF-8, or one of one or two bytes a character, because text is
+/* Returns true if the chat can use the code page: UTF-8, or one with one or two bytes per character, because text is
  * converted in place. Line ends and commands are looked for in ASCII, which EBCDIC pages do not have. */
 static bool codepage_is_usable(UINT page)
 {
@@ -135,7 +135,7 @@ static bool codepage_is_usable(UINT page)
         WCHAR wide = 0;
         if (MultiByteToWideChar(page, 0, &c, 1, &wide, 1) != 1) return false;
         if (wide != c && c != '\\' && c != '~')
-            return false; /* which some East Asian pages show as a currency sign or an overline */
+            return false; /* some East Asian pages show these two as a currency sign and an overline */
     }
     return true;
 }

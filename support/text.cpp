@@ -57,7 +57,7 @@ ULONG text_next(UINT page, const char *text, ULONG length, unsigned long *charac
     return *character == TEXT_INVALID ? 1 : two ? 2 : 1;
 }
 
-/* Writes the character as UTF-8 and returns its bytes. */
+/* Writes the character as UTF-8 and returns the number of bytes. */
 static ULONG utf8_put(char *text, unsigned long character)
 {
     ULONG bytes = character < 0x80 ? 1 : character < 0x800 ? 2 : character < 0x10000 ? 3 : 4;
@@ -150,7 +150,7 @@ static bool is_zero_width(unsigned long c)
     return c >= 0x80 && IN_RANGES(c, unicode_zero_width);
 }
 
-/* Returns true for characters that take a column and show nothing in it: spaces, Hangul's fillers, the empty braille
+/* Returns true for characters that take a column but show nothing in it: spaces, Hangul's fillers, the empty braille
  * pattern. */
 static bool is_blank(unsigned long c)
 {
@@ -199,8 +199,8 @@ bool text_visible(const char *text)
 
 /* ---- to a code page ---- */
 
-/* Writes the character if the page has it, or with `flags` 0 something like it; returns the bytes, or 0. The system's
- * best fit may be a control character: in code page 437 that of U+2022 is 07. Doubles a byte 255, as telnet
+/* Writes the character if the page has it, or with `flags` 0 something like it; returns the number of bytes, or 0. The
+ * system's best fit may be a control character: in code page 437 that of U+2022 is 07. Doubles a byte 255, as telnet
  * requires. */
 static ULONG page_try(UINT page, unsigned long c, DWORD flags, char *to)
 {
@@ -216,8 +216,8 @@ static ULONG page_try(UINT page, unsigned long c, DWORD flags, char *to)
     return (ULONG)made;
 }
 
-/* Returns a plainer character with the same meaning for one that phones write in place of the keyboard's, 0 if there is
- * none. */
+/* For a character that phones write in place of the keyboard's, returns the plainer one with the same meaning; 0 if
+ * there is none. */
 static unsigned long text_plainer(unsigned long c)
 {
     if (c == 0x2014) return 0x2015; /* a long dash: East Asia's pages have a bar */
@@ -228,7 +228,7 @@ static unsigned long text_plainer(unsigned long c)
     return c > 0x20 && IN_RANGES(c, unicode_spaces) ? ' ' : 0;
 }
 
-/* Writes the character, or the nearest one that the page has; returns the bytes. */
+/* Writes the character, or the nearest one that the page has; returns the number of bytes. */
 static ULONG page_put(UINT page, unsigned long c, char *to)
 {
     ULONG made = 0;
@@ -260,7 +260,7 @@ static bool is_flag_letter(unsigned long c)
     return c >= 0x1F1E6 && c <= 0x1F1FF;
 }
 
-/* Returns the bytes of `text` that belong to the emoji `c` before it: variation selectors, skin tones, joined symbols,
+/* Returns how many bytes of `text` belong to the emoji `c` before it: variation selectors, skin tones, joined symbols,
  * and the second letter of a flag. No code page has any of these, and one "?" for all is enough. */
 static ULONG emoji_rest(unsigned long c, const char *text, ULONG length)
 {
@@ -284,7 +284,7 @@ static ULONG emoji_rest(unsigned long c, const char *text, ULONG length)
 }
 
 /* Writes the character that the text begins with, composed with its combining marks ("FoldStringW function"). Returns
- * the bytes that it took; `to` moves on. */
+ * how many bytes of `text` it took, and advances `to`. */
 static ULONG page_put_composed(UINT page, const char *text, ULONG length, char **to)
 {
     unsigned long c = 0, next;
@@ -309,8 +309,8 @@ static ULONG page_put_composed(UINT page, const char *text, ULONG length, char *
     return at;
 }
 
-/* Converts the leading characters that have no combining mark and need no special care to UTF-16; returns the units and
- * sets the bytes. */
+/* Converts the leading characters that have no combining mark and need no special care to UTF-16; returns the number of
+ * units, and sets `bytes` to the bytes converted. */
 static int text_widen(const char *text, ULONG length, WCHAR wide[64], ULONG *bytes)
 {
     unsigned long c = 0;

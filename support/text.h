@@ -11,8 +11,8 @@ const char *text_plural(int n);
 
 enum { TEXT_INVALID = 0x110000 }; /* not a character */
 
-/* Returns the bytes of the first character of `text`, `length` > 0 bytes in the code page, and sets `character`, to
- * TEXT_INVALID if these bytes are damaged. Returns 0 when the character is valid so far, but cut off; `character` is
+/* Returns how many bytes the first character of `text` has (`length` > 0 bytes in the code page), and sets `character`,
+ * to TEXT_INVALID if these bytes are damaged. Returns 0 when the character is valid so far, but cut off; `character` is
  * meaningless then. */
 ULONG text_next(UINT page, const char *text, ULONG length, unsigned long *character);
 
@@ -34,9 +34,10 @@ bool text_decode(UINT page, const char *bytes, ULONG length, char *text);
  * NICK_CHARS letters and digits of any script, "-", "_" and "."; `wide` and `nick` are meaningless then. */
 bool text_name(const char *text, WCHAR wide[NICK_CHARS + 1], char nick[NICK_BYTES]);
 
-/* Converts well-formed UTF-8 to the code page in place: it never grows. Returns the bytes. Composes first; leaves out
- * characters that take no column; writes a no-break space as a space; then each as the page's own character, or as the
- * nearest one that is printable, or as "?". A byte 255 is doubled, because telnet would take it for a command. */
+/* Converts well-formed UTF-8 to the code page in place: it never grows. Returns the number of bytes. Composes first;
+ * leaves out characters that take no column; writes a no-break space as a space, and any other character as the page's
+ * own, as the nearest one that is printable, or as "?". A byte 255 is doubled, because telnet would take it for a
+ * command. */
 ULONG text_encode(UINT page, char *text, ULONG length);
 
 /* Returns true for control characters, line separators and bidirectional controls, which would steer a terminal. */
@@ -55,10 +56,10 @@ ULONG text_columns(UINT page, unsigned long character, ULONG bytes);
  */
 ULONG text_last_glyph(UINT page, const char *text, ULONG length, ULONG *columns);
 
-/* Returns true if something in the UTF-8 text, NUL-terminated, can be seen. */
+/* Returns true if anything in the NUL-terminated UTF-8 text is visible. */
 bool text_visible(const char *text);
 
-/* Returns the bytes of the space that the UTF-8 text begins with, of whatever width; 0 if it begins with none. */
+/* Returns how many bytes the space at the beginning of the UTF-8 text has, whatever its width; 0 if there is none. */
 ULONG text_space(const char *text);
 
 /* Returns how many of the `length` bytes of UTF-8 fit into `columns` columns, as whole characters. */

@@ -188,7 +188,7 @@ void trace_closed(LPSession session, int result)
 
 /* ---- operations ---- */
 
-/* Returns the session's index in s_arr, which is its event's in e_arr. */
+/* Returns the session's index in s_arr, which is also its event's index in e_arr. */
 static int session_index(LPSession session)
 {
     int index = session->proactor->first + SLOT_FIRST;
@@ -236,7 +236,7 @@ void trace_posted(LPSession session, LPWSAOVERLAPPED overlapped, int error)
     trace_event_tell(&event);
 }
 
-/* Writes what WSAGetOverlappedResult returned into the event. */
+/* Records in the event what WSAGetOverlappedResult returned. */
 static void result_begin(TraceEvent *event, LPSession session, TraceStep end, DWORD bytes, int error)
 {
     if (error && session->phase == CLOSED) {

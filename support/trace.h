@@ -47,11 +47,11 @@ typedef enum TraceStep { TRACE_STEPS(TRACE_STEP) TRACE_STEP_COUNT } TraceStep;
  * Returns false, with the reason logged, when the file cannot be written. */
 bool trace_open(const Options *options);
 
-/* Ends the trace. Main only, when no other thread traces any more. Returns false when the file is not complete. */
+/* Ends the trace. Main only, when no other thread traces anymore. Returns false when the file is not complete. */
 bool trace_close(void);
 
-/* All functions below report one step, and do nothing when tracing is off. The thread that calls one is named as the
- * one that made the step. Any thread, cs not held unless noted; with --step or --slow they wait. */
+/* All functions below report one step, and do nothing when tracing is off. A step is attributed to the thread that
+ * calls the function. Any thread, cs not held unless noted; with --step or --slow they wait. */
 
 /* Names the calling thread: 0 is Main, n the Proactor of group n. A thread that never calls it is shown by its id. */
 void trace_thread(int number);

@@ -32,7 +32,7 @@ enum {
     TRACE_GROUPS = MAX_CLIENTS / GROUP_SESSIONS + 4 /* more than there can be; groups count from 1 */
 };
 
-/* One event. A field with a text is a string in the file, a field without one the number, if `given`. The texts must
+/* One event. A field with a text is a string in the file; one without a text is the number, if `given`. The texts must
  * stay valid until trace_event_tell() returns. */
 typedef struct TraceEvent {
     TraceStep step;
@@ -54,7 +54,7 @@ typedef struct TraceThread {
 
 extern bool trace_on; /* set before other threads start */
 
-/* Returns what it knows about the calling thread; NULL: that never called trace_thread(). */
+/* Returns what the trace knows about the calling thread, or NULL if that never called trace_thread(). */
 TraceThread *trace_self(void);
 
 /* Begins an event with its line, which a NULL format leaves empty; one that is too long is cut at a character's end.

@@ -95,7 +95,7 @@ typedef struct MirrorGroup {
     bool open;
     int end;                                           /* the first empty slot */
     unsigned long ids[GROUP_SLOTS];                    /* of the sessions */
-    char receiving[GROUP_SLOTS], sending[GROUP_SLOTS]; /* a character each: see snapshot_put() */
+    char receiving[GROUP_SLOTS], sending[GROUP_SLOTS]; /* one character each: see snapshot_put() */
 } MirrorGroup;
 
 static SRWLOCK file_lock = SRWLOCK_INIT; /* guards mirror and buffers; held only to copy an event or a snapshot */
@@ -252,8 +252,8 @@ void trace_file_add(const TraceEvent *event, const TraceText *text, unsigned lon
 
 /* ---- the writer: a thread of its own, because the console's may be held up by a reader for minutes ---- */
 
-/* Waits for events, and takes the buffer after COLLECT_MS or when it is half full. Returns NULL when the end was taken.
- */
+/* Waits for events, and takes the buffer after COLLECT_MS or when it is half full. Returns NULL when the end has
+ * already been taken. */
 static FileBuffer *file_take(void)
 {
     FileBuffer *full;

@@ -11,7 +11,7 @@
  * reason logged, when any of it fails. */
 bool trace_file_open(const char *name);
 
-/* Returns false when there is no file, or no longer one. Any thread. */
+/* Returns true while the file takes events. Any thread. */
 bool trace_file_is_open(void);
 
 /* Formats all of the event but its time, which trace_file_add() puts in front. Any thread, no lock needed. */
@@ -22,8 +22,8 @@ void trace_file_format(TraceText *text, const TraceEvent *event);
  * that events come in the order of their times; cs may be held. */
 void trace_file_add(const TraceEvent *event, const TraceText *text, unsigned long long now);
 
-/* Writes what is left, and the end. Main only, when no thread adds events any more. Returns false when the file was
- * opened and is not complete; an error line says so. */
+/* Writes the remaining events and the end of the file. Main only, when no thread adds events anymore. Returns false
+ * when the file was opened and is not complete; an error line says so. */
 bool trace_file_close(void);
 
 #endif

@@ -16,7 +16,7 @@ typedef struct TraceText {
 /* Makes the text empty. */
 void trace_text_clear(TraceText *text);
 
-/* Adds what the format makes. */
+/* Adds the formatted text. */
 void trace_text_put(TraceText *text, const char *format, ...);
 
 /* These add a text as it is, and a number in decimal. They serve every event, and are several times as fast. */
