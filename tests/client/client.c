@@ -1,11 +1,10 @@
-/* client.c - the client of the lessons. client.exe is a client to talk with: it sends what is typed to the server and
- * shows what the server says, both at the same time. That takes two threads: one waits for the keyboard, the other,
- * main's, for the server. The options turn it into the clients that a server meets: a quiet crowd, busy ones, one that
- * does not read, one that resets, one that sends key by key.
+/* client.c - the client of the lessons. client.exe is an interactive client: it sends what is typed, and at the same
+ * time shows what the server says. That takes two threads: one waits for the keyboard, the other, main's, for the
+ * server. The options turn it into the clients that a server meets: a quiet crowd, busy ones, one that does not read,
+ * one that resets, one that sends key by key.
  *
  * One connection needs no more than blocking sockets, and WSAPoll, which has no limit of 64, is enough for a client
- * with many. Compare it with the server, where two threads per client would be 20,000 threads.
- */
+ * with many connections. Compare it with the server, where two threads per client would be 20,000 threads. */
 #include "client.h"
 
 #include <stdarg.h>
@@ -63,7 +62,7 @@ static void print_help(void)
           stdout);
 }
 
-/* Returns false, for "return bad_usage(...)". */
+/* Returns false, so that a caller can write "return bad_usage(...)". */
 static bool bad_usage(const char *format, ...)
 {
     va_list arguments;
@@ -206,7 +205,7 @@ const char *grouped(long long number)
 
 SOCKET sock = INVALID_SOCKET;
 
-static struct addrinfo *addresses;     /* of HOST, in the order in which the system recommends to try them */
+static struct addrinfo *addresses;     /* of HOST, in the order in which the system recommends trying them */
 static const struct addrinfo *working; /* the one that worked last */
 
 /* localhost is the loopback interface, whatever the hosts file says (RFC 6761, section 6.3). Without a name
@@ -361,7 +360,7 @@ bool input_send(const char *data, int bytes)
 }
 
 /* On Windows every call on a connection that was reset fails. Under Wine only the first one does, whichever thread made
- * it (it may be a thread of Wine's own, then SO_ERROR has the error), and to recv() the connection then looks closed
+ * it (it may be a thread of Wine's own; then SO_ERROR has the error), and to recv() the connection then looks closed
  * normally. So this also gives a send() that is under way half a second to fail. */
 int end_error(void)
 {

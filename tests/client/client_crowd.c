@@ -256,7 +256,7 @@ int be_busy(void)
 static volatile LONG bytes_taken; /* by Winsock, to be sent */
 static HANDLE flood_failed;       /* an event */
 
-/* Sends lines. send() returns only when there is room, and a server that cannot send does not receive either: so this
+/* Sends lines. send() returns only when there is room, and a server that cannot send does not receive either, so this
  * blocks. */
 static unsigned __stdcall flood_run(void *nothing)
 {
@@ -278,7 +278,7 @@ static unsigned __stdcall flood_run(void *nothing)
 }
 
 /* Reads to the server's end of the stream. Returns 0 or the error. The half-close comes after the last byte was sent
- * and all available bytes were read: an end of the stream seen before it was the server's decision. */
+ * and all available bytes were read: if the end of the stream comes earlier, the server decided to close. */
 static int read_all(void)
 {
     static char data[65536];

@@ -1,5 +1,5 @@
-/* client_talk.c - the interactive client: one thread sends what is typed or redirected, main's shows what the server
- * sends. */
+/* client_talk.c - the interactive client: one thread sends what is typed or redirected, the other, main's, shows what
+ * the server sends. */
 #include "client.h"
 
 #include <process.h>
@@ -12,7 +12,7 @@ enum {
     CTRL_BRACKET = 0x1D,
     TYPED_CHARS = 1024,            /* UTF-16 units that are read at a time */
     RAW_BYTES = 2 * TYPED_CHARS,   /* the same in a file */
-    INPUT_BYTES = 4 * TYPED_CHARS, /* each takes at most 4 bytes in any code page, 3 in UTF-8 */
+    INPUT_BYTES = 4 * TYPED_CHARS, /* a unit takes at most 4 bytes in any code page, 3 in UTF-8 */
     OUTPUT_BYTES = 4096,
     KEY_PAUSE_MS = 30,   /* between redirected keys, so that no two travel together */
     RESET_PAUSE_MS = 500 /* so that the server has read everything by then */
@@ -114,7 +114,8 @@ static int console_read(char data[INPUT_BYTES])
 
     if (last == '\n' && !console_await_key()) return 0;
     if (!ReadConsoleW(input, wide + kept, TYPED_CHARS - kept, &count, NULL)) return 0;
-    if (count == 0 && GetLastError() == ERROR_OPERATION_ABORTED) Sleep(INFINITE); /* Ctrl+C: console_event() ends us */
+    if (count == 0 && GetLastError() == ERROR_OPERATION_ABORTED)
+        Sleep(INFINITE); /* Ctrl+C: console_event() ends the process */
     if (count == 0) return 0;
     count += kept;
     last = wide[count - 1];
@@ -129,7 +130,7 @@ static int console_read(char data[INPUT_BYTES])
 
 typedef enum Encoding { UNKNOWN, AS_IT_IS, UTF16_LE, UTF16_BE } Encoding;
 
-static char raw[RAW_BYTES]; /* read from the file and not converted yet */
+static char raw[RAW_BYTES]; /* read from the file but not yet converted */
 static DWORD raw_bytes;
 
 /* Reads more. Returns false at the end. */
@@ -187,8 +188,9 @@ static int raw_convert(char data[INPUT_BYTES], bool big_endian, UINT codepage)
     return bytes;
 }
 
-/* Reads from a file or a pipe. Notepad writes UTF-8 or UTF-16 with a byte order mark, and so does PowerShell's >; that
- * is converted to UTF-8, with --keys to their code page. Returns the number of bytes, 0 at the end. */
+/* Reads from a file or a pipe. Notepad writes UTF-8 or UTF-16 with a byte order mark, and so does PowerShell's >;
+ * either is converted to UTF-8 or, with --keys, to the code page of the keys. Returns the number of bytes, 0 at the
+ * end. */
 static int file_read(char data[INPUT_BYTES])
 {
     static Encoding encoding;
@@ -249,7 +251,7 @@ static DWORD unfinished(const char *data, DWORD bytes)
     return 0;
 }
 
-/* Writes to a console only whole characters; the first half of one waits for the second. With --keys both threads
+/* Writes only whole characters to a console; the first half of one waits for the second. With --keys both threads
  * write. */
 static bool output_write(const char *data, DWORD bytes)
 {
@@ -357,7 +359,7 @@ static void telnet_negotiate(unsigned char verb, unsigned char option)
     *agreed = wanted;
 }
 
-/* Removes telnet's commands from the received bytes. Returns the bytes that are left. */
+/* Removes telnet's commands from the received bytes. Returns how many bytes are left. */
 static int telnet_strip(char *data, int bytes)
 {
     static enum { TEXT, COMMAND, OPTION, SUB, SUB_COMMAND } state;
