@@ -83,8 +83,7 @@ static SOCKET socket_connect(const char *address, int port, int room)
     snprintf(service, sizeof service, "%d", port);
     if (getaddrinfo(address, service, &hints, &found) != 0) return INVALID_SOCKET;
 
-    /* A server started later must not inherit our sockets: then closing one here would not close
-     * the connection. */
+    /* A server started later must not inherit our sockets, or closing one here would not close the connection. */
     sock = WSASocketW(found->ai_family, SOCK_STREAM, IPPROTO_TCP, NULL, 0,
                       WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
     if (sock != INVALID_SOCKET) {
@@ -273,7 +272,7 @@ bool client_at_eof(Client *client)
 
     if (client_recv_some(client, &byte, 1) != RECV_EOF) return false;
 
-    /* The system may report an end of file and hide the reset that caused it; but then nothing can be sent any more. */
+    /* The system may report an end of file and hide the reset that caused it; but then nothing more can be sent. */
     return client->half_closed || send(client->sock, &byte, 1, 0) == 1;
 }
 

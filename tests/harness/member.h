@@ -4,8 +4,8 @@
 
 #include "test.h"
 
-/* Hangul syllables in UTF-8, two columns wide on a terminal. Not written as such, so that no compiler's idea of the
- * source's encoding matters. */
+/* Hangul syllables in UTF-8, two columns wide on a terminal. Escaped, so that a compiler's idea of the source's
+ * encoding does not matter. */
 #define GA "\xEA\xB0\x80"
 #define NA "\xEB\x82\x98"
 #define DA "\xEB\x8B\xA4"
@@ -26,8 +26,8 @@ bool member_says(Client *client, const char *line);
 /* Returns true if the next line is exactly this one. */
 bool member_hears(Client *client, const char *line);
 
-/* Returns the lines before `last`, each with a LF after it; they end in "(no more)" if `last` does not come. Valid
- * until the next call. */
+/* Returns the lines before `last`, each followed by an LF; they end in "(no more)" if `last` does not come. Valid until
+ * the next call. */
 const char *member_hears_until(Client *client, const char *last);
 
 /* Drops the lines up to `last`. Returns false if it does not come. */
@@ -37,7 +37,7 @@ bool member_awaits(Client *client, const char *last);
  * handled. */
 bool member_asks(Client *client);
 
-/* Returns true if the server says good-bye and closes, and there was nothing else. */
+/* Returns true if the server says good-bye, and nothing else, and closes. */
 bool member_hears_goodbye(Client *client);
 
 #endif

@@ -9,7 +9,7 @@
 typedef struct Program {
     HANDLE process, in, out, err;
     DWORD pid;
-    char name[40];            /* its argv[0], by which the host of Wine finds it */
+    char name[40];            /* its argv[0], by which Wine's host finds it */
     char printed[256 * 1024]; /* so far */
     size_t length;
 } Program;

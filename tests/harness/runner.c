@@ -131,7 +131,7 @@ static unsigned __stdcall watchdog_run(void *argument)
     }
 }
 
-/* Ends what the test has left. Servers first: then no worker waits for one any more. */
+/* Ends what the test has left. Servers come first, so that no worker is still waiting for one. */
 static void clean_up(void)
 {
     servers_kill();
@@ -198,7 +198,7 @@ static const IMAGE_EXPORT_DIRECTORY *exports_of(const char *module)
 }
 
 /* Runs or lists every TEST() of this program that is wanted, in the order of their names, because the linker sorts them
- * so. */
+ * that way. */
 static void each_test(bool list, int filters, char *filter[])
 {
     HMODULE program = GetModuleHandleA(NULL);

@@ -28,7 +28,7 @@ bool screen_types(Screen *screen, const WCHAR *units);
 /* Returns true once the text is on the console, false if it is not after `ms`. */
 bool screen_shows(Screen *screen, const char *text, int ms);
 
-/* Returns the server's exit code, or -1 if it still runs after `ms`. */
+/* Returns the server's exit code, or -1 if it is still running after `ms`. */
 long long screen_wait(Screen *screen, int ms);
 
 void screen_end(Screen *screen);

@@ -133,13 +133,13 @@ bool server_interrupt(Server *server);
  * Returns false where the system does not show the function that such a thread begins with. */
 bool server_close_window(Server *server);
 
-/* Returns the exit code, or -1 if the server still runs after `ms`. */
+/* Returns the exit code, or -1 if the server is still running after `ms`. */
 long long server_wait(Server *server, int ms);
 
 /* Closes all clients, then sends Ctrl+C, as most tests end. Returns the exit code. */
 long long server_stop(Server *server);
 
-/* Returns everything that it wrote to stdout and stderr so far; valid until the next call. Never NULL. */
+/* Returns everything that it has written to stdout and stderr so far; valid until the next call. Never NULL. */
 const char *server_output(Server *server);
 const char *server_errors(Server *server);
 
@@ -187,7 +187,7 @@ unsigned int noise_below(Noise *noise, unsigned int limit); /* a number from 0 t
 typedef struct Client {
     SOCKET sock;
     int index;      /* counts from 0 in each test */
-    int start, end; /* the bytes of buf that were received and not taken yet */
+    int start, end; /* the bytes of buf that were received but not yet taken */
     char buf[4096];
     bool half_closed;
 } Client;
@@ -200,7 +200,7 @@ Client *client_connect(Server *server);
 /* Does the same with a numeric address; prints nothing if it fails. */
 Client *client_connect_to(const char *address, int port);
 
-/* Does the same with a small receive buffer: bytes that it does not read soon wait at the server. */
+/* Does the same with a small receive buffer: unread bytes soon pile up at the server. */
 Client *client_connect_narrow(Server *server);
 
 bool client_send(Client *client, const void *data, size_t bytes);
@@ -219,7 +219,7 @@ bool client_at_eof(Client *client);
 /* Returns true if the client has something to read (data, end or error) within `ms`. */
 bool client_readable(Client *client, int ms);
 
-/* Sends without waiting until the connection takes nothing more for `ms`. Returns the count, -1 on an error. */
+/* Sends, without waiting, until the connection takes nothing more for `ms`. Returns the count, -1 on an error. */
 long long client_stuff(Client *client, Noise *noise, int ms);
 
 bool client_half_close(Client *client);
@@ -242,7 +242,7 @@ bool worker_start(void (*work)(void *), void *argument);
 /* Waits for all. Returns false if they do not end in `ms`. */
 bool workers_join(int ms);
 
-/* Returns the milliseconds since some start. */
+/* Returns the milliseconds since some fixed moment. */
 long long now_ms(void);
 
 #endif
