@@ -290,7 +290,7 @@ TEST(chat_escape_attacks)
         { TYPED("a\x1B[1" GA "\n"), "ann: a" GA "\n", "" },
         { TYPED("ab\x1B\bz\n"), "ann: az\n", "" },
         { TYPED("a\x1BOPz\n"), "ann: az\n", "" },                 /* the key F1 */
-        { TYPED("a\x1B]0;no end\nz\n"), "ann: a\nann: z\n", "" }, /* a line end ends all */
+        { TYPED("a\x1B]0;no end\nz\n"), "ann: a\nann: z\n", "" }, /* a line end ends any sequence */
         { TYPED("a\x1B[\nz\x1B\n"), "ann: a\nann: z\n", "" },
         { TYPED("a\302\2332Jz\n"), "ann: a2Jz\n", "" },       /* U+009B, one character for ESC [ */
         { TYPED("a\xC2\x1B[m\2332Jz\n"), "ann: a2Jz\n", "" }, /* ... put together from parts */
@@ -528,7 +528,7 @@ TEST(chat_code_page)
     CHECK(member_hears(bob, "\xEB\xAF\xBC\xEC\x88\x98: \xEB\x98\xA0\xEB\xB0\xA9!"));
     CHECK(member_says(ann, "\xC2\xA5")); /* UTF-8 too, by chance: in the page it is a syllable */
     CHECK(member_hears(bob, "\xEB\xAF\xBC\xEC\x88\x98: \xEC\xA7\x9C"));
-    CHECK(member_says(ann, ANNYEONG)); /* UTF-8 turns her back */
+    CHECK(member_says(ann, ANNYEONG)); /* UTF-8 switches her back */
     CHECK(member_hears(bob, "\xEB\xAF\xBC\xEC\x88\x98: " ANNYEONG));
     CHECK(member_says(bob, "\xC3\xA9"));
     CHECK(member_hears(ann, "bob: \xC3\xA9"));
@@ -537,7 +537,7 @@ TEST(chat_code_page)
 }
 
 /* A line is UTF-8 if its whole characters of three bytes or more outnumber its stray bytes; otherwise one that was cut
- * off would spoil them all. */
+ * off would spoil all the others. */
 TEST(chat_code_page_damage)
 {
     static const struct {
@@ -578,9 +578,9 @@ TEST(chat_code_page_not_text)
           "" }, /* no second byte */
         { TYPED("a\x9B"
                 "31mred\n"),
-          "ann: a" BAD "31mred\n", "" },                               /* ESC [ of eight bits */
+          "ann: a" BAD "31mred\n", "" },                               /* the 8-bit ESC [ */
         { TYPED("\xBE\xC8\xE2\n"), "ann: \xEC\x95\x88" BAD "\n", "" }, /* cut off */
-        { TYPED("\xBE\xC8\x80\n"), "ann: \xEC\x95\x88\n", "" },        /* a control of C1 in the page */
+        { TYPED("\xBE\xC8\x80\n"), "ann: \xEC\x95\x88\n", "" },        /* a C1 control in the page */
     };
     char line[200];
 
@@ -666,7 +666,7 @@ TEST(chat_long_lines)
     CHECK_EQ(server_stop(server), 0);
 }
 
-/* The end of a long line after a piece of it went out is text too. */
+/* The rest of a long line, after a piece of it has gone out, is text too. */
 TEST(chat_long_line_then_slash)
 {
     static char line[4095 + 16];
@@ -689,7 +689,7 @@ TEST(chat_unfinished_line)
     CHECK(client_send(ann, "whole\r\nhalf a li", 16));
     CHECK(member_hears(bob, "ann: whole"));
     CHECK(member_asks(bob));
-    CHECK(!client_readable(bob, 100)); /* it waits for its end */
+    CHECK(!client_readable(bob, 100)); /* the line waits for its end */
     CHECK(client_half_close(ann));
     CHECK(member_hears(bob, "ann: half a li"));
     CHECK(member_hears_goodbye(ann));

@@ -284,8 +284,8 @@ static bool is_local(const char *text)
            || strcmp(text, "::1") == 0 || strncmp(text, "fe8", 3) == 0;
 }
 
-/* Asks Windows in another way than the server does. Returns how many of the machine's addresses are announced, and sets
- * *all to how many there are. */
+/* Asks Windows in a different way than the server does. Returns how many of the machine's addresses are announced, and
+ * sets *all to how many there are. */
 static int count_announced(Server *server, int *all)
 {
     static char tables[32 * 1024];
@@ -395,7 +395,7 @@ TEST(cli_max_per_ip)
     CHECK_EQ(server_stop(server), 0);
 }
 
-/* Finds two IPv6 addresses of this machine in one network of 64 bits. */
+/* Finds two IPv6 addresses of this machine in the same 64-bit network. */
 static bool find_neighbours(char first[64], char second[64])
 {
     static char tables[32 * 1024];
@@ -435,7 +435,7 @@ TEST(cli_max_per_ip_network)
 
 /* ---- the console ---- */
 
-/* "HH:MM:SS #" and the rest as given, with the client's port put in. */
+/* Checks for a line "HH:MM:SS " and the rest as given, with the client's port filled in. */
 static void check_line(Server *server, const char *format, int port)
 {
     char expected[128];

@@ -81,8 +81,8 @@ static bool ends_by_itself(Screen *screen)
     return screen_types(screen, L"\x1A") && recv(sock, &end, 1, 0) == 0;
 }
 
-/* ReadConsoleW() edits the line where the cursor stood when the first key came. A key without a character is not the
- * first key, or the lines that come meanwhile would be overwritten by the typed text. */
+/* ReadConsoleW() edits the line where the cursor stood when the first key came. A key without a character must not
+ * count as the first key, or the typed text would overwrite the lines that come before the next key. */
 TEST(client_console_keys_without_a_character)
 {
     static const int keys[] = { VK_HANGUL, VK_HANJA, VK_CAPITAL, VK_LWIN, VK_RWIN, VK_NUMLOCK, VK_SHIFT, VK_INSERT };
@@ -104,7 +104,7 @@ TEST(client_console_keys_without_a_character)
     end_screen(screen);
 }
 
-/* Hangul comes from the input method as characters, without a key. The arrow up recalls the line. */
+/* Hangul comes from the input method as characters, without a key. The up arrow recalls the line. */
 TEST(client_console_typed)
 {
     Screen *screen;
@@ -125,7 +125,7 @@ TEST(client_console_typed)
     end_screen(screen);
 }
 
-/* With --keys they are sent in the console's input code page. */
+/* With --keys, the characters are sent in the console's input code page. */
 TEST(client_console_keys)
 {
     Screen *screen;

@@ -36,7 +36,7 @@ static void type_much(void *argument)
     *(bool *)argument = true;
 }
 
-/* Much in both directions at once, and every byte of it. */
+/* Much data in both directions at once, and every byte of it arrives. */
 TEST(client_in_a_script)
 {
     static bool good;
@@ -54,7 +54,7 @@ TEST(client_in_a_script)
     CHECK_EQ(server_stop(server), 0);
 }
 
-/* A name may have addresses of IPv6 and of IPv4, and the server may listen on one of them alone. */
+/* A name may have IPv6 and IPv4 addresses, and the server may listen on only one of them. */
 TEST(client_tries_all_addresses)
 {
     static const char *const tries[][2] = { { "127.0.0.1", "127.0.0.1" },
@@ -322,7 +322,7 @@ TEST(client_byte_order_mark)
     CHECK(client_converts("\xFF\xFE"
                           "a\0",
                           4, "b\0\r\0\n", 6, "--keys", "ab\r\n"));
-    CHECK(client_converts("\xEF", 1, "\xBC\x81", 2, "", "\xEF\xBC\x81")); /* no mark, but it begins as one does */
+    CHECK(client_converts("\xEF", 1, "\xBC\x81", 2, "", "\xEF\xBC\x81")); /* no mark, but it begins like one */
     CHECK(client_converts("\xFF", 1, "", 0, "", "\xFF"));
 }
 
@@ -449,7 +449,7 @@ TEST(client_busy_gets_no_answer)
 
 /* ---- one that does not read, and one that resets ---- */
 
-/* 30 MB are more than all buffers on the way hold, so the transfer stalls until it reads. */
+/* 30 MB is more than all buffers on the way hold, so the transfer stalls until it reads. */
 TEST(client_no_read)
 {
     Server *server;
@@ -538,7 +538,7 @@ static void end_here(SOCKET sock, SOCKET listener)
     closesocket(listener);
 }
 
-/* Returns how many bytes come first of "abc" and Enter, typed all at once. */
+/* Returns how many bytes arrive first when "abc" and Enter are typed all at once. */
 static int first_bytes(void)
 {
     SOCKET listener, sock;
@@ -595,7 +595,8 @@ TEST(client_keys_negotiates)
     CHECK_EQ(client_exit_code(), 0);
 }
 
-/* An echo server negotiates nothing: every key is seen twice, as with Windows' telnet. In a chat it makes lines. */
+/* An echo server negotiates nothing: every key is seen twice, as with Windows' telnet. In a chat the keys make up
+ * lines. */
 TEST(client_keys_at_the_server)
 {
     Server *server;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The whole chat is told of thousands that come and go, which takes a while: it only has to keep going. */
+/* The whole chat is told of thousands of visitors coming and going, which takes a while: it only has to keep going. */
 enum { VISITORS = 2000, ECHO_WAIT_MS = 200, CHAT_WAIT_MS = 8000, STOP_MS = 3000 };
 
 /* ---- a client that asks all the time, and its longest wait ---- */
@@ -83,8 +83,8 @@ static bool asker_start(Asker *one, Client *client, Client *listener)
 }
 
 /* Visitors come and go while both ask. Returns how much longer than `limit` the longest wait was, in ms, 0 if it was
- * not; -1 if something went wrong. A busy machine makes everybody wait: so the wait of a client of a server that has no
- * visitors and nothing to print is allowed in addition. */
+ * not; -1 if something went wrong. A busy machine makes everybody wait, so `limit` is extended by the longest wait at a
+ * server that has no visitors and nothing to print. */
 static double round_of_questions(Server *server, int limit)
 {
     long long end;
@@ -99,7 +99,7 @@ static double round_of_questions(Server *server, int limit)
 }
 
 /* Asks while visitors come and go, and again if the machine did something else for a while, at most twice. Returns the
- * visitors, 0 if something went wrong. */
+ * number of visitors, 0 if something went wrong. */
 static int visit_and_ask(Server *server, Client *client, Client *listener)
 {
     Client *beside = client_connect(server_start("--echo --quiet"));
@@ -192,7 +192,7 @@ TEST(console_reader_stops)
     CHECK_EQ(before + lost + after, 2 * (1 + 100 + VISITORS + visitors + 100));
     CHECK_LE(200, after);
     /* The notice is where they are missing: two lines a client, so this is the number of the first one after it. On a
-     * busy machine some dozens have come whose leaving is not printed yet; a wrong place would be hundreds away. */
+     * busy machine a few dozen have come whose leaving is not yet printed; a wrong place would be hundreds away. */
     CHECK_LE(labs((before + lost) / 2 - (long)number_after(notice, "#")), 100);
 }
 

@@ -98,8 +98,8 @@ TEST(crowd_at_group_edges)
     }
 }
 
-/* A group is opened when all are full, and not before: busy sessions migrate to where there are fewer, so
- * early groups would gain nothing. */
+/* A group is opened when all are full, and not before: busy sessions migrate to where there are fewer, so opening
+ * groups early would gain nothing. */
 TEST(crowd_opens_groups)
 {
     static const int counts[][2] = { { 1, 1 }, { 62, 1 }, { 63, 2 }, { 124, 2 }, { 125, 3 }, { 558, 9 }, { 559, 10 } };
@@ -250,7 +250,7 @@ static void stream_run(void *argument)
     }
 }
 
-/* How much the least and the most served of some clients got while all were busy for 3 s. */
+/* How much the least-served and the most-served client got while all were busy for 3 s. */
 typedef struct Shares {
     int clients;
     long long least, most, all;
@@ -385,7 +385,7 @@ static bool visit(Server *server, int clients)
     return good;
 }
 
-/* Returns the handles once the last client is gone. */
+/* Returns the number of handles once the last client is gone. */
 static long handles_after(Server *server, int clients)
 {
     char number[32];
@@ -437,7 +437,7 @@ TEST(crowd_server_full)
         inside[i] = client_connect(server);
         CHECK(client_echoes(inside[i], "inside"));
     }
-    outside[0] = client_connect(server); /* sends much before it reads */
+    outside[0] = client_connect(server); /* sends a lot before it reads */
     CHECK(client_send(outside[0], early, sizeof early));
     Sleep(200); /* a reset in answer to its bytes would destroy the line that it has not read yet */
     CHECK(is_told_full(outside[0]));

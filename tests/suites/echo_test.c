@@ -94,8 +94,8 @@ static bool sender_start(Sender *sender, Client *client, unsigned int seed, long
     return worker_start(sender_run, sender);
 }
 
-/* Reads up to the end of file and checks the noise; returns the bytes, -1 if the end was not a
- * normal one, -2 for a wrong byte. */
+/* Reads up to the end of file and checks the noise; returns the number of bytes, -1 if the end was not a normal one, -2
+ * for a wrong byte. */
 static long long drain_noise(Client *client, unsigned int seed)
 {
     static char data[65536];

@@ -55,7 +55,7 @@ static void stream_listen(void *argument)
     stream->good = stream->heard == (STREAMS - 1) * STREAM_LINES;
 }
 
-/* Bytes of memory that only the server, our one child, uses. Wine counts those that were ever touched. */
+/* Returns the private memory, in bytes, of the server, our only child. Wine counts those that were ever touched. */
 static long long server_memory(void)
 {
     HANDLE list = CreateToolhelp32Snapshot(TH32CS_SNAPPROCESS, 0), process = NULL;
@@ -294,8 +294,8 @@ static void check_shares(const int heard[FLOODERS])
     test_note("(%d to %d lines of each)", least, most);
 }
 
-/* Five talk without end: each is heard as much as the others, and a client that asks now and then is answered at
- * once. */
+/* Five clients talk without end: each is heard as much as the others, and a client that asks now and then is answered
+ * at once. */
 TEST(flood_equal_shares)
 {
     Server *server = server_start("--chat --quiet");

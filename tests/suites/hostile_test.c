@@ -221,7 +221,7 @@ TEST(hostile_quitters)
     check_churn(6, "/quit and more and more and more and more\n");
 }
 
-/* The echo server beside clients that connect and close as fast as they can. */
+/* The echo server, while clients connect and close as fast as they can. */
 TEST(hostile_churn_echo)
 {
     Server *server = server_start("--echo --quiet");
@@ -244,7 +244,7 @@ TEST(hostile_churn_echo)
     test_note("(a ping took %lld ms at most, %ld connections)", longest, attack.connections);
 }
 
-/* Clients that were made to wait and reset leave their places to others. */
+/* Clients that had to wait, and then reset, leave their places to others. */
 TEST(hostile_dead_clients_leave_their_places)
 {
     Server *server = server_start("--chat --quiet --max-clients 11");

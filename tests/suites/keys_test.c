@@ -8,8 +8,8 @@
 
 enum { COLUMNS = 80, ROWS = 24, IAC = 255, DO = 253, WILL = 251, DONT = 254 };
 
-/* How it behaves: as one that asks for the server's echo at once, or as Windows' telnet, which shows what is typed
- * itself until the server negotiates, and then nothing. */
+/* How it behaves: as one that asks for the server's echo at once, or as Windows' telnet, which itself shows what is
+ * typed until the server negotiates, and nothing after that. */
 typedef enum Kind { ASKS_FOR_ECHO, WINDOWS } Kind;
 
 typedef struct Terminal {
@@ -19,7 +19,7 @@ typedef struct Terminal {
     bool negotiated;
     int columns;                  /* COLUMNS at first, and never more */
     bool wraps_at_once;           /* after the last column the cursor is in the next row already */
-    char cells[ROWS][COLUMNS][5]; /* a character each; after one of two columns an empty one */
+    char cells[ROWS][COLUMNS][5]; /* a character each; one of two columns is followed by an empty cell */
     int row, column;
     char typed[4];        /* a character that is being received */
     char options[400];    /* the telnet options that the server negotiates: " WILL 1" and so on */
@@ -274,7 +274,7 @@ TEST(keys_are_edited)
     CHECK_SCREEN("hel");
     CHECK(types("lo"));
     CHECK_SCREEN("hello");
-    CHECK(types("\x7F\x7F\x7F\x7F\x7F\x7F\x7F")); /* two more than there is to erase */
+    CHECK(types("\x7F\x7F\x7F\x7F\x7F\x7F\x7F")); /* two more than there are to erase */
     CHECK_SCREEN("");
     CHECK(types("a" GA NA "\x7F"));
     CHECK_SCREEN("a" GA);
@@ -504,7 +504,7 @@ static void check_windows(const char *options)
     CHECK_STR(ann.options, " WILL 1 WILL 3 DO 31");
     CHECK(types(NA "x" DA "\b\b" DA));
     CHECK_SCREEN(GA NA DA);
-    CHECK(client_send(ann.client, "\x80\b", 2)); /* a control of C1 in her code page takes no place of its own */
+    CHECK(client_send(ann.client, "\x80\b", 2)); /* a C1 control in her code page takes no column of its own */
     CHECK_SCREEN(GA NA);
     CHECK(types(DA));
     CHECK_SCREEN(GA NA DA);
@@ -551,7 +551,7 @@ TEST(keys_windows_telnet_enters_first)
     CHECK_EQ(server_stop(server), 0);
 }
 
-/* A client that sends UTF-8 key by key and has not negotiated anything: the first character shows it, ... */
+/* A client that sends UTF-8 key by key and has not negotiated anything: the first character shows it. */
 TEST(keys_of_utf8)
 {
     sits_down(WINDOWS, CP_UTF8, "--chat --codepage 949 --quiet");

@@ -21,7 +21,7 @@ TEST(names_welcome)
     second = client_connect(server);
     CHECK(member_hears(second, "*** welcome, you are guest2 (2 here)"));
     CHECK(client_line(second, line, sizeof line));
-    CHECK(!client_readable(second, 100)); /* neither earlier members nor its own coming are announced to it */
+    CHECK(!client_readable(second, 100)); /* neither earlier members nor its own arrival are announced to it */
     CHECK(member_hears(first, "*** guest2 joined (2 here)"));
     text = server_line(server, " *** guest1 joined (1 here)", NULL); /* the console hears all, and says when */
     CHECK(text && strlen(text) == strlen("00:00:00 *** guest1 joined (1 here)") && text[2] == ':' && text[5] == ':');
@@ -52,7 +52,7 @@ static bool says_lines(Client *client, int first, int last)
     return member_asks(client);
 }
 
-/* A newcomer is shown the last 20 lines of talk. Comings, goings and other names do not push them out. */
+/* A newcomer is shown the last 20 lines of talk. Arrivals, departures and name changes do not push them out. */
 TEST(names_last_20_lines)
 {
     Server *server = server_start("--chat --quiet");
@@ -128,11 +128,11 @@ typedef struct Nick {
 /* Bob is in the room and is called bob; then Minsu, Emile and others. Names in many scripts ... */
 static const Nick nicks[] = {
     { "kim", "kim" },
-    { "KIM", "KIM" },                                           /* her own name in other letters */
-    { "\xEB\xAF\xBC\xEC\x88\x98", "\xEB\xAF\xBC\xEC\x88\x98" }, /* Hangul: Minsu */
-    { "\xE5\xB1\xB1\xE7\x94\xB0", "\xE5\xB1\xB1\xE7\x94\xB0" }, /* Han: Yamada */
-    { "\xE3\x81\x95\xE3\x81\x8F\xE3\x82\x89", "\xE3\x81\x95\xE3\x81\x8F\xE3\x82\x89" },         /* kana: sakura */
-    { "\xD0\x98\xD0\xB2\xD0\xB0\xD0\xBD", "\xD0\x98\xD0\xB2\xD0\xB0\xD0\xBD" },                 /* Cyrillic: Ivan */
+    { "KIM", "KIM" },                                                                   /* her own name in capitals */
+    { "\xEB\xAF\xBC\xEC\x88\x98", "\xEB\xAF\xBC\xEC\x88\x98" },                         /* Hangul: Minsu */
+    { "\xE5\xB1\xB1\xE7\x94\xB0", "\xE5\xB1\xB1\xE7\x94\xB0" },                         /* Han: Yamada */
+    { "\xE3\x81\x95\xE3\x81\x8F\xE3\x82\x89", "\xE3\x81\x95\xE3\x81\x8F\xE3\x82\x89" }, /* kana: sakura */
+    { "\xD0\x98\xD0\xB2\xD0\xB0\xD0\xBD", "\xD0\x98\xD0\xB2\xD0\xB0\xD0\xBD" },         /* Cyrillic: Ivan */
     { "\xCE\x95\xCE\xBB\xCE\xAD\xCE\xBD\xCE\xB7", "\xCE\x95\xCE\xBB\xCE\xAD\xCE\xBD\xCE\xB7" }, /* Greek: Eleni */
     { "\xD9\x85\xD8\xAD\xD9\x85\xD8\xAF", "\xD9\x85\xD8\xAD\xD9\x85\xD8\xAF" },                 /* Arabic: Muhammad */
     { "\xD7\xA8\xD7\x95\xD7\xAA", "\xD7\xA8\xD7\x95\xD7\xAA" },                                 /* Hebrew: Rut */
@@ -145,13 +145,13 @@ static const Nick nicks[] = {
     { "\xE1\x84\x80\xE1\x85\xA1", GA },    /* and so are the parts of a syllable */
     { "a-b_c.d", "a-b_c.d" },
     { "\xEF\xBC\xA1\xEF\xBC\x91", "\xEF\xBC\xA1\xEF\xBC\x91" }, /* full-width A1 */
-    { "\xD9\xA3", "\xD9\xA3" },                                 /* a digit of Arabic */
+    { "\xD9\xA3", "\xD9\xA3" },                                 /* an Arabic digit */
     { "guest", "guest" },
     { "guest1a", "guest1a" },
     { "  padded  ", "padded" },
     { X10 X10, X10 X10 },
     { GA5 GA5 GA5 GA5, GA5 GA5 GA5 GA5 },
-    { "\x1B[31mred\x1B[0m", "red" }, /* control characters never get so far, ... */
+    { "\x1B[31mred\x1B[0m", "red" }, /* control characters never get that far, ... */
     { "bell\x07\x01\x1F", "bell" },
     { "c1\xC2\x9B", "c1" },
     { "\xE2\x80\xAEnam", "nam" },   /* ... nor do bidirectional controls: right-to-left override, ... */
@@ -181,7 +181,7 @@ static const Nick nicks[] = {
     { "\xF0\x9F\x98\x80", NULL }, /* an emoji */
     { "a\xE2\x9C\x93", NULL },    /* a check mark */
 
-    /* Not seen: spaces, ... */
+    /* Invisible: spaces, ... */
     { "a\xC2\xA0z", NULL },
     { "\xE3\x80\x80", NULL },
     { "a\xE1\x9A\x80z", NULL },
@@ -207,7 +207,7 @@ static const Nick nicks[] = {
     { "jane\xEE\x80\x80", NULL },
     { "jane\xEF\xBF\xBE", NULL },
     { "jane\xF0\x9D\x85\xB3", NULL },
-    { "\xF0\x9D\x92\x9C", NULL }, /* letters all the same: a mathematical one, ... */
+    { "\xF0\x9D\x92\x9C", NULL }, /* letters, but outside the plane: a mathematical one, ... */
     { "\xF0\xA0\xAE\xB7", NULL }, /* ... Han of plane 2, ... */
     { "\xF0\x90\x90\x80", NULL }, /* ... Deseret, and a digit */
     { "\xF0\x9D\x9F\x99", NULL },
@@ -256,7 +256,7 @@ TEST(names_nicks)
     CHECK_EQ(server_stop(server), 0);
 }
 
-/* One name in another case, another normal form or with full-width letters in another case is the same name. */
+/* A name in another case, in another normal form or with full-width letters in another case is still the same name. */
 TEST(names_that_look_alike)
 {
     static const char *const same[][2] = {
@@ -321,7 +321,7 @@ TEST(names_forge_no_notice)
         { "! bob: hi", "ann: ! bob: hi" },
         { "\r\v*** bob left", "ann:  *** bob left" },
         { "\xE2\x80\xA8*** bob left", "ann:  *** bob left" }, /* a line separator */
-        { "\xC2\x85*** bob left", "ann:  *** bob left" },     /* next line, a control of C1 */
+        { "\xC2\x85*** bob left", "ann:  *** bob left" },     /* next line, a C1 control */
         { "\xEF\xBB\xBF*** bob left", "ann: *** bob left" },  /* a byte order mark */
     };
     Server *server = server_start("--chat --quiet");
@@ -473,7 +473,7 @@ TEST(names_quit)
     CHECK_EQ(count_text(server_output(server), " *** ann left"), 1);
 }
 
-/* Lines that others said before reach a client that leaves, in front of the good-bye. */
+/* A client that leaves still gets the lines that others said before, and then the good-bye. */
 TEST(names_quit_hears_all)
 {
     Server *server = server_start("--chat --quiet");
@@ -504,8 +504,8 @@ static void talk_on(void *argument)
     while (!talk_stop && client_send((Client *)argument, lines, sizeof lines - 1)) Sleep(1);
 }
 
-/* A client that has said /quit, or has half-closed, hears what was said until then, the good-bye and the end, though
- * the room talks on. */
+/* A client that has said /quit, or has half-closed, hears what was said until then, the good-bye and the end, even
+ * though the room keeps talking. */
 TEST(names_quit_while_all_talk)
 {
     Server *server = server_start("--chat --quiet");

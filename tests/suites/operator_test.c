@@ -8,8 +8,8 @@ enum { ENDS_MS = 1000, HEARD_MS = 1000 };
 
 static const char removed[] = "! you were removed by the operator";
 
-/* Drops everything that was said before. An answer goes out in front of the room's messages, so only after a second one
- * are none of those left. */
+/* Drops everything that was said before. An answer goes out in front of the room's messages, so only a second answer
+ * proves that none of those are left. */
 static bool settled(Client *client)
 {
     return member_asks(client) && member_asks(client);

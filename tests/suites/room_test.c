@@ -1,4 +1,4 @@
-/* room_test.c - many talk at once: everybody hears everything, in one order, also when the server stops. */
+/* room_test.c - many talk at once: everybody hears everything, in one order, even when the server stops. */
 #include "../harness/member.h"
 
 #include <stdio.h>
@@ -160,7 +160,7 @@ TEST(room_of_1000)
         crowd[i] = client_connect(server);
         CHECK(crowd[i] != NULL);
     }
-    do { /* not always guest1000: groups of 62 let their clients in side by side */
+    do { /* not always guest1000: groups of 62 let their clients in at the same time */
         CHECK(client_line(talkers[0].client, line, sizeof line));
     } while (!strstr(line, " joined (1000 here)"));
     begin = now_ms();

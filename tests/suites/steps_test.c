@@ -130,7 +130,7 @@ static void talker_run(void *argument)
 }
 
 /* The wait returns the lowest index that is signaled, and only that one is served. This shows what the page of step 2
- * says about the textbook's server. The crowd tests demand the opposite of the real server. */
+ * says about the textbook's server. The crowd tests demand the opposite from the real server. */
 TEST(steps_2_starves)
 {
     Server *server = step_start("2-many-clients.exe");

@@ -124,7 +124,7 @@ TEST(stop_with_100_clients)
 }
 
 /* Many bytes are unread when Ctrl+C comes, and the clients begin to read only then. Three have filled the buffers of
- * both directions; three got their echo as far as the server can send it, and go on talking after Ctrl+C: closing on
+ * both directions; three got as much of their echo as the server can send, and go on talking after Ctrl+C: closing on
  * them would reset the connection and destroy what they have not read yet. */
 TEST(stop_with_late_readers)
 {
@@ -190,7 +190,7 @@ TEST(stop_twice_is_at_once)
     test_note("(after %lld ms)", spent);
 }
 
-/* Everything that was received is echoed though the window is closed, and the process ends by itself, in time. */
+/* Everything that was received is echoed even though the window is closed, and the process ends by itself, in time. */
 TEST(stop_when_the_window_is_closed)
 {
     Server *server = server_start("--echo");

@@ -10,7 +10,7 @@ enum { PAGES = 4 };
 
 static const char *const pages[PAGES] = { "437", "949", "932", "1252" };
 
-/* A line that is not UTF-8 makes the server take a client for one of the page. */
+/* A line that is not UTF-8 makes the server assume that the client uses the page. */
 static const char *const strays[PAGES] = { "caf\x82", "\xBE\xC8", "\x82\xA0\xB1", "caf\xE9" };
 
 /* From the tables of the code pages and of their best fit (unicode.org, MAPPINGS/VENDORS/MICSFT): composed, invisible
@@ -133,7 +133,7 @@ static const struct {
     { "\xE0\xB8\x81", { "?", "?", "?", "?" } },                                        /* U+0E01 */
 };
 
-/* Checks line by line what a client of the page is sent: these bytes, no control character, and no byte 255 that is not
+/* Checks line by line what a client of the page is sent: these bytes, no control character, and every byte 255
  * doubled. */
 static void check_page(int page)
 {
@@ -181,8 +181,8 @@ TEST(text_to_1252)
     check_page(3);
 }
 
-/* Best fit would give control characters for the symbols that the first PC drew for them: every byte sent is
- * visible. */
+/* Best fit would turn some symbols into the control characters for which the first PC drew them; the server sends only
+ * visible bytes. */
 TEST(text_never_steers)
 {
     Server *server = server_start("--chat --quiet --codepage 437");

@@ -282,7 +282,7 @@ static void check_file_name(const char *name)
     CHECK_EQ(timeline.sends, 1);
 }
 
-/* Whatever the code page is: make test runs this on a Korean Windows too. */
+/* Whatever the code page is: make test runs this on Korean Windows too. */
 TEST(trace_file_names)
 {
     static const char *const names[] = { "한글 이름.json", "日本語の名前.json", "Übergröße €.json", "имя.json" };
@@ -341,7 +341,7 @@ TEST(trace_file_pipe)
     check_unwritable("AUX", "cannot write the trace file AUX: ");
 }
 
-/* Returns true if the file has whole events only, and the end of the array. */
+/* Returns true if the file has only whole events, and the end of the array. */
 static bool file_is_whole(const char *name)
 {
     static char text[128 * 1024];
