@@ -132,7 +132,7 @@ bool console_is_writer(const Thread *thread)
     return thread == writer;
 }
 
-/* A line that is made to fail is lost, as into a pipe that nobody reads. */
+/* A line whose write is made to fail is lost, as in a pipe that nobody reads. */
 BOOL WriteFile(HANDLE file, const void *bytes, DWORD count, DWORD *written, LPOVERLAPPED over)
 {
     uintptr_t handle = (uintptr_t)file;

@@ -5,7 +5,7 @@ enum { FILE_HANDLE = 0x2001, SCREEN_HANDLE = 0x2005, COMMAND_CHARS = 1024 };
 
 static const Thread *file_writer; /* the one thread that writes the trace file */
 static bool file_open, screen_open, failed;
-static bool whole = true; /* the last write was */
+static bool whole = true; /* the last write was complete */
 static uint64_t size, at;
 static char *content; /* of the trace file */
 static size_t content_room;
@@ -102,7 +102,7 @@ static void file_append(const char *bytes, size_t count)
     if (at > size) size = at;
 }
 
-/* A disk that is full takes a part. */
+/* A full disk takes only a part. */
 BOOL file_write(HANDLE handle, const void *bytes, DWORD count, DWORD *written)
 {
     file_check(handle, "WriteFile");

@@ -137,7 +137,7 @@ static ULONG cut(size_t left, ULONG room)
     return 1 + (cut_state >> 16) % (cut_state & 0x8000u ? most : most < 4 ? most : 4);
 }
 
-/* ESC as a segment's last byte is the key Esc, otherwise it begins a sequence: so no cut is made after it, if there is
+/* ESC as a segment's last byte is the key Esc; otherwise it begins a sequence. So no cut is made after it if there is
  * room for more. */
 static ULONG cut_not_behind_escape(const uint8_t *bytes, size_t count, ULONG room)
 {
@@ -218,8 +218,8 @@ static void check_reader(const Player *reader)
     if (!text_is_utf8(reader->out, reader->count)) violation("the reader is sent what is not UTF-8");
 }
 
-/* Removes telnet's commands from the author's output; a byte 255 belongs to the text only as a pair. Returns the bytes
- * of text, and sets whether the server has offered to echo. */
+/* Removes telnet's commands from the author's output; a byte 255 belongs to the text only as a pair. Returns how many
+ * bytes of text are left, and sets `echo` if the server has offered to echo. */
 static size_t take_commands_out(char *out, size_t count, bool *echo)
 {
     size_t used = 0;

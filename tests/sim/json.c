@@ -1,4 +1,4 @@
-/* json.c - checks that the trace file is what its readers need: an array of objects, one a line. */
+/* json.c - checks that the trace file is what its readers need: an array of objects, one per line. */
 #include "sim.h"
 
 enum { MAX_DEPTH = 8 };

@@ -17,7 +17,8 @@ static bool overlap(const void *a, size_t a_size, const void *b, size_t b_size)
     return x < y + b_size && y < x + a_size;
 }
 
-/* A send whose result was not taken yet may turn out to be short, and then the rest is sent from the same place. */
+/* A send whose result has not been taken yet may turn out to be short, and then the rest is sent from the same
+ * place. */
 static bool operation_rests(const Request *operation)
 {
     return operation->due && operation->socket->open && operation == &operation->socket->send;
@@ -208,7 +209,7 @@ static size_t receive_bytes(Request *operation)
     size_t all = pipe->count < operation->total ? pipe->count : operation->total;
 
     if (!all) return 0;
-    /* A client's first line comes whole: the chat takes one that is cut for keys. */
+    /* A client's first line comes whole: if it were cut, the chat would take it for keys. */
     return pipe_take(pipe, operation->bufs[0].buf, conn->taken == 0 && plan.mode[0] == 'c' ? all : draw_part(all));
 }
 
@@ -316,7 +317,7 @@ static void send_happen(void *argument)
     operation_complete(operation, error, error ? 0 : operation->done);
 }
 
-/* A canceled operation now and then takes its time: no pause that a server could make covers it. */
+/* A canceled operation now and then takes its time: no pause that a server could make is long enough. */
 static uint64_t operation_delay(const Request *operation)
 {
     bool lost = !operation->socket->open || operation->cancelled;
@@ -357,7 +358,7 @@ static Request *operation_begin(Request *operation, LPWSABUF bufs, DWORD count, 
     operation->thread = sched_self();
     operation->thread->idle_waits = 0;
     event_of(operation)->set = false;
-    over->Internal = STATUS_PENDING; /* and it stays so when the call fails at once */
+    over->Internal = STATUS_PENDING; /* and stays that way even when the call fails at once */
     return operation;
 }
 

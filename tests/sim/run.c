@@ -6,8 +6,8 @@
 
 enum {
     STOP_LIMIT = 6 * 1000 * 1000,  /* us that the server may take to stop */
-    CLOSE_LIMIT = 5 * 1000 * 1000, /* ... that Windows lets it when the window is closed */
-    LOOK = 20 * 1000,              /* us between checks whether the clients are done */
+    CLOSE_LIMIT = 5 * 1000 * 1000, /* ... that Windows allows it when the window is closed */
+    LOOK = 20 * 1000,              /* us between checks of whether the clients are done */
     AFTER = 5 * 1000 * 1000        /* us in which the last bytes reach the clients */
 };
 

@@ -1,10 +1,10 @@
 #!/bin/sh
 # run.sh quick              both sanitizers, echo and chat, and the fuzzer's corpus: under 3 minutes on 2 cores
 # run.sh full               the same with many more seeds, a few minutes
-# run.sh seed MODE SEED     plays one seed and tells all that happens
+# run.sh seed MODE SEED     plays one seed and prints all that happens
 # run.sh coverage           the lines of the server that no seed reached
-# run.sh fuzz SECONDS       clang's libFuzzer; what it finds of interest joins build/sim/corpus
-# run.sh pack               minimises the corpus, with what was found, and packs it into corpus.txt
+# run.sh fuzz SECONDS       clang's libFuzzer; inputs of interest that it finds join build/sim/corpus
+# run.sh pack               minimizes the corpus, with what was found, and packs it into corpus.txt
 # Environment: SEEDS (number), FROM (the first), JOBS.
 set -eu
 cd "$(dirname "$0")"
@@ -45,7 +45,7 @@ calls() {
              END { for (i = 1; i <= n; i++) printf "%-40s %14d %12d\n", order[i], made[order[i]], failed[order[i]] }'
 }
 
-# corpus.txt has one input a line, as a format of printf(1). Fills OUT/corpus; what the fuzzer added there stays.
+# corpus.txt has one input per line, as a format of printf(1). Fills OUT/corpus; what the fuzzer added there stays.
 unpack() {
     mkdir -p "$OUT/corpus"
     rm -f "$OUT"/corpus/line-*

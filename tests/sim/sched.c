@@ -274,7 +274,7 @@ bool sched_threads_done(void)
 {
     for (int i = 0; i < thread_count; i++) {
         const Thread *thread = &threads[i];
-        /* The console's writer may hang until nobody waits for it any more, and the keyboard's reader always may. */
+        /* The console's writer may hang until nobody waits for it anymore, and the keyboard's reader always may. */
         bool hangs = thread->given_up || (!thread->argument && (plan.trace || thread->let_go));
         if (thread != self && !thread->done && !hangs && strcmp(thread->name, "console") != 0) return false;
     }

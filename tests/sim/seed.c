@@ -117,7 +117,7 @@ static void faults_draw(void)
     faults.on = kind >= 4;
     if (!faults.on) return;
     faults.aimed = kind == 4 && plan.mode[0] == 'c';
-    if (faults.aimed) { /* many sends are just to become complete */
+    if (faults.aimed) { /* many sends are about to complete */
         plan.latency = rnd_between(5000, 30000);
         plan.at_once = (unsigned)rnd(50);
     }
@@ -324,7 +324,7 @@ static void plan_draw_attack(void)
     plan.latency = rnd_between(1, 5000);
     plan.window = (size_t)rnd_between(16384, 65536);
     plan.hush = plan.attack >= ECHO_KINDS && plan.attack == plan.second && chance(250);
-    if (plan.hush) { /* with so much unread that the server is busy with it for longer than a reset may go unnoticed */
+    if (plan.hush) { /* so much is unread that it keeps the server busy for longer than a reset may go unnoticed */
         plan.clients = 1;
         plan.span = 1000;
         plan.whole = 100;

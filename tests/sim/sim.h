@@ -40,7 +40,7 @@ typedef enum Attack {
     NO_ATTACK,
     CHURN,      /* connects and disconnects */
     LINES,      /* short lines, in bulk */
-    ECHO_KINDS, /* all from here on is against the chat */
+    ECHO_KINDS, /* everything from here on attacks the chat */
     NOPS = ECHO_KINDS,
     BACKSPACES, /* over a long line */
     TOGGLES,    /* echo off and on, with a long line to be redrawn */
@@ -69,7 +69,7 @@ typedef struct Plan {
     bool short_sends;     /* a send may end with less than all bytes; Windows never does that; this is hardening */
     bool reuse;           /* the number of a closed handle is given out again at once */
     unsigned backlog;     /* clients that listen() lets wait, if it is asked for that many */
-    uint64_t latency;     /* us, at most, of a completion */
+    uint64_t latency;     /* us, at most, until a completion */
     size_t window;        /* bytes in flight in each direction of a connection */
     unsigned tick;        /* us between two steps of GetTickCount64 */
     uint64_t span;        /* us in which the clients arrive */
@@ -181,7 +181,7 @@ typedef struct Thread {
     bool let_go;       /* nobody will wait for its end */
     int cs_held;       /* critical sections and slim locks */
     int slim_held;     /* of cs_held, slim locks */
-    unsigned lazy;     /* us, at most, that it is not scheduled now and then; 0: like the others */
+    unsigned lazy;     /* us, at most, for which it is sometimes not scheduled; 0: like the others */
     int idle_waits;    /* waits in a row that returned at once, with nothing done in between */
 } Thread;
 
@@ -260,7 +260,7 @@ void order_acquire(void *object); /* ... to a thread that passes here later */
 /* ---- text.c ---- */
 
 bool text_is_utf8(const char *text, size_t count);
-int korean_encode(const char *text, char *korean); /* UTF-8 to code page 949, as simulated; returns the bytes */
+int korean_encode(const char *text, char *korean); /* UTF-8 to the simulated code page 949; returns the length */
 int korean_decode(const char *korean, size_t count, char *text);
 
 /* ---- wire.c ---- */
@@ -281,7 +281,7 @@ typedef struct Conn {
     bool accepted, server_closed, client_closed;
     bool known; /* to wire.c */
     bool reset_by_client, reset_by_server;
-    bool excused;          /* a failure was made for it: it may be cut off */
+    bool excused;          /* a call was made to fail for it: it may be cut off */
     uint64_t taken, given; /* bytes that the server got from receives; that sends took */
 } Conn;
 
@@ -306,7 +306,7 @@ bool listener_is_open(void);
 Conn *listener_take(void);
 Conn *listener_last(void);   /* the last that accept returned; NULL: none yet */
 void conn_break(Conn *conn); /* the connection is lost for both sides */
-int wire_moves(void);        /* how often a session got another owner */
+int wire_moves(void);        /* how often sessions changed owners */
 void wire_totals(uint64_t *taken, uint64_t *given, unsigned *accepted);
 
 /* ---- socket.c, overlap.c ---- */
@@ -355,7 +355,7 @@ bool winsock_started(void);
 
 void arrays_found(const void *over);     /* a session posts this receive */
 bool arrays_calm(const void *over);      /* this send is the first thing that its round does */
-bool arrays_served(const void *over);    /* the session with this send was served in this round already */
+bool arrays_served(const void *over);    /* the session with this send was already served in this round */
 unsigned long arrays_pick(SOCKET *sock); /* the number and socket of any session; 0: there is none */
 bool arrays_full_without(const Thread *thread, SOCKET one, SOCKET other);
 void arrays_check(const void *cs);              /* when it is left */
@@ -380,7 +380,7 @@ bool console_returned(void);        /* the handler is done with it */
 void console_quit_typed(void);      /* the operator stops the server */
 bool console_present(void);         /* there is one, not a pipe */
 bool console_is_input(HANDLE handle);
-size_t console_utf8(const WCHAR *units, DWORD count, char *text); /* UTF-16 as UTF-8; returns the bytes */
+size_t console_utf8(const WCHAR *units, DWORD count, char *text); /* UTF-16 as UTF-8; returns the number of bytes */
 void console_check_restored(void);
 
 /* From the first sleep of the console's writer to its end no other thread writes there. */
@@ -407,7 +407,7 @@ void file_begin_again(void);  /* forgets the file */
 
 /* ---- json.c ---- */
 
-/* Returns true if the text is an array of objects, one a line, each well-formed, in UTF-8. If not, writes where and
+/* Returns true if the text is an array of objects, one per line, each well-formed, in UTF-8. If not, writes where and
  * what is wrong to `why`, 160 bytes. */
 bool json_check(const char *text, size_t count, char *why);
 

@@ -16,7 +16,7 @@ typedef struct Speaker {
 
     uint64_t welcome_at; /* 0: not yet */
     bool goodbye;
-    int first[MAX_SPEAKERS], last[MAX_SPEAKERS]; /* of each other's lines, those it got; 0: none */
+    int first[MAX_SPEAKERS], last[MAX_SPEAKERS]; /* the lines of each other client that it got; 0: none */
     int previous;                                /* the message it got last, as an index; -1: none */
     int since[MAX_SPEAKERS];                     /* the last line that it had got from the other when both had begun */
     char line[LINE_BYTES];

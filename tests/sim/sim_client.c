@@ -120,7 +120,7 @@ static bool client_send(Client *client)
     return count > 0;
 }
 
-/* Does what the client does of its own accord, at its time. Returns true when that was its end. */
+/* Does what the client does of its own accord, at the time drawn for it. Returns true when that was its end. */
 static bool client_act(Client *client)
 {
     bool doomed = now >= client->doom;
@@ -240,7 +240,7 @@ void clients_start(void)
     for (int i = 0; i < plan.clients; i++) happen_in(rnd(plan.span), client_look, client_new());
 }
 
-/* Sends one more client when nothing fails any more: is the server alive? */
+/* Sends one more client when nothing fails anymore: is the server alive? */
 void clients_witness(void)
 {
     Client *client = client_new();

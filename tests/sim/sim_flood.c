@@ -9,16 +9,16 @@
 
 enum {
     MAX_HOSTILE = 200,
-    IDLERS = 62,           /* they fill a group */
-    MAX_CHURNED = 400,     /* connections of a storm that the server is not done with */
-    SCRIPT_BYTES = 16384,  /* the text that a hostile client sends, over and over */
-    CHUNK = 16384,         /* bytes at one look */
-    FIRST_ID = 1000,       /* the others count from 1 */
-    IN_TIME = 1000 * 1000, /* us from a line to its reader, or from a byte to its echo */
-    GONE = 1250 * 1000,    /* ... from a reset to the moment when the server has closed its side: a second, and a bit */
+    IDLERS = 62,                /* they fill a group */
+    MAX_CHURNED = 400,          /* connections of a storm that the server is not done with */
+    SCRIPT_BYTES = 16384,       /* the text that a hostile client sends, over and over */
+    CHUNK = 16384,              /* bytes at one look */
+    FIRST_ID = 1000,            /* the others count from 1 */
+    IN_TIME = 1000 * 1000,      /* us from a line to its reader, or from a byte to its echo */
+    GONE = 1250 * 1000,         /* ... from a reset until the server has closed its side: a little over a second */
     AFTERWARDS = 1500 * 1000,   /* ... in which they are still timed after the flood */
-    HUSH = 300 * 1000,          /* ... before its end in which nothing is said any more, if the plan says so */
-    DRAINED = 1000 * 1000,      /* ... from the flood's begin: the bucket is empty */
+    HUSH = 300 * 1000,          /* ... before its end in which nothing more is said, if the plan says so */
+    DRAINED = 1000 * 1000,      /* ... from the beginning of the flood: the bucket is empty */
     STARVED = 3500 * 1000,      /* ... in which one Proactor is not scheduled ... */
     IN_TIME_THEN = 1500 * 1000, /* ... and the room has few tokens for those who talk all the time */
     QUIET_LOOK = 5000,
@@ -271,7 +271,7 @@ static bool idlers_here(void)
     return true;
 }
 
-/* The group of those who only read is left alone: no session can join it, and none of it is timed. */
+/* The group of those who only read is left alone: no session can join it, and none of its sessions is timed. */
 void flood_starve(void)
 {
     static bool starved;

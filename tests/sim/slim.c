@@ -37,7 +37,7 @@ void ReleaseSRWLockExclusive(PSRWLOCK lock)
 typedef struct Sleeper {
     const CONDITION_VARIABLE *condition;
     uint64_t wakes;
-    bool spurious; /* Windows may wake without a reason, "Condition Variables" */
+    bool spurious; /* Windows may wake without a reason ("Condition Variables") */
 } Sleeper;
 
 static bool woken(void *argument)

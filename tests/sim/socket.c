@@ -60,7 +60,7 @@ void socket_done(Socket *socket)
     if (socket->open || !socket->conn || socket->receive.pending || socket->send.pending) return;
     while (*at && *at != socket) at = &(*at)->next;
     if (!*at) return;
-    *at = socket->next; /* its own `next` stays, for a thread that is just there */
+    *at = socket->next; /* its own `next` stays, for a thread that is just reading it */
     socket_moves += socket->moves;
 }
 
@@ -108,8 +108,8 @@ SOCKET WSASocketW(int family, int type, int protocol, void *info, unsigned group
     return socket->handle;
 }
 
-/* Made to fail, it says so, but the socket is closed: Windows keeps it open only for what cannot
- * happen here (WSAENOTSOCK, WSAEWOULDBLOCK). */
+/* When made to fail, it says so, but the socket is closed: Windows keeps it open only after errors that cannot happen
+ * here (WSAENOTSOCK, WSAEWOULDBLOCK). */
 int closesocket(SOCKET sock)
 {
     Socket *socket;
@@ -279,7 +279,7 @@ const char *sim_inet_ntop(int family, const void *addr, char *text, size_t size)
 }
 
 /* Looks without waiting. Reports a reset and the client's end whether they are asked for or not; the latter once
- * everything before it was received. */
+ * everything before it has been received. */
 int WSAPoll(WSAPOLLFD *fds, ULONG count, int timeout)
 {
     int found = 0, error;

@@ -77,8 +77,8 @@ WSAEVENT WSACreateEvent(void)
     return event;
 }
 
-/* These fail only for a handle that is not an event. Made to fail, they return the failure but do their work all the
- * same. */
+/* These fail only for a handle that is not an event. When made to fail, they return the failure but still do their
+ * work. */
 static BOOL event_done(Call call)
 {
     return call_fault(call, NULL) == 0;
@@ -178,8 +178,8 @@ static void wait_count(const Wait *wait, int step)
 }
 
 /* Windows counts from the last tick of its clock, and checks at every tick which waits are due: a wait ends up to a
- * tick early. One that ends even earlier, before the clock reaches its time, is a wait for a time that another
- * processor read. */
+ * tick early. One that ends even earlier, before the clock reaches its time, waited for a time that was read on another
+ * processor. */
 uint64_t deadline_after(DWORD milliseconds)
 {
     uint64_t due;

@@ -6,7 +6,7 @@
 
 enum { KOREAN = 949, TRAILS = 178, SYLLABLES = 11172, FIRST_SYLLABLE = 0xAC00 };
 
-/* Decodes one character of UTF-8; returns its bytes, or 0 where it is none. */
+/* Decodes one character of UTF-8; returns its length in bytes, or 0 if there is none. */
 static int utf8_decode(const unsigned char *text, int left, uint32_t *character)
 {
     static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
@@ -59,7 +59,7 @@ static int korean_trail(unsigned char c)
     return c >= 0x81 && c <= 0xFE ? 52 + c - 0x81 : -1;
 }
 
-/* Decodes one character; returns its bytes, or 0 where it is none. */
+/* Decodes one character; returns its length in bytes, or 0 if there is none. */
 static int korean_next(const unsigned char *text, int left, uint32_t *character)
 {
     int trail = left > 1 ? korean_trail(text[1]) : -1, number;
@@ -71,7 +71,7 @@ static int korean_next(const unsigned char *text, int left, uint32_t *character)
     return trail >= 0 && number < SYLLABLES ? 2 : 0;
 }
 
-/* Writes a character, "?" if the page does not have it; returns the bytes. */
+/* Writes a character, "?" if the page does not have it; returns the number of bytes. */
 static int korean_put(uint32_t character, char *text)
 {
     uint32_t number = character - FIRST_SYLLABLE, trail = number % TRAILS;

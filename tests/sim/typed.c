@@ -2,7 +2,7 @@
 #include "sim.h"
 
 enum {
-    LAZY_MOST = 200000,     /* us, at most, that its thread is not scheduled, now and then in a command */
+    LAZY_MOST = 200000,     /* us, at most, for which its thread is sometimes not scheduled during a command */
     KICK_LOOK = 50000,      /* us between two checks of a member that is being removed ... */
     KICK_LIMIT = 1500000,   /* ... whose session must be ending this long after the operator was told, ... */
     KICK_GIVEN_UP = 8000000 /* ... unless it had already left */
@@ -14,11 +14,11 @@ typedef struct Kick {
     uint64_t typed_at, told_at;
 } Kick;
 
-static WCHAR typed[256]; /* of a line, what was not read yet */
+static WCHAR typed[256]; /* the part of a line that has not been read yet */
 static DWORD typed_count;
 static int lines_typed;
 static bool ban_typed, quit_typed;
-static uint64_t resting; /* us before the next line: nothing that the operator says may wake whom he has removed */
+static uint64_t resting; /* us before the next line: no line may wake a member that the operator has removed */
 
 static bool interrupted(void *unused)
 {
@@ -28,7 +28,7 @@ static bool interrupted(void *unused)
 
 /* ---- a member is removed ---- */
 
-/* Returns true once the operator was told, by a line that begins with the member's number. */
+/* Returns true once the operator has been told, by a line that begins with the member's number. */
 static bool kick_told(const Kick *kick)
 {
     char number[32];
@@ -144,7 +144,7 @@ static void typed_await(void)
     sched_block(chance(300) ? interrupted : sched_never, NULL, now + rnd_between(1, plan.span / 2 + 1));
 }
 
-/* Without any more lines no key is pressed. */
+/* When no lines are left, no key is pressed. */
 void operator_await(void)
 {
     if (!typed_count && lines_typed >= plan.operator_lines) sched_block(sched_never, NULL, NEVER);
@@ -169,7 +169,7 @@ static DWORD typed_take(WCHAR *wide, DWORD count, bool whole)
     return count;
 }
 
-/* At the step's keyboard nobody sits: its input is at the end. */
+/* Nobody sits at the keyboard for --step: its input is at the end. */
 BOOL ReadFile(HANDLE file, void *bytes, DWORD count, DWORD *read, LPOVERLAPPED over)
 {
     WCHAR wide[256];
@@ -218,7 +218,7 @@ BOOL ReadConsoleInputW(HANDLE console, INPUT_RECORD *record, DWORD count, DWORD 
     return TRUE;
 }
 
-/* Of a console there is no end: nobody types any more. */
+/* A console's input has no end: nobody types anymore. */
 BOOL ReadConsoleW(HANDLE console, void *units, DWORD count, DWORD *read, void *control)
 {
     call_begin(CALL_ReadConsoleW);

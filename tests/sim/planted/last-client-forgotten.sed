@@ -1,2 +1,2 @@
-# Main.cpp: the client that accept still brings after Ctrl+C is forgotten (rule 9)
+# Main.cpp: a client that accept returns after Ctrl+C is forgotten
 /^static void accept_clients/,/^}/s/^        if (!error) {/        if (!error \&\& console_interrupted()) break;\n&/

@@ -1,2 +1,2 @@
-# Proactor.cpp: the result is asked of a socket that is closed, and whose number may be another's (rule 7)
+# Proactor.cpp: the result is requested from a closed socket, whose number may be another's
 /^static int session_result/,/^}/s/if (session->phase == CLOSED) {/if (false) {/

@@ -1,3 +1,3 @@
-# chat/room.cpp: nobody has a debt, and who asks first gets all that a tick brings
+# chat/room.cpp: nobody has a debt, and the first to ask gets all that a tick brings
 s/^\( *\)account->credit -= .*/\1;/
 s/^    room.quantum = room.tokens .*/    room.quantum = BUCKET_BYTES;/

@@ -1,2 +1,2 @@
-# Proactor.cpp: a session that is handed over counts as served in the new owner's round already
+# Proactor.cpp: a session that migrates counts as already served in the new owner's round
 /^static void proactor_put_in/,/^}/s/^    session->round = 0;/    session->round = proactor->round + 1;/

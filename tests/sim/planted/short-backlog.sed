@@ -1,2 +1,2 @@
-# util.cpp: few may wait for accept (rule 8)
+# util.cpp: only a few clients may wait for accept
 s/listen(server->listen_sock, SOMAXCONN)/listen(server->listen_sock, 5)/

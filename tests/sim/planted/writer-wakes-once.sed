@@ -1,2 +1,2 @@
-# support/console.cpp: the writer takes a wake for a line
+# support/console.cpp: the writer mistakes a wake-up for a line
 /^static LineBuffer \*queue_take/,/^}/s/while ((front/if ((front/
