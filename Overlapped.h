@@ -54,7 +54,7 @@
  * 6. Every Winsock result on which a client depends is checked. A failure ends that session with one clear line, never
  *    the server.
  * 7. No I/O thread waits for the console, a file or another client. (With --step they do, on purpose.)
- * 8. A pending operation is cancelled only to end its session.
+ * 8. A pending operation is canceled only to end its session.
  */
 #ifndef OVERLAPPED_H
 #define OVERLAPPED_H
@@ -303,7 +303,7 @@ void session_notify_at(LPSession session, ULONGLONG time);
  * not. */
 ULONGLONG session_stop_time(LPSession session);
 
-/* Ends the session now: pending operations are cancelled. `why` as above or, with `error` (from WSAGetLastError), the
+/* Ends the session now: pending operations are canceled. `why` as above or, with `error` (from WSAGetLastError), the
  * name of the call that failed. Also Main, for a session that it could not add. */
 void session_close(LPSession session, const char *why, int error);
 
