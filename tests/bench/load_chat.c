@@ -1,7 +1,7 @@
 /* load_chat.c - the scenarios for a chat server: the first client talks, the others listen.
  *
- * Servers frame and decorate texts differently, so listeners look only for its mark, a '~' and eight digits, and check
- * that the numbers come one after the other. */
+ * Servers frame and decorate texts differently, so listeners look only for a text's mark, a '~' and eight digits, and
+ * check that the numbers come one after the other. */
 #include "load.h"
 
 #include <stdio.h>

@@ -30,7 +30,7 @@ typedef struct Game {
     double seconds;
 } Game;
 
-/* Every message of every client is a different one. */
+/* Every message of every client is different. */
 static void message_make(char text[MESSAGE], int who, long turn)
 {
     char head[40];
@@ -71,7 +71,7 @@ static void player_open(Player *player, int port, int who)
     player->sock = net_connect(port, who);
 }
 
-/* Opens a game with the given players, which are connected already. */
+/* Opens a game with the given players, which are already connected. */
 static void game_open(Game *game, Player *players, int count)
 {
     memset(game, 0, sizeof *game);
@@ -276,7 +276,7 @@ static void crowd_gather(const Options *options, Player *players, int want)
     report("memory_to_all", (used_memory(options->pids.pid[0]) - some) / (want - 1000));
 }
 
-/* Plays one run. Returns messages per second, and in `cpu` microseconds for each. */
+/* Plays one run. Returns messages per second, and sets `cpu` to the microseconds of processor time for each. */
 static double crowd_play(Game *game, const Pids *pids, double seconds, double *cpu)
 {
     double before;

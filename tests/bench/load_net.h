@@ -32,7 +32,7 @@ void *must_alloc(size_t bytes);
  * Returns that limit. */
 long net_start(void);
 
-/* Connects to 127.0.0.1:port and returns a socket that does not block, TCP_NODELAY set. `nth` chooses the source
+/* Connects to 127.0.0.1:port and returns a socket that does not block, with TCP_NODELAY set. `nth` chooses the source
  * address, a few thousand connections each, so that ports do not run out. */
 Socket net_connect(int port, long nth);
 
@@ -64,8 +64,7 @@ typedef struct Ready {
 Poller *poller_open(int room);
 void poller_close(Poller *poller);
 
-/* Watches `sock`, for reading always and for writing if asked. The indexes of a poller are 0, 1, 2
- * and so on. */
+/* Watches `sock`, always for reading, and for writing if asked. The indexes of a poller are 0, 1, 2 and so on. */
 void poller_add(Poller *poller, Socket sock, int index, bool want_write);
 void poller_change(Poller *poller, Socket sock, int index, bool want_write);
 
@@ -74,7 +73,7 @@ int poller_wait(Poller *poller, double seconds, Ready *ready, int room);
 
 /* ---- clock and processes ---- */
 
-/* Returns the seconds since some moment. */
+/* Returns the seconds since some fixed moment. */
 double now(void);
 
 void pause_for(double seconds);

@@ -1,9 +1,8 @@
 /* demo.c - a lesson in a quarter of a minute, without typing: demo.exe [--fast] [SERVER.EXE]
  *
  * Starts the real server with --trace, plays its clients, and shows after each client action what the server reported
- * about it. On a console it pauses, so that people can read; with --fast, or into a file, it does not. It ends with 0,
- * or with 1 when the server did not do what was expected.
- */
+ * about it. On a console it pauses, so that people can read; with --fast, or when its output goes to a file, it does
+ * not. It ends with 0, or with 1 when the server did not do what was expected. */
 #include "../harness/test.h"
 
 #include <stdio.h>

@@ -2,13 +2,12 @@
  *
  * An echo and a chat server run side by side. Players, a thread each, play a number of guests that connect, talk,
  * stall, half-close, reset and vanish at random. Every echoed byte is checked. In the chat some listeners stay all the
- * time and know for every guest what it must say next. Every 10 s the players rest, their guests gone: then the
- * servers' handles and memory are checked, and that everything said was heard. Under Wine everything runs with its heap
- * checking on.
- */
+ * time and know for every guest what it must say next. Every 10 s the players rest, with their guests gone; then the
+ * soak checks the servers' handles and memory, and that everything said was heard. Under Wine everything runs with its
+ * heap checking on. */
 #include "soak.h"
 
-#include <psapi.h> /* both after groups.h */
+#include <psapi.h> /* both after windows.h */
 #include <tlhelp32.h>
 
 #include <malloc.h>
@@ -265,7 +264,7 @@ static bool heap_good(HANDLE process)
     return false;
 }
 
-/* Does what soak.exe --overrun is for, writing one byte too many, or --late, writing one after free(). */
+/* Does what soak.exe --overrun or --late asks for: writes one byte too many, or one after free(). */
 static int heap_spoil(bool late)
 {
     static volatile char *volatile block; /* so that no compiler or checker sees the bug */
@@ -282,7 +281,7 @@ static int heap_spoil(bool late)
     printf("spoilt\n");
     fflush(stdout);
     Sleep(REST_MS);
-    ExitProcess(0); /* the heap must not be touched any more */
+    ExitProcess(0); /* the heap must not be touched anymore */
 }
 
 /* Verifies that such bytes are found. */

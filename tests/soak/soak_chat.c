@@ -24,7 +24,7 @@ typedef struct Listener {
 
 static Listener listeners[LISTENERS];
 
-/* By guest number % RING. Written by the guest's player, read when that rests. */
+/* By guest number % RING. Written by the guest's player, read when the player rests. */
 static struct {
     unsigned long number; /* 0, or a guest that was told good-bye: all its lines must have been heard */
     unsigned int lines;
@@ -140,8 +140,7 @@ static bool chat_hear(Guest *guest)
     return true;
 }
 
-/* Returns `alive`. A guest that is not alive is gone: cut off, if it did not read for a while; otherwise that is wrong.
- */
+/* Returns `alive`. A guest that is not alive has been cut off, which is wrong unless it did not read for a while. */
 static bool chat_alive(Guest *guest, bool alive, const char *what)
 {
     if (alive) return true;
