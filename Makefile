@@ -23,7 +23,7 @@ LDLIBS := -lws2_32
 ARGS ?=
 SECONDS ?= 60
 
-# On Windows make uses sh.exe, if one is in the PATH, or cmd. Only cmd leaves the quotes in an echo.
+# On Windows make uses sh.exe if it is in the PATH, else cmd. Only cmd leaves the quotes in an echo.
 ifneq ($(OS),Windows_NT)
     CC := x86_64-w64-mingw32-gcc
     RUN := sh tests/scripts/wine.sh ./
@@ -277,7 +277,7 @@ check-unicode: check-tools
 	@sh tests/scripts/need.sh python3=python3
 	@python3 tests/scripts/unicode.py --check
 
-# Checks for ASLR, also in the upper half, no execution of data, and a canary on the stack.
+# Checks for ASLR (in the upper half too), no execution of data, and a canary on the stack.
 check-hardening: server.exe
 	@for flag in DYNAMIC_BASE HIGH_ENTROPY_VA NX_COMPAT __stack_chk_fail '\.reloc'; do \
 	    { x86_64-w64-mingw32-objdump -ph server.exe; x86_64-w64-mingw32-nm server.exe; } | grep -q "$$flag" \
@@ -309,7 +309,8 @@ cmake-check: | build
 	@cmake --build build/cmake
 	@cd build/cmake && ctest --output-on-failure $(ARGS)
 
-# Makes the package for students without a compiler, and checks that it runs in a Korean folder of a Korean Windows.
+# Makes the package for students without a compiler, and checks that it runs on Korean Windows, in a folder with a
+# Korean name.
 dist: server.exe client.exe build/demo.exe build/tests.exe $(STEPS)
 	@sh tests/scripts/exercise.sh plant-all
 	@sh tests/windows/dist.sh $(HEADERS) $(SOURCES) $(wildcard tests/client/*) tests/demo/demo.c

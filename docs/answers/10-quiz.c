@@ -5,7 +5,7 @@ enum { QUESTIONS = 3 };
 typedef struct Quiz {
     int question, right;
     ULONG line;      /* bytes of an unfinished line at the front of rbuf */
-    ULONG next, end; /* the bytes of rbuf that were received and not read yet */
+    ULONG next, end; /* the bytes of rbuf that have been received but not yet read */
     bool ended;      /* the client will send no more */
     char text[128];  /* the text being sent; it must not change until sent() */
 } Quiz;

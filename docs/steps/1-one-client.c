@@ -12,8 +12,8 @@ static WSAEVENT hevent;
 static WSABUF rwsa, swsa;
 static char rbuf[1024];
 
-/* Waits until the operation is complete. Returns the bytes transferred, 0 if the client has closed or the operation
- * failed. */
+/* Waits until the operation is complete. Returns the number of bytes transferred, 0 if the client has closed or the
+ * operation failed. */
 static DWORD wait_for(int result)
 {
     DWORD bytes = 0, flags = 0;
@@ -74,7 +74,7 @@ int main(int argc, char *argv[])
     fflush(stdout);
     while ((sock = accept(listen_sock, NULL, NULL)) != INVALID_SOCKET) {
         while ((bytes = recv_some()) > 0) send_all(bytes);
-        closesocket(sock); /* now it is the turn of the next client, which has waited in the backlog */
+        closesocket(sock); /* now it is the turn of the next client, which has been waiting in the backlog */
     }
     return 1; /* accept failed */
 }

@@ -15,7 +15,7 @@ typedef struct Session {
     WSAEVENT hevent;
 } Session, *LPSession;
 
-/* e_arr[i] says that the operation of s_arr[i] is complete. e_arr[0] wakes the thread when a client was added. */
+/* e_arr[i] says that the operation of s_arr[i] is complete. e_arr[0] wakes the thread when a client has been added. */
 static LPSession s_arr[WSA_MAXIMUM_WAIT_EVENTS];
 static WSAEVENT e_arr[WSA_MAXIMUM_WAIT_EVENTS];
 static DWORD noc;           /* clients, at the indexes from 1 to noc */

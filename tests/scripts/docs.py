@@ -261,7 +261,7 @@ def run_block(where, shell, code):
             print(f"  {shell}: {line}", flush=True)
             ran[shell] += 1
             run_line(where, shell, line)
-    for program in running[1:] + running[:1]:  # clients first, and the server, which stands in front, at the end
+    for program in running[1:] + running[:1]:  # clients first, and the server, which is first in the list, at the end
         if SERVERS.match(program.line):
             time.sleep(0.4)
             program.signal(signal.SIGINT)

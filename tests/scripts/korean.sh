@@ -1,6 +1,6 @@
 #!/bin/sh
-# korean.sh PROGRAM.EXE [ARGUMENT ...]: like wine.sh, on a Korean Windows: code page 949. Its prefix is build/wine-ko, and
-# its locale is made in build/locale. korean.sh --end stops what Wine keeps running there.
+# korean.sh PROGRAM.EXE [ARGUMENT ...]: like wine.sh, but as on Korean Windows, with code page 949. Its prefix is
+# build/wine-ko, and its locale is made in build/locale. korean.sh --end stops what Wine keeps running there.
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
 export WINE_NAME=wine-ko LOCPATH="$top/build/locale" LC_ALL=ko_KR.UTF-8

@@ -1,6 +1,7 @@
 #!/bin/sh
 # telnet.sh [SERVER_EXE]: drives the real telnet, through expect, against the server under Wine.
-# WINE is the command that runs it; by default tests/scripts/wine.sh. Ends with 0 if all was well; no wait is without a limit.
+# WINE is the command that runs it; by default tests/scripts/wine.sh. Ends with 0 if all was well; every wait has a
+# limit.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 server=${1:-$here/../../server.exe}

@@ -44,7 +44,7 @@ def table(name, comment, characters):
 
 def header():
     category = "extracted/DerivedGeneralCategory.txt"
-    fillers = {0x115F, 0x3164, 0xFFA0}  # they take a place, and show nothing in it
+    fillers = {0x115F, 0x3164, 0xFFA0}  # they take a column but show nothing
     zero = having(category, "Mn", "Me", "Cf") - having("PropList.txt", "Prepended_Concatenation_Mark")
     zero |= having("DerivedCoreProperties.txt", "Default_Ignorable_Code_Point")
     zero |= having("HangulSyllableType.txt", "V", "T")  # drawn into the syllable's first part

@@ -336,7 +336,7 @@ static void burst_run(void *argument)
     }
 }
 
-/* The memory of a burst is given back with the next small message: no pending receive is cancelled for that. */
+/* The memory of a burst is given back with the next small message: no pending receive is canceled for that. */
 TEST(crowd_is_small_again)
 {
     Server *server = server_start("--echo --quiet");

@@ -1,7 +1,7 @@
 #!/bin/sh
 # check.sh: builds, tests and plays as a student does at Windows' cmd: GNU make for Windows, a gcc.exe, and no sh in the
-# PATH; and once more with a sh.exe, as MSYS2 and Git bring one. Under Wine, whose cmd it is. GNU make is built from
-# Debian's source package; gcc.exe (host.c) calls the host's cross compiler. All of it is in build/windows.
+# PATH; and once more with a sh.exe, as MSYS2 and Git install one. Runs under Wine, with Wine's cmd. GNU make is built
+# from Debian's source package; gcc.exe (host.c) calls the host's cross compiler. All of it is in build/windows.
 set -eu
 cd "$(dirname "$0")/../.."
 top=$PWD
@@ -9,7 +9,7 @@ bin=build/windows/bin
 copy=build/windows/copy # of the project: mingw32-make clean removes its build folder
 sh tests/scripts/need.sh x86_64-w64-mingw32-gcc=gcc-mingw-w64-x86-64 wine=wine,wine64
 
-# Gets Debian's sources of make, by the system's own list of packages, without changing it.
+# Gets Debian's sources of make, from the system's own list of packages, without changing it.
 make_fetch() {
     apt=$PWD/build/windows/apt
     mkdir -p "$apt/list" "$apt/state/partial" "$apt/cache/archives/partial"
@@ -19,7 +19,7 @@ make_fetch() {
     set -- -o "Dir::Etc::sourcelist=/dev/null" -o "Dir::Etc::sourceparts=$apt/list" -o "Dir::State::lists=$apt/state" \
         -o "Dir::Cache=$apt/cache"
     {
-        apt-get "$@" update || true # a list of others may have no sources
+        apt-get "$@" update || true # a third party's list may have no sources
         (cd build/windows && apt-get "$@" source --download-only make-dfsg)
     } >build/windows/apt.log 2>&1 || { cat build/windows/apt.log >&2; return 1; }
 }
@@ -46,7 +46,7 @@ programs_build() {
     x86_64-w64-mingw32-gcc -O1 -static tests/windows/host.c -o "$bin/gcc.exe"
     for program in sh mkdir rm; do cp "$bin/gcc.exe" "$bin/unix/$program.exe"; done
     cat >"$bin/host.sh" <<'END'
-# host.sh PROGRAM.EXE ID: runs the host's program, with the arguments in PROGRAM.EXE.ID.args, one a line.
+# host.sh PROGRAM.EXE ID: runs the host's program, with the arguments in PROGRAM.EXE.ID.args, one per line.
 program=$(basename "$1" .exe)
 [ "$program" != gcc ] || program=x86_64-w64-mingw32-gcc
 call=$1.$2

@@ -1,7 +1,7 @@
 #!/bin/sh
 # dist.sh FILE ...: packs build/overlapped-io-VERSION.zip for students without a compiler: the programs, the exercises as
-# programs, README, lessons and these sources. Then tries it as they would use it: unpacked into C:\수업\ on a Korean Windows (a Wine prefix of that
-# language, code page 949), from cmd.
+# programs, README, lessons and these sources. Then tries it as they would use it: unpacked into C:\수업\ on Korean
+# Windows (a Wine prefix of that language, code page 949), from cmd.
 set -eu
 cd "$(dirname "$0")/../.."
 sh tests/scripts/need.sh zip=zip unzip=unzip localedef=locales iconv=libc-bin

@@ -1,7 +1,7 @@
 /* host.c - a program for Wine that runs the host's program of the same name: as sh.exe the host's sh, as gcc.exe its
- * cross compiler. GNU make for Windows starts it like any other; it starts host.sh beside it, because a Windows program
- * can start a program of the host but cannot wait for it. The script writes the exit code to a file, for which this
- * program waits. */
+ * cross compiler. GNU make for Windows starts it like any other program; it then starts host.sh, which is beside it,
+ * because a Windows program can start a program of the host but cannot wait for it. The script writes the exit code to
+ * a file, for which this program waits. */
 #ifdef _MSC_VER
 #define _CRT_SECURE_NO_WARNINGS
 #endif
@@ -21,7 +21,7 @@ static int fail(const char *what)
     return 1;
 }
 
-/* Gets our own path as the host has it, "/.../bin/gcc.exe": Wine's drive Z: is the host's root. Returns where the name
+/* Gets our own path as the host sees it, "/.../bin/gcc.exe": Wine's drive Z: is the host's root. Returns where the name
  * begins. */
 static char *own_path(char path[PATH_BYTES])
 {
@@ -33,7 +33,7 @@ static char *own_path(char path[PATH_BYTES])
     return strrchr(path, '/') + 1;
 }
 
-/* Writes the arguments, one a line. */
+/* Writes the arguments, one per line. */
 static int arguments_write(const char *path, int argc, char *argv[])
 {
     FILE *file = fopen(path, "wb");

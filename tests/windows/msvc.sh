@@ -1,6 +1,6 @@
 #!/bin/sh
-# msvc.sh FILE ...: finds what Visual Studio's compiler would reject or warn about in these sources, and clang in its mode
-# (clang-cl.sh) does not. A new project compiles with /W3 /sdl, as C++14; the README's cl line with /W4, as C11.
+# msvc.sh FILE ...: finds what Visual Studio's compiler would reject or warn about in these sources, but clang in its
+# mode (clang-cl.sh) would not. A new project compiles with /W3 /sdl, as C++14; the README's cl line with /W4, as C11.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 bad=0
@@ -15,7 +15,7 @@ code_of() {
     x86_64-w64-mingw32-gcc -fpreprocessed -dD -E -P -x c "$1" | sed 's/"\([^"\\]\|\\.\)*"/""/g'
 }
 
-# 1. Extensions that GCC and clang accept in any mode, and Microsoft's compiler does not.
+# 1. Extensions that GCC and clang accept in any mode, but Microsoft's compiler does not.
 no_gnu() {
     found=$(code_of "$1" | grep -E '__attribute__|__extension__|__builtin_|__typeof|__sync_|__asm__|#pragma (GCC|clang)')
     [ -z "$found" ] || complain "$1: only GCC and clang know this: $found"

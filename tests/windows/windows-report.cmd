@@ -1,7 +1,7 @@
 @echo off
 rem windows-report.cmd: double-click it in the unpacked zip. It runs the tests, the demo and two measurements, and writes
 rem all their output to windows-report.txt, for the authors. From cmd, windows-report.cmd NAME ... runs only the tests
-rem with such a name.
+rem with these names.
 setlocal
 cd /d "%~dp0"
 set report=windows-report.txt
