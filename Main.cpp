@@ -205,7 +205,7 @@ void session_free(LPSession session)
  * give some back. */
 static void accept_failed(int error, int *last_error)
 {
-    if (error == WSAECONNRESET || error == WSAENOTCONN) return; /* the client is already gone; the latter under Wine */
+    if (error == WSAECONNRESET || error == WSAENOTCONN) return; /* the client is gone; Wine reports the latter */
     if (error != *last_error) log_error(error, "accept failed, trying again");
     *last_error = error;
     Sleep(ACCEPT_PAUSE_MS);

@@ -30,8 +30,8 @@
  * Ownership. Main owns the listening socket, and each session until proactor_add(). From then on the session belongs to
  * its owner, the Proactor of its group: only that thread posts operations on it, gets their results, calls its handler
  * and frees it. A session changes its owner only by migration, at a moment when nothing is pending on it. The sessions'
- * slots of s_arr and e_arr and all counts are changed under cs; an owner may read the slots that it has already seen
- * without holding cs, because no other thread changes those.
+ * slots of s_arr and e_arr and all counts are changed under cs; an owner may read, without holding cs, the slots that
+ * it has already seen, because no other thread changes those.
  *
  * Waking. To notify a group, publish the change first, then wake its owner: that sets `wake_state` to WOKEN and, only
  * if it was ASLEEP, the wake event. All changes of `wake_state` are atomic. The owner declares itself ASLEEP before it
@@ -125,8 +125,8 @@ typedef struct Handler {
     void (*sent)(LPSession session);
 
     /* There may be something to do: the session's `deadline` has passed, or the group was woken (by
-     * proactor_wake_all(), a new session or a stop). While the server is stopping it is called in every round, until
-     * the handler calls session_finish(). */
+     * proactor_wake_all(), a new session or a stop). While the server is stopping, notified() is called in every round,
+     * until the handler calls session_finish(). */
     void (*notified)(LPSession session);
 
     /* The last call, exactly once after opened(): nothing is pending, and the session is freed after it. Free `state`.
@@ -296,7 +296,7 @@ void session_send(LPSession session);
  * "closed by the client". */
 void session_finish(LPSession session, const char *why);
 
-/* Schedules one call of notified() at `time` (GetTickCount64), unless an earlier one is scheduled. cs may be held. */
+/* Schedules one call to notified() at `time` (GetTickCount64), unless an earlier one is scheduled. cs may be held. */
 void session_notify_at(LPSession session, ULONGLONG time);
 
 /* Returns the time at which the session will be finished because the server is stopping (GetTickCount64); 0 while it is

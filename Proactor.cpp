@@ -1,4 +1,4 @@
-/* Proactor.cpp - the heart of Overlapped I/O Model-I: operations are posted and return at once, a thread waits for
+/* Proactor.cpp - the heart of Overlapped I/O Model-I: operations are posted and return at once; a thread waits for
  * their events, gets the results and dispatches them to the session's handler.
  *
  * A Proactor owns one group of 64 slots of s_arr and e_arr, and all sessions in it. Only its thread posts operations on
@@ -605,7 +605,7 @@ bool proactor_add(LPServer server, LPSession session)
         LeaveCriticalSection(&server->cs);
         if (!proactor && !proactor_open(server)) return false;
     }
-    /* From here on the session belongs to its owner, which may even have freed it. */
+    /* From here on the session belongs to its owner, which may already have freed it. */
     trace_pause();
     proactor_wake(proactor);
     return true;

@@ -70,7 +70,7 @@ typedef enum EscapeState {
     ESCAPE_NUMBER,    /* ... and digits */
     ESCAPE_REST,      /* ... and others that do not end it */
     ESCAPE_LINUX,     /* after ESC [ [ */
-    ESCAPE_STRING,    /* after ESC ] or another that begins a string */
+    ESCAPE_STRING,    /* after ESC ] or another byte that begins a string */
     ESCAPE_STRING_END /* ... and ESC, which is half of what ends it */
 } EscapeState;
 
@@ -108,7 +108,7 @@ typedef struct Terminal {
 /* A talker's share of the room's token bucket. */
 typedef struct Account {
     unsigned long tick;   /* the last one in which it asked */
-    ULONGLONG charged_at; /* when it was charged last */
+    ULONGLONG charged_at; /* when it was last charged */
     long long credit;     /* bytes of work in that tick; below 0: its debt */
 } Account;
 

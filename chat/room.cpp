@@ -56,7 +56,7 @@ static void rate_tick(LPServer server, ULONGLONG now)
     long long income, share;
 
     if (ticks == 0 || (late < TICK_LIMIT_MS && !idled)) return;
-    room.tick_at = ticks == 1 ? room.tick_at + TICK_MS : now; /* the clock steps by 15.6 ms: the remainder counts */
+    room.tick_at = ticks == 1 ? room.tick_at + TICK_MS : now; /* the clock steps by 15.6 ms: keep the remainder */
     if (room.waiting) ticks = 1;
     if (ticks > BUCKET_BYTES / TICK_BYTES) ticks = BUCKET_BYTES / TICK_BYTES;
     income = idled ? (long long)ticks * TICK_BYTES : (long long)BUSY_TICK_BYTES;

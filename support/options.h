@@ -16,9 +16,9 @@ struct Options {
     bool help, version;
 };
 
-/* Fills `options` from the process's command line; the console speaks UTF-8 from now on. On bad options prints one line
- * and the usage on stderr and ends the process with 2; after --help and --version ends it with 0; the console is then
- * as it was. Main only, first of all. */
+/* Calls console_prepare(), and fills `options` from the process's command line. On bad options prints one line and the
+ * usage on stderr and exits with code 2; after --help and --version exits with code 0; the console is then as it was.
+ * Main only, first of all. */
 void options_read(Options *options);
 
 #endif

@@ -10,8 +10,8 @@ const char *text_plural(int n)
     return n == 1 ? "" : "s";
 }
 
-/* Returns how many bytes a character with this first byte has, 0 if none begins with it; sets the least character that
- * needs that many. */
+/* Returns how many bytes a character with this first byte has, 0 if none begins with it; sets `least` to the lowest
+ * character that needs that many. */
 static ULONG utf8_length(unsigned long first, unsigned long *least)
 {
     *least = first < 0x80 ? 0 : first < 0xE0 ? 0x80 : first < 0xF0 ? 0x800 : 0x10000;
@@ -331,7 +331,7 @@ static int text_widen(const char *text, ULONG length, WCHAR wide[64], ULONG *byt
     return units;
 }
 
-/* Most text needs one call: the rest goes character by character. */
+/* Most text needs only one call; the rest is converted character by character. */
 ULONG text_encode(UINT page, char *text, ULONG length)
 {
     char *to = text;

@@ -81,7 +81,7 @@ void trace_taken(LPSession session, unsigned long first, unsigned long last);
 /* Waits as the others do, for the steps that were reported while cs was held. */
 void trace_pause(void);
 
-/* Report the beginning and the end of a call of the session's handler: "echo_received(12 bytes)". The format is for the
+/* Report the beginning and the end of a call to the session's handler: "echo_received(12 bytes)". The format is for the
  * text after the handler's name and "_". */
 void trace_handler_begin(LPSession session, const char *format, ...);
 void trace_handler_end(LPSession session);

@@ -16,7 +16,7 @@ enum {
 bool trace_on;
 static bool trace_lines; /* set before other threads start */
 static SRWLOCK trace_lock =
-    SRWLOCK_INIT; /* keeps steps in the order in which they happened; cs is never taken inside */
+    SRWLOCK_INIT; /* keeps steps in the order in which they happened; cs is never taken under it */
 static LARGE_INTEGER trace_start, trace_frequency;
 
 /* ---- the thread that makes a step ---- */

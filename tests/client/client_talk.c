@@ -114,8 +114,7 @@ static int console_read(char data[INPUT_BYTES])
 
     if (last == '\n' && !console_await_key()) return 0;
     if (!ReadConsoleW(input, wide + kept, TYPED_CHARS - kept, &count, NULL)) return 0;
-    if (count == 0 && GetLastError() == ERROR_OPERATION_ABORTED)
-        Sleep(INFINITE); /* Ctrl+C: console_event() ends the process */
+    if (count == 0 && GetLastError() == ERROR_OPERATION_ABORTED) Sleep(INFINITE); /* Ctrl+C: console_event() exits */
     if (count == 0) return 0;
     count += kept;
     last = wide[count - 1];
