@@ -193,8 +193,8 @@ static bool server_allocate(LPServer server)
     server->max_groups = (most + 2 * GROUP_SESSIONS - 1) / GROUP_SESSIONS;
     slots = (size_t)server->max_groups * GROUP_SLOTS;
     snprintf(server->full, sizeof server->full, "server full: %d client%s at most\r\n", most, text_plural(most));
-    snprintf(server->address_full, sizeof server->address_full, "your address is full: %d client%s at most\r\n", per_ip,
-             text_plural(per_ip));
+    snprintf(server->address_full, sizeof server->address_full,
+             "too many clients from your address: %d client%s at most\r\n", per_ip, text_plural(per_ip));
     server->s_arr = (LPSession *)calloc(slots, sizeof *server->s_arr);
     server->e_arr = (WSAEVENT *)calloc(slots, sizeof *server->e_arr);
     server->proactors = (Proactor *)calloc((size_t)server->max_groups, sizeof *server->proactors);
@@ -264,7 +264,7 @@ bool server_stop(LPServer server)
     bool complete = server_end(server);
 
     snprintf(line, sizeof line,
-             "stopped: %lu client%s served, %d at once, %llu bytes in, %llu bytes out, %d Proactor thread%s\n",
+             "stopped: %lu client%s served, at most %d at once, %llu bytes in, %llu bytes out, %d Proactor thread%s\n",
              server->served, text_plural((int)server->served), server->peak, server->in, server->out, server->groups,
              text_plural(server->groups));
     console_put(STD_OUTPUT_HANDLE, 0, line);

@@ -29,14 +29,14 @@ static const struct Option {
     { "--echo", "", FLAG, FIELD(echo), 0, 0, 0, "echo everything back (the default)" },
     { "--chat", "", FLAG, FIELD(chat), 0, 0, 0, "one room: every line goes to everyone else" },
     { "--codepage", "N", NUMBER, FIELD(codepage), 1, 65535, 0,
-      "of chat clients that do not speak UTF-8 (default: this machine's OEM code page)" },
+      "code page of chat clients that do not use UTF-8 (default: this machine's OEM code page)" },
     { "--port", "N", NUMBER, FIELD(port), 0, 65535, DEFAULT_PORT,
       "listen on port N, %d to %d (default %d; 0: a free one)" },
     { "--bind", "ADDR", ADDRESS, FIELD(bind), 0, 0, 0, "listen on this IPv4 or IPv6 address only (default: on all)" },
     { "--max-clients", "N", NUMBER, FIELD(max_clients), 1, MAX_CLIENTS, DEFAULT_CLIENTS,
       "serve at most N clients, %d to %d (default %d)" },
     { "--max-per-ip", "N", NUMBER, FIELD(max_per_ip), 1, MAX_CLIENTS, 0,
-      "at most N of them from one address (default: no such limit)" },
+      "serve at most N clients from one address (default: no limit)" },
     { "--quiet", "", FLAG, FIELD(quiet), 0, 0, 0, "print only the first line, errors and the totals" },
     { "--trace", "", FLAG, FIELD(trace), 0, 0, 0, "print every step of the Overlapped I/O, as it happens" },
     { "--step", "", FLAG, FIELD(step), 0, 0, 0, "--trace, and wait for Enter after each line" },
@@ -44,8 +44,8 @@ static const struct Option {
       "--trace, and wait that long after each line, %d to %d ms" },
     { "--trace-file", "F", TEXT, FIELD(trace_file), 0, 0, 0,
       "write the steps to F, for docs/replay.html, chrome://tracing or Perfetto" },
-    { "--help", "", FLAG, FIELD(help), 0, 0, 0, "print this and end" },
-    { "--version", "", FLAG, FIELD(version), 0, 0, 0, "print the version and end" },
+    { "--help", "", FLAG, FIELD(help), 0, 0, 0, "print this help and exit" },
+    { "--version", "", FLAG, FIELD(version), 0, 0, 0, "print the version and exit" },
 };
 #undef FIELD
 
@@ -112,7 +112,7 @@ static void option_set(Options *options, const Option *row, const char *option, 
 
     if (!value) option_fail(option, NULL, "its value is missing");
     if (row->kind != FLAG && strncmp(value, "--", 2) == 0)
-        option_fail(option, value, "a value is missing, because this is an option");
+        option_fail(option, value, "a value must come before the next option");
     if (row->kind == ADDRESS) option_address(option, value);
     if (row->kind == FLAG) {
         *(bool *)field = true;
@@ -151,7 +151,7 @@ static void options_check(Options *options)
     if (options->codepage && !options->chat) option_fail("--codepage", NULL, "requires --chat");
     if (options->codepage && !codepage_is_usable(page)) {
         option_fail("--codepage", NULL,
-                    "not a page of this machine that has ASCII, such as 949 (Korean), 437, 65001 (UTF-8)");
+                    "not a code page of this machine that contains ASCII, such as 949 (Korean), 437, 65001 (UTF-8)");
     }
     options->codepage = (int)page;
 }

@@ -24,7 +24,7 @@ typedef struct Option {
 } Option;
 
 static const Option options[OPTION_COUNT] = {
-    { "--keys", NULL, 0, NONE, 0, "send each key by itself, as Windows' telnet does; Ctrl+] ends" },
+    { "--keys", NULL, 0, NONE, 0, "send each key individually, as Windows' telnet does; Ctrl+] ends" },
     { "--reset", NULL, 0, NONE, 0, "end with a reset (RST) instead of an orderly close" },
     { "--crowd", "N", MAX_CROWD, NONE, 0, "hold N quiet connections (1 to 10000) until Enter" },
     { "--busy", "N", MAX_BUSY, NONE, 0, "N connections (1 to 500) send 64 bytes, wait for the echo, send again" },
@@ -51,7 +51,7 @@ static void print_help(void)
         const char *value = options[i].value ? options[i].value : "";
         printf("  %s %-*s %s\n", options[i].name, (int)(17 - strlen(options[i].name)), value, options[i].help);
     }
-    printf("  %-18s %s\n", "--help", "print this and end");
+    printf("  %-18s %s\n", "--help", "print this help and exit");
     fputs("\n"
           "The exit code is\n"
           "    0  after the end of the input (Ctrl+Z or Ctrl+D at the keyboard) and of the server's output\n"
@@ -101,7 +101,7 @@ static bool option_read(char *argv[], int *i)
     if (!options[k].value) return true;
     snprintf(range, sizeof range, "%s %s: a number from 1 to %ld", name, options[k].value, options[k].most);
     value = argv[++*i];
-    if (!value) return bad_usage("%s, which is missing", range);
+    if (!value) return bad_usage("%s is missing", range);
     given[k] = number_of(value, options[k].most);
     return given[k] || bad_usage("%s, not \"%s\"", range, value);
 }
@@ -157,13 +157,13 @@ static bool arguments_read(int argc, char *argv[])
 static const char *error_meaning(int error)
 {
     switch (error) {
-    case WSAECONNREFUSED: return " (nobody listens there)";
+    case WSAECONNREFUSED: return " (nobody is listening there)";
     case WSAECONNRESET: return " (reset by the server)";
     case WSAECONNABORTED: return " (aborted by this computer)";
     case WSAESHUTDOWN: return " (the server had closed it)"; /* only under Wine */
     case WSAETIMEDOUT: return " (no answer)";
     case WSAENETUNREACH: return " (network unreachable)";
-    case WSAEHOSTUNREACH: return " (there is no way to this host)";
+    case WSAEHOSTUNREACH: return " (no route to this host)";
     case WSAHOST_NOT_FOUND: return " (no such host)";
     case WSATRY_AGAIN: return " (no name server responded)";
     case WSAENOBUFS: return " (no more memory, or no port left for another connection)";

@@ -96,7 +96,7 @@ int crowd(void)
     printf("%s connection%s held; Enter ends\n", grouped(connections), connections == 1 ? " is" : "s are");
     fflush(stdout);
     thread = (HANDLE)_beginthreadex(NULL, 0, enter_run, NULL, 0, NULL);
-    if (!thread) return fail((int)GetLastError(), "no thread for the input");
+    if (!thread) return fail((int)GetLastError(), "cannot start a thread for the input");
     CloseHandle(thread);
     code = crowd_hold();
     close_all();
@@ -311,12 +311,12 @@ int not_read(void)
 
     flood_failed = CreateEventW(NULL, TRUE, FALSE, NULL);
     thread = flood_failed ? (HANDLE)_beginthreadex(NULL, 0, flood_run, NULL, 0, NULL) : NULL;
-    if (!thread) return fail((int)GetLastError(), "no thread for the sending");
+    if (!thread) return fail((int)GetLastError(), "cannot start a thread to send with");
     CloseHandle(thread);
     printf("sending %s bytes, reading nothing, for %ld s\n", grouped(given[NO_READ]), given[THEN]);
     fflush(stdout);
     WaitForSingleObject(flood_failed, (DWORD)given[THEN] * 1000);
-    printf("%s bytes were taken until now; now it reads\n", grouped(bytes_taken));
+    printf("%s bytes were taken so far; now reading\n", grouped(bytes_taken));
     fflush(stdout);
     error = read_all();
     if (error) {

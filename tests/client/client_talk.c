@@ -458,9 +458,9 @@ int talk(void)
 {
     HANDLE thread;
 
-    if (given[KEYS] && typed) fprintf(stderr, "client: every key is sent by itself; Ctrl+] ends\n");
+    if (given[KEYS] && typed) fprintf(stderr, "client: each key is sent individually; Ctrl+] ends\n");
     thread = (HANDLE)_beginthreadex(NULL, 0, input_run, NULL, 0, NULL);
-    if (!thread) return fail((int)GetLastError(), "no thread for the input");
+    if (!thread) return fail((int)GetLastError(), "cannot start a thread for the input");
     CloseHandle(thread);
     return listen_to_the_end(); /* the other thread may wait for a key: it ends with the process */
 }

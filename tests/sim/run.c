@@ -190,8 +190,8 @@ static void check_totals(void)
     const char *line = strstr(console_out.bytes, "stopped: ");
 
     if (!line
-        || sscanf(line, "stopped: %lu %*s served, %d at once, %llu bytes in, %llu bytes out, %d", &served, &peak, &in,
-                  &out, &threads)
+        || sscanf(line, "stopped: %lu %*s served, at most %d at once, %llu bytes in, %llu bytes out, %d", &served,
+                  &peak, &in, &out, &threads)
                != 5)
         violation("there is no line of totals");
     wire_totals(&taken, &given, &accepted);

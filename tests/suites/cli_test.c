@@ -66,10 +66,10 @@ static const BadLine bad_lines[] = {
     { "--help --help", "--help: given already" },
     { "--version --version", "--version: given already" },
     { "--codepage 949", "--codepage: requires --chat" },
-    { "--chat --codepage 1", "--codepage: not a page of this machine that has ASCII" },
-    { "--chat --codepage 37", "--codepage: not a page of this machine that has ASCII" }, /* EBCDIC */
-    { "--trace-file --chat", "--trace-file --chat: a value is missing, because this is an option" },
-    { "--bind --quiet", "--bind --quiet: a value is missing, because this is an option" },
+    { "--chat --codepage 1", "--codepage: not a code page of this machine that contains ASCII" },
+    { "--chat --codepage 37", "--codepage: not a code page of this machine that contains ASCII" }, /* EBCDIC */
+    { "--trace-file --chat", "--trace-file --chat: a value must come before the next option" },
+    { "--bind --quiet", "--bind --quiet: a value must come before the next option" },
     { "--chat --codepage 65536", "--codepage 65536: not a number from 1 to 65535" },
     { "--chat --codepage", "--codepage: its value is missing" },
     { "--trace-file", "--trace-file: its value is missing" },
@@ -385,7 +385,7 @@ TEST(cli_max_per_ip)
     CHECK(gets_in(server, "127.0.0.1"));
     client = client_connect_to("127.0.0.1", server_port(server));
     CHECK(client_line(client, line, sizeof line));
-    CHECK_STR(line, "your address is full: 2 clients at most");
+    CHECK_STR(line, "too many clients from your address: 2 clients at most");
     CHECK(client_at_eof(client));
     if (have_ipv6()) { /* another address, though it begins with as many zeros as ::ffff:127.0.0.1 */
         CHECK(gets_in(server, "::1"));
@@ -474,7 +474,7 @@ TEST(cli_console_lines)
     check_line(server, "#2 127.0.0.1:%d left (0 clients): in 5 bytes, out 5 bytes, the server is stopping", port2);
     CHECK_STILL_GOOD();
     CHECK_STR(server_line(server, "stopped: ", NULL),
-              "stopped: 2 clients served, 2 at once, 17 bytes in, 17 bytes out, 1 Proactor thread");
+              "stopped: 2 clients served, at most 2 at once, 17 bytes in, 17 bytes out, 1 Proactor thread");
     CHECK_EQ(count_text(server_output(server), "\n"), 7); /* bound to loopback, it names no address for others */
     CHECK_STR(server_errors(server), "");
 }

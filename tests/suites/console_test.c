@@ -353,7 +353,7 @@ TEST(console_restored_bad_options)
 {
     check_failed_start("--bind 주소", 2, "server: --bind 주소: not an IPv4 or IPv6 address");
     CHECK_STILL_GOOD();
-    check_failed_start("--help", 0, "print this and end");
+    check_failed_start("--help", 0, "print this help and exit");
 }
 
 /* ---- the operator's keyboard ---- */

@@ -1,4 +1,4 @@
-/* keys_test.c - chat with clients that send each key by itself: a terminal shows what the server echoes. */
+/* keys_test.c - chat with clients that send each key individually: a terminal shows what the server echoes. */
 #include "../harness/member.h"
 
 #include <stdio.h>
