@@ -64,9 +64,9 @@ static void command_quit(LPSession session, const char *message)
 static void command_help(LPSession session, const char *nothing)
 {
     (void)nothing;
-    reply(session, "*** /nick NAME   be called NAME         /who             who is here\r\n"
+    reply(session, "*** /nick NAME   change your name       /who             who is here\r\n"
                    "*** /me ACTION   say what you do        /quit [MESSAGE]  leave\r\n"
-                   "*** /help        show this              //text           say /text, which is no command");
+                   "*** /help        show this              //text           say /text instead of running it");
 }
 
 char *command_split(char *line)

@@ -137,7 +137,7 @@ static void operator_help(LPServer server, char *nothing)
     (void)nothing;
     operator_print("/who                     who is here: number, name, address, how long\n"
                    "/kick NAME|#N [REASON]   remove a member\n"
-                   "/ban NAME|#N [REASON]    likewise, and refuse its address until the server ends\n"
+                   "/ban NAME|#N [REASON]    the same, and refuse its address until the server ends\n"
                    "/ban                     the addresses that are refused\n"
                    "/unban ADDRESS           let it in again\n"
                    "/quit                    stop the server, as Ctrl+C does\n"

@@ -81,7 +81,7 @@ bool step_open(const Options *options)
 {
     step_ms = options->step ? INFINITE : (DWORD)options->slow;
     if (!options->step) return true;
-    console_put(STD_OUTPUT_HANDLE, 0, "Enter: the next line; q and Enter: on without a stop\n");
+    console_put(STD_OUTPUT_HANDLE, 0, "Enter: the next line; q and Enter: continue without stopping\n");
     return keyboard_start(step_run);
 }
 

@@ -120,7 +120,7 @@ void trace_session_moved(LPSession session, LPProactor from, int index, int to_i
     TraceEvent event;
 
     if (!trace_on) return;
-    trace_event_begin(&event, SESSION_MOVED, session, "migrates to group %d, which has fewer busy sessions",
+    trace_event_begin(&event, SESSION_MOVED, session, "migrates to group %d, which has fewer active sessions",
                       to->number);
     event_place(&event, from, index);
     trace_event_number(&event, FIELD_TO_GROUP, (unsigned long)to->number);
@@ -240,8 +240,8 @@ void trace_posted(LPSession session, LPWSAOVERLAPPED overlapped, int error)
 static void result_begin(TraceEvent *event, LPSession session, TraceStep end, DWORD bytes, int error)
 {
     if (error && session->phase == CLOSED) {
-        trace_event_begin(event, end, session, "cancelled, and complete at last");
-        trace_event_text(event, FIELD_ERROR, "cancelled");
+        trace_event_begin(event, end, session, "canceled, and complete at last");
+        trace_event_text(event, FIELD_ERROR, "canceled");
     } else if (error) {
         trace_event_begin(event, end, session, "WSAGetOverlappedResult -> FALSE, %s (%d)", error_name(error), error);
         trace_event_text(event, FIELD_ERROR, error_name(error));
@@ -375,7 +375,7 @@ void trace_wait_end(LPProactor proactor, int slot, DWORD result)
 void trace_wait_timeout(void)
 {
     if (trace_on)
-        trace_event_tell_line(WAIT_END, NULL, "-> WSA_WAIT_TIMEOUT: time to look around, no event is signaled");
+        trace_event_tell_line(WAIT_END, NULL, "-> WSA_WAIT_TIMEOUT: no event is signaled; time for the regular checks");
 }
 
 void trace_wait_failed(int error)

@@ -394,7 +394,7 @@ bool trace_file_close(void)
         ReleaseSRWLockExclusive(&file_lock);
     }
     if (hangs) {
-        log_error(0, "the trace file %s is not complete: the disk takes no more", file_name);
+        log_error(0, "the trace file %s is not complete: the disk did not respond in time", file_name);
         return false;
     }
     if (file) CloseHandle(file);
