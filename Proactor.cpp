@@ -219,7 +219,7 @@ static void session_serve(LPSession session)
     if (operation_complete(session->receiving, &session->over) && ++done) session_received(session);
     if (session->deadline && proactor->now >= session->deadline && ++done) session_expire(session);
     if (proactor->notify && !done && session->phase == OPEN) {
-        session_call(session, session->handler->notified, "notified(): something is new");
+        session_call(session, session->handler->notified, "notified(): there may be work");
     }
     if ((session->phase == FINISHING || session->phase == LINGERING) && session_shutdown(session)) done++;
     if (done) {

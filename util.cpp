@@ -209,7 +209,7 @@ static bool server_listen(LPServer server)
         log_error(WSAGetLastError(), "listen failed");
         return false;
     }
-    trace_step("listen(SOMAXCONN) -> 0: clients may come");
+    trace_step("listen(SOMAXCONN) -> 0: clients can connect");
     return true;
 }
 

@@ -224,7 +224,7 @@ void trace_posted(LPSession session, LPWSAOVERLAPPED overlapped, int error)
     operation_call(session, is_send, bytes, call, sizeof call);
     if (operation == IDLE) snprintf(outcome, sizeof outcome, "SOCKET_ERROR, %s (%d)", error_name(error), error);
     if (operation == PENDING) {
-        snprintf(outcome, sizeof outcome, "WSA_IO_PENDING (997): posted, e_arr[%d] will tell",
+        snprintf(outcome, sizeof outcome, "WSA_IO_PENDING (997): posted, will signal e_arr[%d]",
                  is_send ? session->proactor->first + SLOT_SEND : session_index(session));
     }
     trace_event_begin(&event, steps[is_send][operation], session, "%s -> %s", call, outcome);
@@ -355,7 +355,7 @@ static void wait_draw(LPProactor proactor, int returned, const char *states)
 
 void trace_wait_end(LPProactor proactor, int slot, DWORD result)
 {
-    char states[GROUP_SLOTS + 1], name[48] = "the wake event: something is new";
+    char states[GROUP_SLOTS + 1], name[48] = "the wake event: there is work";
     int index = proactor->first + slot;
     LPSession session = slot < SLOT_FIRST ? NULL : proactor->server->s_arr[index];
     TraceEvent event;

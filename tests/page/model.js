@@ -80,7 +80,7 @@ class Model {
         this.trace.event('i', 'step', 0, 'WSASocketW(AF_INET6, WSA_FLAG_OVERLAPPED) -> a socket for overlapped I/O');
         this.trace.event('i', 'step', 0, 'bind(port 9000) -> 0');
         this.group_open();
-        this.trace.event('i', 'step', 0, 'listen(SOMAXCONN) -> 0: clients may come');
+        this.trace.event('i', 'step', 0, 'listen(SOMAXCONN) -> 0: clients can connect');
         this.threads.push({ run: this.main(), ready: () => true });
     }
 

@@ -27,7 +27,7 @@ static const Step one_message[] = {
     { " e_arr ", "[0 send  ] [1 wake >]", "* signaled, > returned" },
     { " proactor 1 ", "WSAResetEvent(e_arr[1])", "" },
     { " proactor 1 ", "opened(", "" },
-    { " proactor 1 ", "WSARecv(len=", "-> WSA_IO_PENDING (997): posted, e_arr[2] will tell" },
+    { " proactor 1 ", "WSARecv(len=", "-> WSA_IO_PENDING (997): posted, will signal e_arr[2]" },
     { " proactor 1 ", "WSAWaitForMultipleEvents(2 events: e_arr[1] to e_arr[2])", "..." },
     { " proactor 1 ", "-> WSA_WAIT_EVENT_0 + 1", "e_arr[2], so s_arr[2]: #1" },
     { " e_arr ", "[1 wake  ] [2 #1 >]", "" },
