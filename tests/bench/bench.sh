@@ -312,7 +312,7 @@ chat_rows() {
     in_turn $slow_turns burst-50 "$chat_servers" chat_run burst --clients 50 --lines 1000 --seconds $cap
     in_turn $slow_turns burst-1000 "$chat_servers" chat_run burst --clients 1000 --lines 1000 --seconds $cap
     in_turn $slow_turns paced "$chat_servers" chat_run paced --clients 50 --lines $lines --pace 0.02
-    in_turn $slow_turns trace-file "server traced" chat_run burst --clients 50 --lines 1000 --seconds $cap
+    in_turn $((3 * slow_turns)) trace-file "server traced" chat_run burst --clients 50 --lines 1000 --seconds $cap
     rm -f "$trace_file"
 }
 

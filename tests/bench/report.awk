@@ -206,7 +206,7 @@ function table(    i, p, line)
 function notes(    i, name)
 {
     print ""
-    print "Medians of " turns (more_turns > turns ? " to " more_turns : "") " turns in which the servers follow each other; a ratio is this server's figure by the peer's,"
+    print "Medians of " turns (more_turns > turns ? " to " more_turns : "") " turns (--trace-file: " 3 * turns ") in which the servers follow each other; a ratio is this server's figure by the peer's,"
     print "the median over the turns (and from the least to the most). \"-\": not measured; the textbook server takes 63 clients."
     if (before) print "\"before\": the older build. Where it seemed better, both played more turns."
     if (pinned) print "The server has a processor to itself and Wine's kernel another, but for the rows \"one processor\", where they share it."
