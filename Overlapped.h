@@ -34,21 +34,21 @@
  * it has already seen, because no other thread changes those.
  *
  * Waking. To notify a group, publish the change first, then wake its owner: that sets `wake_state` to WOKEN and, only
- * if it was ASLEEP, the wake event. All changes of `wake_state` are atomic. The owner declares itself ASLEEP before it
+ * if it was ASLEEP, the wake event. All changes to `wake_state` are atomic. The owner declares itself ASLEEP before it
  * waits, unless it finds WOKEN, and clears WOKEN before it reads what was published. So no wake-up is lost: whatever is
  * published too late for that reading leaves WOKEN behind, which the owner finds before it waits again. Waking an owner
  * that is awake costs no call into the kernel.
  *
- * Stopping. Ctrl+C closes the listening socket; accept fails, Main leaves its loop and calls server_stop(), which sets
- * `stopping` under cs and wakes all Proactors. From then on no session migrates. Each Proactor notifies its handlers
- * until they call session_finish(), within FINISH_MS; then pending sends complete, within FINISH_MS again, and the
- * sessions are closed, removed and freed. A Proactor's thread ends when its group is empty. Main joins all threads and
- * frees the arrays.
+ * Stopping. Ctrl+C closes the listening socket; accept fails, and Main leaves its loop and calls server_stop(), which
+ * sets `stopping` under cs and wakes all Proactors. From then on no session migrates. Each Proactor notifies its
+ * handlers until they call session_finish(), within FINISH_MS; then pending sends complete, within FINISH_MS again, and
+ * the sessions are closed, removed and freed. A Proactor's thread ends when its group is empty. Main joins all threads
+ * and frees the arrays.
  *
  * The rules:
  * 1. Only a session's owner posts operations on it and touches its buffers. Other threads publish a change and wake it.
  * 2. A session is freed only when neither operation is pending: closesocket, then let both complete.
- * 3. cs is held for changes of the arrays, the counts and the chat's room only, never across a call that can block.
+ * 3. cs is held only for changes to the arrays, the counts and the chat's room, never across a call that can block.
  * 4. A short send is continued until all its bytes are out.
  * 5. Nothing is allocated per message; only a buffer that grows or shrinks is reallocated.
  * 6. Every Winsock result on which a client depends is checked. A failure ends that session with one clear line, never
@@ -249,7 +249,7 @@ extern const Handler refuse_handler; /* sends the line in `state`, then finishes
 
 /* Makes a session for an accepted socket and counts it in; the socket belongs to the session from now on. Above the
  * limits the session gets refuse_handler. Main only, cs not held. Returns NULL, with the socket closed and the reason
- * logged, when there is no place, event or memory for it. */
+ * logged, when there is no slot, event or memory for it. */
 LPSession session_create(LPServer server, SOCKET sock, const SOCKADDR_STORAGE *caddr);
 
 /* Counts the session out, logs why it ended, and frees it. Its socket must be closed, nothing pending, and the session
@@ -264,7 +264,7 @@ void session_free(LPSession session);
 bool proactor_add(LPServer server, LPSession session);
 
 /* Opens the next group: its two events and its thread, which sleeps until woken. Main only, cs not held. Returns NULL,
- * with the reason logged, when there is no event or thread. */
+ * with the reason logged, when an event or the thread cannot be created. */
 LPProactor proactor_open(LPServer server);
 
 /* Waits for the group's thread to end. Main only, once `stopping` is set and all groups have been woken. */

@@ -5,7 +5,7 @@
  * them: Windows cancels a thread's pending operations when that thread ends, and with one owner a session needs no
  * lock. Nothing here knows what the bytes mean; the handler does.
  *
- * The first four sections, from the loop to the next receive, stand in the order in which one message passes through
+ * The first four sections, from the loop to the next receive, are in the order in which one message passes through
  * them. Rare events and the arrays come after them. */
 #include "Overlapped.h"
 #include "support/balance.h"
@@ -160,7 +160,7 @@ static void proactor_sweep(LPProactor proactor)
 
     trace_sweep_begin();
     while (index < first + proactor->seen) {
-        if (proactor_serve(proactor, proactor->server->s_arr[index], index)) index++; /* else another is there */
+        if (proactor_serve(proactor, proactor->server->s_arr[index], index)) index++; /* else another may be here */
     }
     trace_sweep_end(sessions);
 }

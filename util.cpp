@@ -177,7 +177,7 @@ static void server_announce(LPServer server)
         snprintf(line, sizeof line, "try: client.exe %s %d  or  telnet %s %d\n", host, port, host, port);
     }
     console_put(STD_OUTPUT_HANDLE, 0, line);
-    if (host == bound) return; /* the one address that others can use too, or none */
+    if (host == bound) return; /* there are no other addresses to announce */
     if (!bound || addr.ss_family == AF_INET) announce_hosts(AF_INET, port);
     if (addr.ss_family == AF_INET6) announce_hosts(AF_INET6, port);
 }

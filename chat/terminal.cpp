@@ -107,8 +107,8 @@ static OptionState *telnet_state(Terminal *terminal, bool ours, unsigned char op
 }
 
 /* Negotiates an option. DO and DONT concern an option of the server's, WILL and WONT one of the client's. Answers only
- * requests that change something and were not asked for: otherwise, two sides could answer each other forever (RFC
- * 1143). */
+ * requests that change something and are not themselves answers: otherwise, two sides could answer each other forever
+ * (RFC 1143). */
 static void telnet_option(LPSession session, unsigned char verb, unsigned char option)
 {
     Terminal *terminal = terminal_of(session);

@@ -4,7 +4,7 @@
 
 #include "../Overlapped.h"
 
-/* Recomputes which groups are overloaded; call it after every change of their counts. Any thread, cs is held. */
+/* Recomputes which groups are overloaded; call it after every change to their counts. Any thread, cs is held. */
 void balance_update(LPServer server);
 
 /* Returns true if a busy session of the group should migrate once nothing is pending on it. Any thread. */

@@ -131,7 +131,7 @@ void console_hold(bool hold)
 }
 
 /* Queues the number of lines that log_counted() did not print, once it is due. The lock is held. Returns the ms until
- * it is, INFINITE when there are none. */
+ * then, INFINITE when there are none. */
 static DWORD counted_flush(void)
 {
     char line[LINE_BYTES];
@@ -378,7 +378,7 @@ void console_close(void)
         ReleaseSRWLockExclusive(&queue_lock);
         WakeConditionVariable(&queue_filled);
         WaitForSingleObject(writer, DRAIN_MS);
-        CloseHandle(writer); /* it stays set: later lines come too late */
+        CloseHandle(writer); /* it stays set, so later lines are queued and lost */
     }
     console_restore();
 }

@@ -9,7 +9,8 @@
 void console_prepare(void);
 
 /* Starts the writer thread and catches Ctrl+C: `on_interrupt` is called each time, on a thread that Windows makes for
- * it. Main only. Returns false, with the reason logged, when there is no thread or no way to catch Ctrl+C. */
+ * it. Main only. Returns false, with the reason logged, when the thread cannot be started or Ctrl+C cannot
+ * be caught. */
 bool console_open(const Options *options, void (*on_interrupt)(void));
 
 /* Writes the lines that are still waiting, within half a second, and restores the console. Main only. */

@@ -90,7 +90,7 @@ bool step_open(const Options *options)
 enum {
     READ_UNITS = 1024,     /* of UTF-16, read from a console by one call */
     READ_BYTES = 3 * 1024, /* the same in UTF-8; or what one call reads from a pipe or file */
-    LINE_PAUSE_MS = 20     /* after each line, because a file would lap every reader of the room */
+    LINE_PAUSE_MS = 20     /* after each line, because a file would otherwise lap every reader of the room */
 };
 
 static SRWLOCK take_lock = SRWLOCK_INIT; /* guards the next two */

@@ -5,8 +5,8 @@
 #include "options.h"
 
 /* Prepares --step or --slow; does nothing without either. With --step, prints the instructions and starts a thread that
- * reads the keyboard. Main only, after console_open(). Returns false, with the reason logged, when there is no
- * thread. */
+ * reads the keyboard. Main only, after console_open(). Returns false, with the reason logged, when the
+ * thread cannot be started. */
 bool step_open(const Options *options);
 
 /* Returns true with --step or --slow. Any thread. */
@@ -26,7 +26,7 @@ enum { TYPED_BYTES = 4 * 1024 }; /* of a line, with its NUL: a longer one is cut
 
 /* Starts a thread that reads lines, from a console with Windows' own editing, or from a pipe or file as UTF-8. It calls
  * `take` for each, in UTF-8 without its end; the end of the input ends only the thread. Main only, without --step.
- * Returns false, with the reason logged, when there is no thread. */
+ * Returns false, with the reason logged, when the thread cannot be started. */
 bool keyboard_open(LPServer server, void (*take)(LPServer server, char *line));
 
 /* Waits until `take` has returned, if it is running, and makes sure that it is not called again. Main only. Does

@@ -11,7 +11,7 @@ const char *text_plural(int n);
 
 enum { TEXT_INVALID = 0x110000 }; /* not a character */
 
-/* Returns how many bytes the first character of `text` has (`length` > 0 bytes in the code page), and sets `character`,
+/* Returns how many bytes the first character of `text` (`length` > 0 bytes in the code page) has, and sets `character`,
  * to TEXT_INVALID if these bytes are damaged. Returns 0 when the character is valid so far, but cut off; `character` is
  * meaningless then. */
 ULONG text_next(UINT page, const char *text, ULONG length, unsigned long *character);
@@ -48,7 +48,7 @@ bool text_is_unsafe(unsigned long character);
 bool text_breaks_line(unsigned long character);
 
 /* Returns the columns that a character of `bytes` bytes in the code page takes on a terminal: 0, 1, or 2 for Hangul,
- * Chinese, kana, full-width and emoji. */
+ * Chinese, kana, full-width letters and emoji. */
 ULONG text_columns(UINT page, unsigned long character, ULONG bytes);
 
 /* Returns the offset of the last character that has a column of its own: combining marks and invisible characters count

@@ -67,7 +67,7 @@ void trace_accept_end(int error); /* 0, or why there is no client */
 
 void trace_session_new(LPSession session);
 
-/* The next three are called with cs held, so that the trace shows the changes of the arrays in order. They never wait;
+/* The next three are called with cs held, so that the trace shows the changes to the arrays in order. They never wait;
  * trace_pause() does that for them after cs is released. `index` is the session's place in s_arr. */
 void trace_session_in(LPSession session, int index);
 void trace_session_out(LPSession session, int index);

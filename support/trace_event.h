@@ -54,7 +54,7 @@ typedef struct TraceThread {
 
 extern bool trace_on; /* set before other threads start */
 
-/* Returns what the trace knows about the calling thread, or NULL if that never called trace_thread(). */
+/* Returns what the trace knows about the calling thread, or NULL if it never called trace_thread(). */
 TraceThread *trace_self(void);
 
 /* Begins an event with its line, which a NULL format leaves empty; one that is too long is cut at a character's end.
