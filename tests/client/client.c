@@ -360,8 +360,8 @@ bool input_send(const char *data, int bytes)
 }
 
 /* On Windows every call on a connection that was reset fails. Under Wine only the first one does, whichever thread made
- * it (it may be a thread of Wine's own; then SO_ERROR has the error), and to recv() the connection then looks closed
- * normally. So this also gives a send() that is under way half a second to fail. */
+ * it (it may be a thread of Wine's own; then SO_ERROR has the error), and recv() then reports a normal
+ * close. So this also gives a send() that is under way half a second to fail. */
 int end_error(void)
 {
     int error = 0, size = sizeof error;

@@ -114,8 +114,8 @@ typedef struct Busy {
 
 static Busy busy[MAX_BUSY];
 
-/* A histogram of answer times. Up to 1,023 us each has a bucket of its own; above that, 512 buckets share an octave, so
- * that a bucket is never wider than 0.2 % of its value. */
+/* A histogram of answer times. Each time up to 1,023 us has a bucket of its own; above that, each octave has 512
+ * buckets, so that a bucket is never wider than 0.2 % of its value. */
 enum { BUCKETS = 512 * 24 };
 static long long took[BUCKETS];
 

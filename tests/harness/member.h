@@ -12,7 +12,7 @@
 
 enum { LINE_SIZE = 5000 /* holds every line of the server: name, 4,095 bytes of text */ };
 
-/* The private answer to the line "/", which is no command. A client that gets it knows that the server has handled
+/* The private answer to the line "/", which is not a command. A client that gets it knows that the server has handled
  * everything that it sent before. */
 #define NO_COMMAND "! /: no such command, /help lists them"
 

@@ -37,7 +37,7 @@ int client_exit_code(void);
 /* Returns what it wrote to stderr, in client.printed. */
 const char *client_complaint(void);
 
-/* Returns true if the text is one line of the client, and has the part in it. */
+/* Returns true if the text is a single line printed by the client, and contains the part. */
 bool one_line(const char *text, const char *part);
 
 bool client_interrupt(void);

@@ -452,8 +452,8 @@ bool server_interrupt(Server *server)
     return GenerateConsoleCtrlEvent(CTRL_BREAK_EVENT, server->pid) != 0;
 }
 
-/* Waits for the handler's return, at most 5 s, then ends the process as Windows does, unless it has ended by itself,
- * which is seen a little later. */
+/* Waits for the handler's return, at most 5 s, then ends the process as Windows does, unless it ends by itself within
+ * a moment. */
 static void window_is_closing(void *argument)
 {
     Server *server = (Server *)argument;
