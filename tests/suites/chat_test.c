@@ -36,7 +36,7 @@ static void bob_asks(void)
     strcat(heard, member_hears_until(bob, NO_COMMAND));
 }
 
-/* Sends it in two parts, so that the server receives it cut there, or with `cut` < 0 byte by byte. */
+/* Sends the bytes in two parts, which the server receives separately, or byte by byte if `cut` < 0. */
 static void ann_types(const Typed *typed, int cut)
 {
     heard[0] = '\0';

@@ -223,7 +223,7 @@ TEST(client_is_reset_or_refused)
     CHECK_HAS(client.printed, "client: cannot connect to 127.0.0.1, port ");
 }
 
-/* Now the sending thread may be the one that learns of it, and the other sees what looks like a normal end. */
+/* Now the sending thread may be the one that learns of the reset, and the other sees what looks like a normal end. */
 TEST(client_is_reset_while_it_sends)
 {
     static bool unused;
@@ -471,7 +471,8 @@ TEST(client_no_read)
     CHECK_EQ(number_before(server_output(server), " bytes in"), 30000000);
 }
 
-/* The server closes with bytes unread, and so with a reset; normally; and normally after it has read everything. */
+/* The server closes in three ways: with bytes unread, which sends a reset; with a half-close; after reading everything.
+ */
 TEST(client_no_read_server_closes)
 {
     static const char *const ways[] = { "30000000", "30000000", "10" };

@@ -191,8 +191,9 @@ TEST(console_reader_stops)
     after = log_lines(notice, NULL);
     CHECK_EQ(before + lost + after, 2 * (1 + 100 + VISITORS + visitors + 100));
     CHECK_LE(200, after);
-    /* The notice is where they are missing: two lines a client, so this is the number of the first one after it. On a
-     * busy machine a few dozen have come whose leaving is not yet printed; a wrong place would be hundreds away. */
+    /* The notice is where the lines are missing. Each client has two lines, so half of the lines so far, lost ones
+     * included, is about the number of the next client. On a busy machine a few dozen have not left yet; a wrong place
+     * would be hundreds off. */
     CHECK_LE(labs((before + lost) / 2 - (long)number_after(notice, "#")), 100);
 }
 

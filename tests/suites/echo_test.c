@@ -150,7 +150,7 @@ TEST(echo_half_close)
     CHECK_EQ(server_stop(server), 0);
 }
 
-/* As much as the system takes is in the buffers of both directions, unread, when the client half-closes. */
+/* When the client half-closes, the buffers of both directions are full of unread bytes. */
 TEST(echo_half_close_in_flight)
 {
     Server *server = server_start("--echo --quiet");

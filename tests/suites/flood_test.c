@@ -55,7 +55,7 @@ static void stream_listen(void *argument)
     stream->good = stream->heard == (STREAMS - 1) * STREAM_LINES;
 }
 
-/* Returns the private memory, in bytes, of the server, our only child. Wine counts those that were ever touched. */
+/* Returns the private memory, in bytes, of the server, our only child. Wine counts all bytes that were ever touched. */
 static long long server_memory(void)
 {
     HANDLE list = CreateToolhelp32Snapshot(TH32CS_SNAPPROCESS, 0), process = NULL;
@@ -270,7 +270,7 @@ static void flooder_run(void *argument)
     }
 }
 
-/* Counts whose lines she hears. */
+/* Counts the lines of each flooder that the client hears. */
 static void count_lines(Client *client, int heard[FLOODERS], int ms)
 {
     char line[LINE_SIZE];

@@ -373,7 +373,7 @@ TEST(keys_dont_echo)
 TEST(keys_options)
 {
     CHECK(ann_and_bob(ASKS_FOR_ECHO, CP_UTF8));
-    CHECK(client_send(ann.client, "\xFF\xFD\x18\xFF\xFB\x1F", 6)); /* DO TERMINAL-TYPE, WILL NAWS: it was asked */
+    CHECK(client_send(ann.client, "\xFF\xFD\x18\xFF\xFB\x1F", 6)); /* DO TERMINAL-TYPE; WILL NAWS is an answer */
     CHECK(client_send(ann.client, "\xFF\xFB\0\xFF\xFD\0", 6));     /* telnet -8 */
     CHECK_STR(screen_and_options("", " WONT 24 DO 0 WILL 0"), "");
     CHECK_STR(ann.options, " WONT 24 DO 0 WILL 0");

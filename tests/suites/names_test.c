@@ -125,7 +125,7 @@ typedef struct Nick {
     const char *name; /* the name that is kept; NULL if it is refused */
 } Nick;
 
-/* Bob is in the room and is called bob; then Minsu, Emile and others. Names in many scripts ... */
+/* Ann asks for these names one after another, while bob is in the room. First, names in many scripts. */
 static const Nick nicks[] = {
     { "kim", "kim" },
     { "KIM", "KIM" },                                                                   /* her own name in capitals */
@@ -207,7 +207,7 @@ static const Nick nicks[] = {
     { "jane\xEE\x80\x80", NULL },
     { "jane\xEF\xBF\xBE", NULL },
     { "jane\xF0\x9D\x85\xB3", NULL },
-    { "\xF0\x9D\x92\x9C", NULL }, /* letters, but outside the plane: a mathematical one, ... */
+    { "\xF0\x9D\x92\x9C", NULL }, /* outside the Basic Multilingual Plane: a mathematical letter, ... */
     { "\xF0\xA0\xAE\xB7", NULL }, /* ... Han of plane 2, ... */
     { "\xF0\x90\x90\x80", NULL }, /* ... Deseret, and a digit */
     { "\xF0\x9D\x9F\x99", NULL },

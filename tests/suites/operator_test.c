@@ -142,7 +142,7 @@ TEST(operator_bans)
     CHECK_EQ(server_stop(server), 0);
 }
 
-/* The same on the socket for IPv4 and IPv6, where IPv4 clients have addresses of IPv6. */
+/* The same on the socket for IPv4 and IPv6, where IPv4 clients have IPv6 addresses. */
 TEST(operator_bans_both)
 {
     Server *server = server_start_typed("--chat");

@@ -13,8 +13,9 @@ static const char *const pages[PAGES] = { "437", "949", "932", "1252" };
 /* A line that is not UTF-8 makes the server assume that the client uses the page. */
 static const char *const strays[PAGES] = { "caf\x82", "\xBE\xC8", "\x82\xA0\xB1", "caf\xE9" };
 
-/* From the tables of the code pages and of their best fit (unicode.org, MAPPINGS/VENDORS/MICSFT): composed, invisible
- * ones left out, the page's own character, the nearest one that is not a control, "?". */
+/* From the tables of the code pages and of their best fit (unicode.org, MAPPINGS/VENDORS/MICSFT): text is composed,
+ * and invisible characters are left out; then comes the page's own character, else the nearest one that is not a
+ * control, else "?". */
 static const struct {
     const char *text;
     const char *bytes[PAGES]; /* in 437, 949, 932 and 1252 */
