@@ -96,7 +96,7 @@ build_all() {
     if build_asio; then chat_servers="$chat_servers asio"; fi
     large_servers=$chat_servers # those that take more than 63 clients
     crowd_servers=$large_servers
-    [ "$quick" ] && crowd_servers="server $before" # gathering it takes long
+    [ "$quick" ] && crowd_servers="server $before" # gathering it takes a long time
     echo_servers="$large_servers textbook"
 }
 

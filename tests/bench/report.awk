@@ -133,7 +133,7 @@ function worse(i,    row, figure, old_low, old_high, less_is_better)
 {
     row = row_of[i]
     figure = figure_of[i]
-    if (figure ~ /^(kept|cpu_growth)$/) return 0 # relative to the same build alone: worse whenever that becomes faster
+    if (figure ~ /^(kept|cpu_growth)$/) return 0 # ratios within one build: they worsen when their base improves
     if (!summarize_ratios(row, figure, "before")) return 0
     ratio = median
     summarize_runs(row " before " figure)

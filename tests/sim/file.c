@@ -116,7 +116,7 @@ BOOL file_write(HANDLE handle, const void *bytes, DWORD count, DWORD *written)
     if (whole) return TRUE;
     failed = true;
     sched_self()->last_error = ERROR_DISK_FULL;
-    return chance(500) && *written; /* some file systems say no more than that */
+    return chance(500) && *written; /* some file systems report only the short count */
 }
 
 BOOL SetFilePointerEx(HANDLE handle, LARGE_INTEGER distance, LARGE_INTEGER *position, DWORD from)

@@ -94,7 +94,7 @@ ULONGLONG session_stop_time(LPSession session)
     return 0;
 }
 
-/* run.c would start it. */
+/* run.c refers to it, but the fuzzer never calls it. */
 int server_main(void);
 int server_main(void)
 {

@@ -66,7 +66,7 @@ typedef struct Plan {
     unsigned at_once;     /* operations in 100 that finish at once when they can */
     unsigned whole;       /* receives in 100 that return all there is, and sends that accept everything */
     unsigned swallowed;   /* sends in 100 that are accepted in full at once, however large */
-    bool short_sends;     /* a send may end with less than all bytes; Windows never does that; this is hardening */
+    bool short_sends;     /* a send may take only some bytes, for hardening: Windows never does that */
     bool reuse;           /* the number of a closed handle is given out again at once */
     unsigned backlog;     /* clients that listen() lets wait, if it is asked for that many */
     uint64_t latency;     /* us, at most, until a completion */
@@ -195,8 +195,8 @@ bool sched_threads_done(void); /* all but the caller and the console's */
 
 /* Lets other threads run. */
 void sched_point(void);
-void sched_point_after(bool in_kernel); /* such a call */
-void sched_stall(uint64_t time);        /* others only */
+void sched_point_after(bool in_kernel); /* the same after a call, which takes time */
+void sched_stall(uint64_t time);        /* lets only others run for that time */
 
 /* Waits until `ready` returns true or the deadline. Returns true in the first case. */
 bool sched_block(Ready ready, void *argument, uint64_t deadline);
@@ -315,7 +315,7 @@ typedef struct Request {
     bool pending, scheduled;
     bool due; /* complete, and the server has not got the result yet */
     bool cancelled;
-    bool swallowed;   /* all its bytes are on their way, only the completion is outstanding */
+    bool swallowed;   /* all its bytes are on their way; only the completion is outstanding */
     const char *name; /* "WSARecv" or "WSASend" */
     struct Socket *socket;
     LPWSAOVERLAPPED over;

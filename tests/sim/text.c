@@ -286,7 +286,7 @@ int _strnicmp(const char *a, const char *b, size_t count)
     return strncasecmp(a, b, count);
 }
 
-/* Checks what toupper() and the like are called with. They are undefined for other negative numbers than EOF, and a
+/* Checks what toupper() and the like are called with. They are undefined for negative numbers other than EOF, and a
  * byte above 127 is one where char is signed. */
 int sim_character(int character, const char *called)
 {

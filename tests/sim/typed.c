@@ -151,8 +151,8 @@ void operator_await(void)
     typed_await();
 }
 
-/* Takes at most `count` units of that, and leaves the
- * rest for the next call. Returns 0 at the end of the input. */
+/* Takes at most `count` units of what is typed, and leaves the rest for the next call. Returns 0 at the end of the
+ * input. */
 static DWORD typed_take(WCHAR *wide, DWORD count, bool whole)
 {
     typed_await();
@@ -169,7 +169,7 @@ static DWORD typed_take(WCHAR *wide, DWORD count, bool whole)
     return count;
 }
 
-/* Nobody sits at the keyboard for --step: its input is at the end. */
+/* Nobody sits at the keyboard for --step: the input has ended. */
 BOOL ReadFile(HANDLE file, void *bytes, DWORD count, DWORD *read, LPOVERLAPPED over)
 {
     WCHAR wide[256];

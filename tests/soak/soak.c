@@ -25,7 +25,7 @@
 enum {
     TICK_SECONDS = 10,
     WARM_SECONDS = 60, /* or a third of the time, if that is less */
-    PERCENT = 5,       /* that memory may differ by after that */
+    PERCENT = 5,       /* by which memory may differ afterwards */
     CHAT_PLAYERS = 4,
     PLAYERS = 9,    /* those that do not chat play echo; the guests of the last one stay */
     HOLD_MS = 300,  /* until a server has nothing to do once its clients do nothing */
