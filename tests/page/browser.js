@@ -15,7 +15,7 @@ const chromium_paths = [
     '/usr/bin/google-chrome',
 ];
 
-/* Chromium refuses its sandbox to root, and must not phone home. The profile is a new one each time. */
+/* Chromium refuses its sandbox to root, and must not phone home. The profile is new each time. */
 const chromium_options = [
     '--headless',
     '--no-sandbox',
@@ -34,7 +34,7 @@ function browser_open() {
     });
 }
 
-/* A fresh page. What it writes to the console, and what it asks of the network, is kept: there must be none. */
+/* Opens a fresh page. Whatever it writes to the console or asks of the network counts as a complaint. */
 async function page_open(browser, { hash = '', locale = 'en-US', dark = false, width = 1280, height = 720 } = {}) {
     const context = await browser.newContext({
         locale,
@@ -80,7 +80,7 @@ function page_step(page) {
     return page.evaluate(() => Number(document.body.dataset.step));
 }
 
-/* Runs in the page: what it shows, read from its boxes and words. */
+/* Runs in the page. Returns what it shows, read from its boxes and words. */
 function read_shown() {
     const slot_of = (box) => {
         const session = Number(box.dataset.session),
@@ -120,7 +120,7 @@ function read_shown() {
     };
 }
 
-/* What the page shows now. */
+/* Returns what the page shows now. */
 function page_shown(page) {
     return page.evaluate((source) => new Function(`return (${source})()`)(), read_shown.toString());
 }
@@ -141,7 +141,7 @@ async function page_shown_at(page, steps) {
     }, steps);
 }
 
-/* Presses a key so many times, fast, without leaving the page. */
+/* Presses a key `times` times, fast, from inside the page. */
 function page_press(page, key, times) {
     return page.evaluate(
         ([name, count]) => {
@@ -152,7 +152,8 @@ function page_press(page, key, times) {
     );
 }
 
-/* How many pixels of two screenshots differ visibly. Chromium smooths round corners a little differently each time. */
+/* Returns how many pixels of two screenshots differ visibly. Chromium smooths round corners a little differently each
+ * time. */
 function pictures_differ(page, pictures) {
     return page.evaluate(async (all) => {
         const pixels = await Promise.all(

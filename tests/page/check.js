@@ -67,7 +67,7 @@ test('20 chat clients: the states are those recomputed from the trace', async (b
 
 const count_of = (expectation, pattern) => expectation.events.filter((e) => pattern.test(e.step)).length;
 
-/* A step takes one message, or all from one to a last one. */
+/* A step takes one message, or a range of messages. */
 const took = (e, message) =>
     e.step === 'taken' && e.message <= message && message <= (e.last || e.message);
 
@@ -145,7 +145,7 @@ test('10,000 events load in under a second, and the states are those recomputed 
     return { page, said: `${Math.min(...times)} ms` };
 });
 
-/* Only when a real trace is named, by TRACE=FILE: as it comes from server.exe. */
+/* Runs only when TRACE=FILE names a real trace, as server.exe wrote it. */
 if (process.env.TRACE) {
     test('the trace that TRACE names: the states are those recomputed from it', async (browser) => {
         const page = await page_open(browser),
@@ -337,7 +337,7 @@ test('steps back and forth make the same boxes, at every step', async (browser) 
 test('no event changes the state before it', async (browser) => {
     const page = await page_open(browser);
     for (const name of ['groups_3', 'chat_20']) {
-        /* In strict mode a write to what is frozen throws. The names are those of the page's own script. */
+        /* In strict mode a write to a frozen object throws. The names are those of the page's own script. */
         const events = await page.evaluate((text) => {
             const freeze = (value) => {
                 if (value && typeof value === 'object' && !Object.isFrozen(value))
@@ -495,7 +495,7 @@ test('a click on a session follows it, and one on its bytes the message', async 
     return page;
 });
 
-/* ---- languages and colours ---- */
+/* ---- languages and colors ---- */
 
 test('English and Korean, by the browser and by the switch', async (browser) => {
     for (const [locale, first, second] of [
@@ -659,7 +659,7 @@ async function main() {
             passed += good;
         }
     };
-    /* What measures time has this process for itself; what waits for files goes on beside the others. */
+    /* Tests that measure time run alone; those that wait for files run beside the others. */
     const is_timed = ({ name }) => /within a second/.test(name),
         is_slow = (one) => one.name.startsWith('LIVE') && !is_timed(one);
     await run_all(chosen.filter(is_timed));

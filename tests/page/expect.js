@@ -1,7 +1,8 @@
 /* expect.js - what the page must show after a step, worked out from the trace on its own.
  *
- * The page goes forth through the events and keeps a state. This looks back instead: for each thing that is shown it
- * finds the last event that says something of it. Two ways that agree are hardly wrong in the same place. */
+ * The page goes forward through the events and keeps a state. This file looks back instead: for each thing that is
+ * shown it finds the last event that says something about it. Two methods that agree are unlikely to be wrong in the
+ * same place. */
 'use strict';
 
 const SLOT_FIRST = 2;
@@ -9,7 +10,7 @@ const SLOT_FIRST = 2;
 /* A trace may come without previews. */
 const quoted = (preview) => (preview ? ` "${preview}"` : '');
 
-/* Version 1 says window where version 2 says group. */
+/* Version 1 says "window" where version 2 says "group". */
 function fields_of({ window: group, to_window: to_group, ...args }) {
     if (group !== undefined) Object.assign(args, { group });
     if (to_group !== undefined) Object.assign(args, { to_group });
@@ -31,7 +32,7 @@ function events_of(text) {
         }));
 }
 
-/* After each event: the sessions of each group in the order of their slots. */
+/* Returns, for each event, the sessions of each group after it, in the order of their slots. */
 function places_of(events) {
     let now = [];
     return events.map((e) => {
@@ -65,13 +66,13 @@ class Expectation {
         return this.ends.length - 1;
     }
 
-    /* The last of the first `end` events for which `test` holds, or undefined. */
+    /* Returns the last of the first `end` events for which `test` holds, or undefined. */
     last(end, test) {
         for (let n = end - 1; n >= 0; n--) if (test(this.events[n], n)) return { ...this.events[n], n };
         return undefined;
     }
 
-    /* The number of a session's slot after event n. */
+    /* Returns the number of a session's slot after event n. */
     slot_of(n, group, session) {
         const at = this.places[n][group] ? this.places[n][group].indexOf(session) : -1;
         return at < 0 ? -1 : at + SLOT_FIRST;
@@ -117,7 +118,7 @@ class Expectation {
         };
     }
 
-    /* Is the send or the wake event signaled? */
+    /* Returns true if the send or wake event is signaled. */
     own_event_on(end, group, slot) {
         const e = this.last(
             end,
@@ -132,7 +133,8 @@ class Expectation {
         return e.step === 'wait_end' ? e.events[slot] === '1' : e.step === 'wake_set' || e.step === 'send_at_once';
     }
 
-    /* What a session's event was when last anything was said of it: the slot is the one it had at that time. */
+    /* Returns true if a session's event was signaled according to the last trace event about it. The slot is the one
+     * that the session had at that time. */
     event_on(end, session) {
         const e = this.last(
             end,

@@ -12,14 +12,14 @@ const SECONDS = Number(process.argv[2]) || 3600,
     MEMORY_MB = 300,
     BEHIND_MS = 2000;
 
-/* Private memory of the browser's largest renderer, the page's, in MB. */
+/* Returns the private memory of the browser's largest renderer, the page's, in MB. */
 async function memory_mb(devtools) {
     const { processInfo } = await devtools.send('SystemInfo.getProcessInfo');
     const of = ({ id }) => Number(fs.readFileSync(`/proc/${id}/status`, 'utf8').match(/RssAnon:\s*(\d+)/)[1]) / 1024;
     return Math.max(...processInfo.filter(({ type }) => type === 'renderer').map(of));
 }
 
-/* The class goes on by about a second: somebody writes, and the others read it. Returns the events. */
+/* Lets the class go on for about a second: somebody writes, and the others read it. Returns the events. */
 function class_goes_on(model, all) {
     const end = model.trace.now + 1e6,
         lines = [];

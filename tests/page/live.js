@@ -7,7 +7,8 @@ const { top } = require('./browser.js');
 
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
-/* A trace file in build/page that is written piece by piece, as a server does: an event never ends with a line's end. */
+/* A trace file in build/page that is written piece by piece, as a server does: the newline after an event comes only
+ * with the next one. */
 class Growing {
     constructor(name) {
         this.file = path.join(top, 'build/page', `${name}-${process.pid}.json`);
@@ -35,7 +36,7 @@ class Growing {
     }
 }
 
-/* The events of a trace's text, each a line. */
+/* Returns the events of a trace's text, each a line. */
 function lines_of(text) {
     return text
         .trim()
@@ -46,8 +47,8 @@ function lines_of(text) {
 
 const time_of = (line) => Number((line.match(/"ts":(\d+)/) || [0, 0])[1]) / 1000;
 
-/* Adds a trace's events to the file at the times that they tell, every 100 ms as the server does. Returns when the trace's
- * clock was 0. */
+/* Adds a trace's events to the file at the times given in them, in a batch every 100 ms. Returns when the trace's clock
+ * was 0. */
 async function play_lines(growing, lines) {
     const start = Date.now() - Math.max(0, time_of(lines.find((line) => /"ts":/.test(line))));
     for (let n = 0; n < lines.length; await pause(100)) {
@@ -58,7 +59,8 @@ async function play_lines(growing, lines) {
     return start;
 }
 
-/* Drops a file on the page, as the mouse does. The second dragOver is for what the first one has brought into view. */
+/* Drops a file on the page, as the mouse does. The second dragOver goes to the element that the first one has brought
+ * into view. */
 async function page_drop(page, file) {
     const devtools = await page.context().newCDPSession(page),
         data = { items: [], files: [file], dragOperationsMask: 1 };
@@ -69,7 +71,7 @@ async function page_drop(page, file) {
     await devtools.detach();
 }
 
-/* Notes from now on when which step is shown. */
+/* Records from now on which step is shown, and when. */
 function page_watch(page) {
     return page.evaluate(() => {
         window.seen = [];
@@ -78,7 +80,8 @@ function page_watch(page) {
     });
 }
 
-/* How late each step was shown, in ms, sorted: `times` are those of the trace's clock, which was 0 at `start`. */
+/* Returns how late each step was shown, in ms, sorted. `times` are those of the trace's clock, which was 0 at
+ * `start`. */
 async function page_lateness(page, times, start) {
     const seen = await page.evaluate(() => window.seen),
         late = [];
@@ -94,7 +97,7 @@ function page_live(page) {
     });
 }
 
-/* Waits until the page's newest step is this. */
+/* Waits until the page has exactly this many steps. */
 function page_reaches(page, steps) {
     return page.waitForFunction((all) => Number(document.body.dataset.steps) === all, steps, { timeout: 30000 });
 }

@@ -14,7 +14,7 @@ const { pause, page_live, page_reaches } = live;
 const tests = [];
 const test = (name, body) => tests.push({ name, body });
 
-/* A page that looks on while a file grows; afterwards the file is removed. */
+/* Runs `body` with a page that follows a growing file, and then removes the file. */
 async function looking_on(browser, name, body, options) {
     const page = await page_open(browser, options),
         growing = new live.Growing(name);
@@ -31,7 +31,7 @@ function same(shown, expected) {
     assert.deepStrictEqual({ ...shown, line: '' }, { ...expected, line: '' }, `step ${shown.step}`);
 }
 
-/* Some of the states that the page has kept, compared with those worked out from the whole trace. */
+/* Compares some of the states that the page has kept with those worked out from the whole trace. */
 async function same_at_many(page, expectation, many) {
     const every = Math.max(1, Math.floor(expectation.steps / many)),
         steps = [];
@@ -45,7 +45,8 @@ async function same_at_many(page, expectation, many) {
 const server_flushes = fs.readFileSync(path.join(top, 'server.exe')).includes('trace_version');
 const SECONDS = Number(process.env.LIVE_SECONDS) || (server_flushes ? 20 : 8);
 
-/* Clients say the time. The latest start of the trace's clock that no receive contradicts is the nearest. */
+/* Returns when the trace's clock was 0. Clients say the time, and no receive can come before its text was sent, so each
+ * gives an earliest start; the latest of these is the most accurate. */
 function clock_start(expectation) {
     const heard = expectation.events.filter((e) => e.step === 'recv_end' && /^\d{13}/.test(e.preview));
     return Math.max(...heard.map((e) => Number(e.preview.slice(0, 13)) - e.ts / 1000));
@@ -153,11 +154,11 @@ test('LIVE: the server starts again, the file is deleted, the disk is full', (br
         growing.add(second.slice(0, 40));
         await page_reaches(page, told(second.slice(0, 40)));
         assert.strictEqual(await page_live(page), 'LIVE');
-        growing.begin(); /* longer at once: only its head tells */
+        growing.begin(); /* longer from the start: only its head shows that it is new */
         growing.add(later);
         await page_reaches(page, told(later));
         same(await page_shown(page), new Expectation(`[${later.join(',')}]`).at(told(later)));
-        await page.keyboard.press('ArrowLeft'); /* who looks at an old step keeps it */
+        await page.keyboard.press('ArrowLeft'); /* a user who looks at an old step stays there */
         const step = await page_step(page);
         growing.begin();
         growing.add(first.slice(0, 50));
@@ -212,7 +213,7 @@ test('LIVE: a page in the background reads on, draws nothing, and shows the newe
         growing.add(lines.slice(0, 100));
         await live.page_drop(page, growing.file);
         await page.evaluate(() => {
-            /* as a browser does: no picture is drawn, and timers come once a second */
+            /* as browsers do: no picture is drawn, and timers fire once a second */
             const timer = window.setTimeout;
             window.asked = [];
             window.requestAnimationFrame = (draw) => window.asked.push(draw);
@@ -309,7 +310,8 @@ test('version 1 says window; of another version what is understood is shown', as
     return page;
 });
 
-/* What the page shows behind a gap is what it would show without: where it says that it does not know, it may. */
+/* Checks that after a gap the page shows what it would show without the gap, except where it says "unknown". Returns
+ * how many fields of slots are unknown. */
 function true_or_unknown(shown, truth) {
     const about = `step ${shown.step}, in the whole trace ${truth.step}`;
     let unknown = 0;

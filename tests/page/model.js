@@ -29,7 +29,7 @@ class Trace {
         this.lines.push(JSON.stringify({ ph: 'M', name, pid, tid, args }));
     }
 
-    /* One event of a thread's lane, or with `lane` of a session's. */
+    /* Adds one event, in the thread's lane or, with `lane`, in a session's. */
     event(ph, step, thread, text, args, lane) {
         const event = { ph, ts: this.now, pid: lane === undefined ? 1 : 2, tid: lane === undefined ? thread : lane };
         if (ph !== 'E') event.name = (text || step).replace(/\(.*/s, '');
@@ -70,7 +70,7 @@ class Model {
         this.start();
     }
 
-    /* A small generator of pseudo-random numbers (Park and Miller's): 0 to n - 1. */
+    /* Returns a pseudo-random number from 0 to n - 1, by Park and Miller's generator. */
     draw(n) {
         this.random = (this.random * 48271) % 2147483647;
         return this.random % n;
@@ -126,7 +126,7 @@ class Model {
         this.pass(300);
     }
 
-    /* Says it while the server is busy with other things: so many events later. */
+    /* Says the text `events` events later, while the server is busy with other things. */
     say_later(client, text, events) {
         const action = () => {
             client.inbox.push(text);

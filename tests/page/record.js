@@ -40,7 +40,8 @@ class Client {
 
 let records = 0;
 
-/* Starts the server and plays: play(connect, file, type), where type(text) is the operator's typing. Returns the text of the trace file, when the server has ended. */
+/* Starts the server and plays: play(connect, file, type), where type(text) is the operator's typing. Returns the text
+ * of the trace file once the server has ended. */
 async function record(options, play, name) {
     const file = name || path.join(top, 'build/page', `record-${process.pid}-${++records}.json`);
     fs.mkdirSync(path.dirname(file), { recursive: true });
@@ -67,7 +68,7 @@ async function record(options, play, name) {
 
 const PAUSE_MS = 60; /* between two things that clients do, so that the server sleeps */
 
-/* One message and its answer; then two clients, and both write at once. */
+/* Plays one message and its answer; then two clients that both write at once. */
 async function play_echo(connect) {
     const one = connect();
     await pause(PAUSE_MS);
@@ -88,7 +89,7 @@ async function play_echo(connect) {
     await pause(PAUSE_MS);
 }
 
-/* Three are in the room, one writes, the others read it. */
+/* Three are in the room; one writes, and the others read it. */
 async function play_chat(connect) {
     const all = [];
     for (let i = 0; i < 3; i++) {
@@ -110,7 +111,7 @@ async function play_chat(connect) {
     await pause(PAUSE_MS);
 }
 
-/* 20 in the room; all of them talk, and a few leave. */
+/* Puts 20 into the room; all of them talk, and a few leave. */
 async function play_chat_20(connect, file, type) {
     const all = Array.from({ length: 20 }, () => connect());
     await Promise.all(all.map((client) => client.hears('welcome')));
@@ -124,7 +125,8 @@ async function play_chat_20(connect, file, type) {
     await Promise.all(all.slice(0, 5).map((client) => client.leave()));
 }
 
-/* So many send and wait for their answers, for a while. Every echo must be right. Returns how many there were. */
+/* Lets this many clients send and wait for their answers for a second. Every echo must be right. Returns the number of
+ * echoes. */
 async function play_busy(connect, clients) {
     const until = Date.now() + 1000;
     let messages = 0;
@@ -142,7 +144,8 @@ async function play_busy(connect, clients) {
     return messages;
 }
 
-/* 20 in the room for so many seconds, each says the time every second or two. begin(file) comes before the first. */
+/* Puts 20 into the room for this many seconds; each says the time every second or two. Calls begin(file) before the
+ * first comes. */
 async function play_talking(connect, seconds, file, begin) {
     if (begin) await begin(file);
     const all = Array.from({ length: 20 }, () => connect()),

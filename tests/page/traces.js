@@ -3,7 +3,7 @@
 
 const { Model } = require('./model.js');
 
-/* The first lesson: one message comes and goes back, then two clients at once. */
+/* Makes the first lesson: one message comes and goes back, then two clients at once. */
 function lesson_echo() {
     const model = new Model({ seed: 7 });
     const one = model.connect();
@@ -22,7 +22,7 @@ function lesson_echo() {
     return model.stop();
 }
 
-/* The second lesson: what one says reaches the others. */
+/* Makes the second lesson: what one says reaches the others. */
 function lesson_chat() {
     const model = new Model({ chat: true, seed: 3 });
     const [one, two, three] = [model.connect(), model.connect(), model.connect()];
@@ -53,7 +53,7 @@ function chat_of(clients, lines, seed) {
     return model;
 }
 
-/* Two groups and more: sessions migrate when others have left. */
+/* Makes a trace of two or more groups: sessions migrate when others have left. */
 function echo_groups(clients, rounds, seed, group_sessions) {
     const model = new Model({ seed, group_sessions });
     const all = Array.from({ length: clients }, () => model.connect());
@@ -66,7 +66,7 @@ function echo_groups(clients, rounds, seed, group_sessions) {
     return model;
 }
 
-/* At least `events` lines, cut to exactly as many. */
+/* Returns the trace, cut to `events` lines. */
 function events_of(model, events) {
     model.trace.lines.length = Math.min(model.trace.lines.length, events);
     return model.trace.text();
