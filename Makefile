@@ -15,7 +15,8 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion
 # The C runtime's own printf suffices here; MinGW's, the default, makes server.exe a quarter larger.
 CPPFLAGS := -D__USE_MINGW_ANSI_STDIO=0
 CFLAGS := -O2 -g $(WARNINGS) -fstack-protector-strong
-# The upper half of the address space is for 64 bit only. Evaluated only when linking: only then is a compiler there.
+# Only 64-bit programs can use the upper half of the address space. Evaluated when linking: earlier the compiler may
+# not be installed yet.
 HIGH_ENTROPY = $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),-Wl$(comma)--high-entropy-va)
 LDFLAGS = -static -fstack-protector-strong -Wl,--dynamicbase,--nxcompat $(HIGH_ENTROPY)
 comma := ,

@@ -4,8 +4,8 @@
 1. Both languages have the same headings, commands, figures, tables, options, footnotes; links lead somewhere; the
    options are those of server.exe --help, and the handout's steps those of a real run.
 2. Every command in a block of a document that Wine can run is run as it is written: on Debian by sh, and those for
-   Windows by Wine's cmd as well. Where a document shows what comes then, it must have come: digits may differ, and lines
-   that say "..." are skipped. At the end it says how many were run, and which were not.
+   Windows by Wine's cmd as well. Where a document shows the output, the command must have printed it: digits may
+   differ, and lines that say "..." are skipped. At the end it says how many were run, and which were not.
 3. Each exercise shows its symptom, its check is red with the bug, and green with the answer.
 
 --quick leaves out the exercises, whose commands build a server each. With WORDs only documents whose path has one of
@@ -49,7 +49,7 @@ def read(path):
 # ---- the two languages ----
 
 def split(text):
-    """The document's code blocks as (language, code), and its prose without them."""
+    """Returns the document's code blocks as (language, code), and its prose without them."""
     blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S)
     return blocks, re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
 
@@ -327,7 +327,7 @@ SEEN = {
 
 
 def check_seen(code):
-    """Checks the output. The clients have ended in order, the first one first; so exercise 4's second is left alone."""
+    """Checks the output. The clients have ended in order, the first one first; so in exercise 4 the second is left alone."""
     number = int(re.search(r"N=(\d+)", code).group(1))
     said = re.sub(" +", " ", running[0].output())
     if "exercise-check" not in code and not SEEN[number](said):

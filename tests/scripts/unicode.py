@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """unicode.py [--check]: makes support/unicode.h from the data of the Unicode Consortium that Debian's package
-unicode-data brings. --check: fails when the header is not what would be made; one that was made from another version of
+unicode-data provides. --check: fails when the header is not what would be made; one that was made from another version of
 Unicode is not compared."""
 import os
 import re
