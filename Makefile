@@ -15,8 +15,8 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion
 # The C runtime's own printf suffices here; MinGW's, the default, makes server.exe a quarter larger.
 CPPFLAGS := -D__USE_MINGW_ANSI_STDIO=0
 CFLAGS := -O2 -g $(WARNINGS) -fstack-protector-strong
-# Only 64-bit programs can use the upper half of the address space. Evaluated when linking: earlier the compiler may
-# not be installed yet.
+# Only 64-bit programs can use the upper half of the address space. Evaluated when linking: before that, the
+# compiler may not be installed.
 HIGH_ENTROPY = $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),-Wl$(comma)--high-entropy-va)
 LDFLAGS = -static -fstack-protector-strong -Wl,--dynamicbase,--nxcompat $(HIGH_ENTROPY)
 comma := ,
@@ -225,7 +225,7 @@ CHECKED := $(SOURCES) $(wildcard docs/steps/*.c) $(filter-out tests/sim/%,$(wild
 ENGLISH := $(filter-out %.ko.md,$(wildcard *.md docs/*.md docs/*/*.md tests/*.md)) docs/replay.html docs/handout.en.html
 STYLED := $(CHECKED) $(HEADERS) $(wildcard tests/*/*.h tests/sim/*.c)
 
-# Two compilers give no warning, as C11 and as C++17, for 64 and 32 bit.
+# Checks that two compilers give no warning, as C11 and as C++17, for 64 and 32 bit.
 ifndef WINDOWS
 check: check-warnings check-32-bit check-analyzers check-style check-unicode check-hardening check-msvc
 

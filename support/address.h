@@ -12,7 +12,7 @@ void address_text(const SOCKADDR_STORAGE *addr, char *text, size_t size);
 /* Writes the address alone, without port and brackets. */
 void address_host_text(const SOCKADDR_STORAGE *addr, char text[INET6_ADDRSTRLEN]);
 
-/* Returns true if both are the same client: the same address, or IPv6 addresses of the same 64-bit network. */
+/* Returns true if both belong to the same client: the same address, or IPv6 addresses of the same 64-bit network. */
 bool address_same(const SOCKADDR_STORAGE *a, const SOCKADDR_STORAGE *b);
 
 /* Parses the numeric address `text`. Returns false when it is not one. */

@@ -551,7 +551,7 @@ test('every step is explained in both languages, in whole sentences', async (bro
     return page;
 });
 
-/* Runs in the page: the contrast of an element's text with what is behind it, as WCAG 2 defines it. */
+/* Runs in the page. Returns the contrast of an element's text with what is behind it, as WCAG 2 defines it. */
 function contrast_of(node) {
     const rgb = (text) => text.match(/[\d.]+/g).map(Number);
     const light = ([r, g, b]) =>

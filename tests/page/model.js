@@ -518,7 +518,7 @@ class Model {
         else yield* this.recv_post(session);
     }
 
-    /* A group with two sessions more than the emptiest one lets some migrate. */
+    /* Returns true if the session should migrate: its group has at least two sessions more than the emptiest one. */
     unfair(session) {
         const least = Math.min(...this.groups.map((group) => group.slots.length));
         return session.group.slots.length >= least + 2 && !session.client.ended;

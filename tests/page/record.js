@@ -89,7 +89,7 @@ async function play_echo(connect) {
     await pause(PAUSE_MS);
 }
 
-/* Three are in the room; one writes, and the others read it. */
+/* Puts three into the room; one writes, and the others read it. */
 async function play_chat(connect) {
     const all = [];
     for (let i = 0; i < 3; i++) {

@@ -148,7 +148,8 @@ def normal(line):
 
 
 def is_said(line, said):
-    """A document may leave off a line's end, and so may the server, whose lines end at 99 columns."""
+    """Returns true if the line was printed. A document may leave off a line's end, and so may the
+    server, whose lines end at 99 columns."""
     return line in said or any(other.startswith(line) or (len(other) > 60 and line.startswith(other)) for other in said)
 
 
