@@ -300,7 +300,7 @@ void session_finish(LPSession session, const char *why);
 void session_notify_at(LPSession session, ULONGLONG time);
 
 /* Returns the time at which the session will be finished because the server is stopping (GetTickCount64); 0 while it is
- * not. */
+ * not stopping. */
 ULONGLONG session_stop_time(LPSession session);
 
 /* Ends the session now: pending operations are canceled. `why` as above or, with `error` (from WSAGetLastError), the

@@ -17,7 +17,7 @@ enum {
     DRAIN_MS = 500      /* for the lines that still wait at the end */
 };
 
-/* ---- the queue: one thread writes to the console, all others leave lines for it and go on ----
+/* ---- the queue: one thread writes to the console; all others leave lines for it and go on ----
  *
  * A write to a console or pipe blocks until the reader takes the bytes: a paused pager, a selection in the window,
  * Ctrl+S. So only the writer writes. The queue is a double buffer: threads fill one while the writer writes the other.

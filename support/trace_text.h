@@ -19,8 +19,8 @@ void trace_text_clear(TraceText *text);
 /* Adds the formatted text. */
 void trace_text_put(TraceText *text, const char *format, ...);
 
-/* These add a text as it is, and a number in decimal. They serve every event, and are several times as fast as a
- * format. */
+/* These add a text as it is, and a number in decimal. They serve every event, and are several times as fast as
+ * trace_text_put(). */
 void trace_text_plain(TraceText *text, const char *plain);
 void trace_text_number(TraceText *text, unsigned long long number);
 

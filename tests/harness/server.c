@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A pipe that is read all the time, or as slowly as a test wants it. */
+/* A pipe that is read all the time, or as slowly as a test wants. */
 typedef struct Capture {
     HANDLE pipe, thread;
     volatile LONG pause; /* ms before each read; OUTPUT_STOPS: none */

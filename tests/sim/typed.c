@@ -247,7 +247,7 @@ bool operator_busy(void)
     return plan.operator_stays && plan.narration != STEPPED && lines_typed < plan.operator_lines && !faults_any();
 }
 
-/* Windows ends the process a moment after main() has returned; till then the thread that reads the keyboard runs. */
+/* Windows ends the process a moment after main() has returned; until then the thread that reads the keyboard runs. */
 void operator_outlives(void)
 {
     if (plan.operator_lines) sched_block(sched_never, NULL, now + 3 * LAZY_MOST);

@@ -203,7 +203,7 @@ void conn_server_closed(Conn *conn)
         conn->down.fin = true;
 }
 
-/* Windows takes SOMAXCONN for a number of its own, 200 or more ("listen function"). */
+/* Windows replaces SOMAXCONN with a number of its own, 200 or more ("listen function"). */
 void listener_open(int wanted)
 {
     listener_gone = false;

@@ -237,7 +237,7 @@ static void heap_patterns(const char *program, bool on)
     }
 }
 
-/* Makes a thread in that process walk its heap by _heapchk(), which is at the same address there. Checking in every
+/* Makes a thread in that process walk its heap with _heapchk(), which is at the same address there. Checking in every
  * call instead, as GlobalFlag 0x80 does, works only for single-threaded programs: Wine writes the patterns without its
  * lock. */
 static bool heap_walk(HANDLE process)

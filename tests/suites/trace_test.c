@@ -230,7 +230,7 @@ TEST(trace_file_busy)
     CHECK(timeline_read(path));
     CHECK_EQ(timeline.count, 2 + 2 * BUSY);
     CHECK_EQ(timeline.sends, answered);
-    CHECK_EQ(timeline.receives, answered + BUSY);         /* and one that reported the end */
+    CHECK_EQ(timeline.receives, answered + BUSY);         /* and one each that reported the end */
     CHECK_EQ(timeline.handlers, 2 * answered + 2 * BUSY); /* received, sent; opened, received(0 bytes) */
     test_note("(%ld messages, none lost)", answered);
 }
