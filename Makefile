@@ -110,7 +110,7 @@ step: steps
 # docs/exercises.md: make exercise N=3 makes the copy with the bug, builds and starts it.
 ifdef NO_SH
 exercise exercise-check:
-	@echo $(MAKE_NAME) $@ needs a sh.exe in the PATH, as MSYS2 and Git bring one. && exit 1
+	@echo $(MAKE_NAME) $@ needs a sh.exe in the PATH, which MSYS2 and Git include. && exit 1
 else
 exercise: | build
 	@sh tests/scripts/exercise.sh plant $(N)
@@ -194,7 +194,7 @@ help:
 	$(info $(MAKE_NAME) steps         builds the two small servers before this one; step N=2 ARGS=9001 starts one)\
 	$(info $(MAKE_NAME) exercise      builds and starts a server with a bug, N=1 to 10 (docs/exercises.md); exercise-check N=1 checks it)\
 	$(info $(MAKE_NAME) soak          clients come, talk, stall, reset and vanish for SECONDS=60 seconds)\
-	$(if $(WINDOWS),,$(info make bench         measures it beside other servers, and BEFORE=old.exe, an older build; bench-quick is faster))\
+	$(if $(WINDOWS),,$(info make bench         compares it with other servers, and with an older build (BEFORE=old.exe); bench-quick is faster))\
 	$(if $(WINDOWS),,$(info make sim           runs it on a simulated Winsock, with faults and sanitizers; SEED=n replays one))\
 	$(if $(WINDOWS),,$(info make fuzz          fuzzes the chat for SECONDS=60 seconds; make fuzz-pack keeps what it found))\
 	$(if $(WINDOWS),,$(info make check         all static checks: warnings, analyzers, format, sizes, what Visual Studio refuses))\

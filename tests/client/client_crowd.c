@@ -316,7 +316,7 @@ int not_read(void)
     printf("sending %s bytes, reading nothing, for %ld s\n", grouped(given[NO_READ]), given[THEN]);
     fflush(stdout);
     WaitForSingleObject(flood_failed, (DWORD)given[THEN] * 1000);
-    printf("%s bytes were taken so far; now reading\n", grouped(bytes_taken));
+    printf("%s bytes have been taken so far; now reading\n", grouped(bytes_taken));
     fflush(stdout);
     error = read_all();
     if (error) {

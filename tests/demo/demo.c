@@ -144,7 +144,7 @@ static bool await(const char *part)
 
     while (!strstr(server_output(server) + told, part)) {
         char what[100];
-        snprintf(what, sizeof what, "the server does not tell of \"%s\"", part);
+        snprintf(what, sizeof what, "the server does not report \"%s\"", part);
         if (now_ms() > end) return fail(what);
         Sleep(5);
     }
@@ -227,10 +227,10 @@ static bool play_echo(void)
 static bool enter(Client **alice, Client **bob)
 {
     *alice = client_connect_to("127.0.0.1", server_port(server));
-    if (!*alice || !say(*alice, "/nick alice\r\n") || !await("/nick alice")) return fail("alice cannot come");
+    if (!*alice || !say(*alice, "/nick alice\r\n") || !await("/nick alice")) return fail("alice cannot join");
     pass_over();
     *bob = client_connect_to("127.0.0.1", server_port(server));
-    if (!*bob || !say(*bob, "/nick bob\r\n") || !await("/nick bob")) return fail("bob cannot come");
+    if (!*bob || !say(*bob, "/nick bob\r\n") || !await("/nick bob")) return fail("bob cannot join");
     hear(*bob, "bob    | ");
     hear(*alice, NULL);
     pass_over();
@@ -243,7 +243,7 @@ static bool play_chat(void)
 
     act("Act 2: server.exe --chat --trace, one thread for all; every line goes to everyone else");
     if (!start("--chat --bind 127.0.0.1 --trace") || !await("accept()")) return false;
-    note("alice and bob come; a receive is pending for each of them, and bob was told this:");
+    note("alice and bob join; a receive is pending for each of them, and bob was told this:");
     if (!enter(&alice, &bob)) return false;
     note("alice asks: her next receive is posted before bob's send, and she waits for neither");
     if (!say(alice, "hello bob, who serves us?\r\n") || !await_and_tell("WSASend")) return false;
@@ -252,14 +252,14 @@ static bool play_chat(void)
     if (!say(bob, "one thread for all of us\r\nit sleeps until one of our events is signaled\r\n")) return false;
     if (!await_and_tell("WSASend")) return false;
     hear(alice, "alice  | ");
-    note("carol comes: one WSASend gathers two WSABUFs, her welcome and what the room said last");
+    note("carol joins: one WSASend gathers two WSABUFs, her welcome and what the room said last");
     carol = client_connect_to("127.0.0.1", server_port(server));
-    if (!carol) return fail("carol cannot come");
+    if (!carol) return fail("carol cannot join");
     if (!await_and_tell("2 WSABUFs")) return false;
     hear(carol, "carol  | ");
     hear(alice, NULL);
     hear(bob, NULL);
-    note("Ctrl+C: everybody gets a good-bye and the end, and then they leave");
+    note("Ctrl+C: everybody gets a good-bye and the end of the stream, and then leaves");
     if (!server_interrupt(server)) return fail("the server cannot be interrupted");
     if (!await_and_tell("half-closed")) return false;
     hear(alice, "alice  | ");

@@ -279,7 +279,7 @@ BOOL GetConsoleScreenBufferInfo(HANDLE console, CONSOLE_SCREEN_BUFFER_INFO *info
 void console_check_restored(void)
 {
     if (modes_may_differ) return;
-    if (text_attributes != FIRST_COLORS) violation("the console is left in another colour");
+    if (text_attributes != FIRST_COLORS) violation("the console is left in another color");
     if ((input_mode | ENABLE_EXTENDED_FLAGS) != FIRST_MODE)
         violation("the console is not left as it was: mode %#x", input_mode);
 }

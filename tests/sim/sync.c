@@ -353,7 +353,7 @@ static int cs_alive;
 
 static void cs_check(const CRITICAL_SECTION *cs, const char *call)
 {
-    if (cs->magic != CS_MAGIC) violation("%s: the CRITICAL_SECTION is not initialised", call);
+    if (cs->magic != CS_MAGIC) violation("%s: the CRITICAL_SECTION is not initialized", call);
 }
 
 BOOL InitializeCriticalSectionAndSpinCount(LPCRITICAL_SECTION cs, DWORD spins)

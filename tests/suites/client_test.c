@@ -460,7 +460,7 @@ TEST(client_no_read)
     start = now_ms();
     CHECK(client_run_at(server, "--no-read 30000000 --then 2"));
     CHECK(client_prints("sending 30,000,000 bytes, reading nothing, for 2 s"));
-    CHECK(client_prints(" bytes were taken so far; now reading"));
+    CHECK(client_prints(" bytes have been taken so far; now reading"));
     CHECK_LE(1900, now_ms() - start);
     CHECK_LE(figure("for 2 s\r\n"), 29999999);
     CHECK_LE(1, figure("for 2 s\r\n"));

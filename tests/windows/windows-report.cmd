@@ -7,7 +7,7 @@ cd /d "%~dp0"
 set report=windows-report.txt
 set port=47613
 if not exist tests.exe goto packed
-echo This takes some minutes. It writes to this folder only, and listens on this machine only where the tests do.
+echo This takes a few minutes. It writes to this folder only, and listens on this machine only where the tests do.
 call :all %* >%report% 2>&1
 if not exist %report% goto packed
 echo.
