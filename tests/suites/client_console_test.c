@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define HANGUL "\xEC\x95\x88\xEB\x85\x95" /* two syllables */
+#define HANGUL       "\xEC\x95\x88\xEB\x85\x95" /* two syllables */
+#define CTRL_Z       L"\x1A"
+#define CTRL_BRACKET L"\x1D"
 
 static SOCKET listener, sock;
 
@@ -47,6 +49,15 @@ static bool says(const char *text)
     return send(sock, text, bytes, 0) == bytes;
 }
 
+/* Types the keys. Returns true if the client ends at once, without waiting for the server, which has not closed the
+ * connection. */
+static bool ends_by_itself(Screen *screen, const WCHAR *keys)
+{
+    char end;
+
+    return screen_types(screen, keys) && recv(sock, &end, 1, 0) == 0;
+}
+
 /* The console of the test has code page 1252, which has no Hangul. The bytes of a character come in two pieces. */
 TEST(client_console_code_page)
 {
@@ -65,20 +76,11 @@ TEST(client_console_code_page)
                ">\r\n"));
     CHECK(shows(screen, "<" HANGUL ">\n"));
     CHECK_STR(screen_state(screen), state);
-    CHECK(screen_types(screen, L"\x1A\r"));
+    CHECK(ends_by_itself(screen, CTRL_Z));
     closesocket(sock);
     CHECK_EQ(screen_wait(screen, PATIENCE_MS), 0);
     CHECK_STR(screen_state(screen), state);
     end_screen(screen);
-}
-
-/* Types Ctrl+Z. Returns true if the client ends at once, without waiting for the server, which has not closed the
- * connection. */
-static bool ends_by_itself(Screen *screen)
-{
-    char end;
-
-    return screen_types(screen, L"\x1A") && recv(sock, &end, 1, 0) == 0;
 }
 
 /* ReadConsoleW() edits the line where the cursor stood when the first key came. A key without a character must not
@@ -98,7 +100,7 @@ TEST(client_console_keys_without_a_character)
     CHECK(screen_types(screen, L"typed\r"));
     CHECK(comes(sock, "typed\r\n", 7));
     CHECK(shows(screen, "first\nsecond\ntyped\n"));
-    CHECK(ends_by_itself(screen));
+    CHECK(ends_by_itself(screen, CTRL_Z));
     closesocket(sock);
     CHECK_EQ(screen_wait(screen, PATIENCE_MS), 0);
     end_screen(screen);
@@ -119,7 +121,7 @@ TEST(client_console_typed)
     CHECK(screen_key(screen, VK_UP, 0));
     CHECK(screen_types(screen, L"\r"));
     CHECK(comes(sock, HANGUL "\r\n", 8));
-    CHECK(ends_by_itself(screen));
+    CHECK(ends_by_itself(screen, CTRL_Z));
     closesocket(sock);
     CHECK_EQ(screen_wait(screen, PATIENCE_MS), 0);
     end_screen(screen);
@@ -137,7 +139,7 @@ TEST(client_console_keys)
     CHECK(screen_types(screen, L"ab\r"));
     CHECK(comes(sock, "ab\r\n", 4));
     CHECK(shows(screen, "ab\n"));
-    CHECK(screen_types(screen, L"\x1D"));
+    CHECK(ends_by_itself(screen, CTRL_BRACKET));
     closesocket(sock);
     CHECK_EQ(screen_wait(screen, PATIENCE_MS), 0);
     CHECK_HAS(screen_state(screen), "code page 1252,");
