@@ -36,18 +36,22 @@ static bool crowd(void)
     return served_at_once && client_count >= served_at_once + 62;
 }
 
+bool begins_refusal(char first)
+{
+    return first == 's' || first == 't' || first == 'y';
+}
+
 static void check_refusal(Client *client)
 {
     bool full = client->begun[0] == 's', banned = operator_banned() && client->begun[0] == 'y';
     int most = full ? plan.max_clients : plan.max_per_ip;
     char line[64];
-    int length = text_write(line, sizeof line, "%s full: %d client%s at most\r\n", full ? "server" : "your address is",
-                            most, most == 1 ? "" : "s");
+    int length = text_write(line, sizeof line, "%s: %d client%s at most\r\n",
+                            full ? "server full" : "too many clients from your address", most, most == 1 ? "" : "s");
 
-    if (banned && (client->got < 4 || client->begun[3] == ' ')) {
+    if (banned) {
         length = text_write(line, sizeof line, "you are banned\r\n");
         most = client_count - 1;
-        if (client->got < 4) return;
     }
     if (!most || client_count <= most) violation("client %d was refused, but the server is not full", client->id);
     if (client->eof && !client->conn.excused
@@ -91,7 +95,7 @@ static bool client_read(Client *client)
         size_t room = sizeof client->begun - (size_t)client->got;
         memcpy(client->begun + client->got, bytes, count < room ? count : room);
     }
-    if (client->got == 0 && (bytes[0] == 's' || bytes[0] == 'y')) client->refused = true;
+    if (client->got == 0 && begins_refusal(bytes[0])) client->refused = true;
     client->got += count;
     if (!client->refused) model->hear(client, bytes, count);
     return true;

@@ -55,5 +55,6 @@ extern Client *clients[];
 extern int client_count;
 
 bool client_prompt(const Client *client);
+bool begins_refusal(char first); /* the line for a refused client begins so, and nothing else that a client gets */
 
 #endif

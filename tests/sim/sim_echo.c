@@ -9,7 +9,7 @@ static char echo_byte(const Client *client, uint64_t index)
 
     mixed ^= mixed >> 29;
     mixed *= 0xBF58476D1CE4E5B9u;
-    if (index == 0 && (mixed >> 56 == 's' || mixed >> 56 == 'y')) return 'S';
+    if (index == 0 && begins_refusal((char)(mixed >> 56))) return 'S';
     return (char)(mixed >> 56);
 }
 
