@@ -100,7 +100,7 @@ static const char *session_refusal(LPSession session)
 }
 
 /* Counts the session in and logs it. Returns false when it must be refused and there is no room even for that: refused
- * clients get only as many slots as one group has, so that they cannot take those of welcome ones. */
+ * clients get only as many slots as one group has for sessions, so that they cannot take those of welcome ones. */
 static bool session_count_in(LPSession session)
 {
     LPServer server = session->server;

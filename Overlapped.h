@@ -252,8 +252,8 @@ extern const Handler refuse_handler; /* sends the line in `state`, then finishes
  * logged, when there is no slot, event or memory for it. */
 LPSession session_create(LPServer server, SOCKET sock, const SOCKADDR_STORAGE *caddr);
 
-/* Counts the session out, logs why it ended, and frees it. Its socket must be closed, nothing pending, and the session
- * in no array. The owner, or Main before proactor_add(); cs not held. */
+/* Counts the session out, logs why it ended unless it was refused, and frees it. Its socket must be closed, nothing
+ * pending, and the session in no array. The owner, or Main before proactor_add(); cs not held. */
 void session_free(LPSession session);
 
 /* ---- Proactor.cpp: the life of sessions and groups ---- */

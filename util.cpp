@@ -116,7 +116,7 @@ static bool listen_open(LPServer server)
 /* ---- the first lines: what to type, here and on other machines ---- */
 
 /* Prints the addresses in the list that other machines can use. Link-local ones, in IPv4 169.254.x.y, work only within
- * the same network: `last_resort` prints those instead. Returns how many there are. */
+ * the same network: `last_resort` prints those instead. Returns how many it has printed. */
 static int announce_list(const SOCKET_ADDRESS_LIST *list, int family, int port, bool last_resort)
 {
     char text[INET6_ADDRSTRLEN], line[2 * ADDRESS_BYTES];

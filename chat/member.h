@@ -9,7 +9,7 @@ enum {
     RECENT = 20,                                  /* lines of talk that a newcomer is shown */
     SAY_BYTES = 4095,                             /* a longer line goes out in pieces of at most this size */
     TEXT_BYTES = SAY_BYTES + 2 * NICK_BYTES + 64, /* a whole message: names, text, line end */
-    KEYS_BYTES = 256,                             /* first input of this length without a line end was not typed */
+    KEYS_BYTES = 256,                             /* a first input this long without a line end was not typed */
     SUB_BYTES = 512,                              /* a sub-negotiation that has not ended by then never will */
     COLUMNS_UNKNOWN = 79,   /* the echo's width while the terminal's is unknown: terminals have 80 columns or more, so
                                they never wrap the line themselves */

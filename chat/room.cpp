@@ -70,7 +70,7 @@ static void rate_tick(LPServer server, ULONGLONG now)
     room.tick++;
 }
 
-/* Returns how many tokens must be left for a charge. A small charge may overdraw the bucket a little, and further if
+/* Returns the level that the bucket must exceed for a charge. A small charge may overdraw it a little, and further if
  * the account has not been charged lately. So a line said now and then is heard at once, however many others wait for
  * each new token. */
 static long long account_reserve(const Account *account, ULONG cost, ULONGLONG now)

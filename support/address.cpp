@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Writes the address alone, without port and brackets; "?" if it is not IPv4 or IPv6. */
+/* Writes the address alone, without port or brackets; "?" if it is not IPv4 or IPv6. */
 void address_host_text(const SOCKADDR_STORAGE *addr, char text[INET6_ADDRSTRLEN])
 {
     const IN6_ADDR *in6 = &((const SOCKADDR_IN6 *)addr)->sin6_addr;

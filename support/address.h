@@ -9,7 +9,7 @@ enum { ADDRESS_BYTES = 64 }; /* for "[IPv6]:PORT" */
 /* Writes "ADDRESS:PORT", IPv6 in brackets, to `text`. An IPv4 client of the dual-stack socket is shown as IPv4. */
 void address_text(const SOCKADDR_STORAGE *addr, char *text, size_t size);
 
-/* Writes the address alone, without port and brackets. */
+/* Writes the address alone, without port or brackets. */
 void address_host_text(const SOCKADDR_STORAGE *addr, char text[INET6_ADDRSTRLEN]);
 
 /* Returns true if both belong to the same client: the same address, or IPv6 addresses of the same 64-bit network. */

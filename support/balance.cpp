@@ -8,7 +8,8 @@
 
 enum { DRAIN_ROOM = 8 /* places that must stay free in the other groups while one is drained */ };
 
-/* Returns the group with the fewest busy sessions, among those that have some and a free place. cs is held. */
+/* Returns the group with the fewest busy sessions, but at least one, that has a free place and is not being drained. cs
+ * is held. */
 static LPProactor balance_least_busy(LPServer server)
 {
     LPProactor least_busy = NULL;

@@ -20,7 +20,7 @@ bool ban_add(LPServer server, const SOCKADDR_STORAGE *addr)
     return true;
 }
 
-/* Texts are compared, because an IPv4 address is kept in the form of IPv6 and typed as 1.2.3.4. */
+/* Texts are compared, because an IPv4 address may be kept in IPv6 form and is typed as 1.2.3.4. */
 bool ban_remove(LPServer server, const char *text)
 {
     char wanted[INET6_ADDRSTRLEN], host[INET6_ADDRSTRLEN];

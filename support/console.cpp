@@ -21,8 +21,8 @@ enum {
  *
  * A write to a console or pipe blocks until the reader takes the bytes: a paused pager, a selection in the window,
  * Ctrl+S. So only the writer writes. The queue is a double buffer: threads fill one while the writer writes the other.
- * Lines that find it full are counted until the writer takes it; it prints their number after that buffer, where they
- * are missing. */
+ * Lines that find that buffer full are counted until the writer takes it; the writer then prints their number after its
+ * lines, where they are missing. */
 
 typedef struct LineBuffer {
     char text[BUFFER_BYTES];

@@ -10,7 +10,7 @@
 #define VERSION "1.0"
 
 enum {
-    COMMAND_CHARS = 32768, /* "CreateProcessW function": a command line has 32,767, and a NUL */
+    COMMAND_CHARS = 32768, /* "CreateProcessW function": a command line has at most 32,767, and a NUL */
     MAX_SLOW_MS = 60 * 1000
 };
 
@@ -157,7 +157,7 @@ static void options_check(Options *options)
 }
 
 /* Returns the next argument, parsed in place by the rules of "Parsing C command-line arguments"; NULL: there is none.
- * (These apply to the program's name too, because no file name ends with a backslash.) */
+ * (The rules apply to the program's name too, because no file name ends with a backslash.) */
 static const char *argument_next(char **rest)
 {
     char *in = *rest + strspn(*rest, " \t"), *out = in, *start = in;

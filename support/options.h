@@ -18,7 +18,7 @@ struct Options {
 
 /* Calls console_prepare(), and fills `options` from the process's command line. On bad options prints one line and the
  * usage on stderr and exits with code 2; after --help and --version exits with code 0; the console is then as it was.
- * Main only, first of all. */
+ * Main only, before anything else. */
 void options_read(Options *options);
 
 #endif

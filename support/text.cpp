@@ -309,7 +309,7 @@ static ULONG page_put_composed(UINT page, const char *text, ULONG length, char *
     return at;
 }
 
-/* Converts the leading characters that have no combining mark and need no special care to UTF-16; returns the number of
+/* Converts to UTF-16 the leading characters that have no combining mark and need no special care; returns the number of
  * units, and sets `bytes` to the bytes converted. */
 static int text_widen(const char *text, ULONG length, WCHAR wide[64], ULONG *bytes)
 {

@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum {
-    COMMAND_CHARS = 32768, /* "CreateProcessW function": a command line has 32,767, and a NUL */
+    COMMAND_CHARS = 32768, /* "CreateProcessW function": a command line has at most 32,767, and a NUL */
     END_BYTES = 4,         /* kept free in each buffer for the end of the array */
     COLLECT_MS = 50,       /* the writer waits this long after the first event of a write */
     CLOSE_MS = 2000        /* for the last writes */
