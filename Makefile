@@ -128,7 +128,7 @@ ifndef WINDOWS
 page-check: server.exe
 	@sh tests/scripts/need.sh node=nodejs npm=npm chromium=chromium
 	@sh tests/page/check.sh $(ARGS)
-# Runs every command of every document as it is written, and checks that both languages say the same. ARGS=--quick: without the
+# Runs every command of every document as it is written, and checks that both languages say the same thing. ARGS=--quick: without the
 # exercises.
 docs-check: server.exe client.exe $(STEPS)
 	@sh tests/scripts/need.sh python3=python3 grep=grep
@@ -225,7 +225,7 @@ CHECKED := $(SOURCES) $(wildcard docs/steps/*.c) $(filter-out tests/sim/%,$(wild
 ENGLISH := $(filter-out %.ko.md,$(wildcard *.md docs/*.md docs/*/*.md tests/*.md)) docs/replay.html docs/handout.en.html
 STYLED := $(CHECKED) $(HEADERS) $(wildcard tests/*/*.h tests/sim/*.c)
 
-# Checks that two compilers give no warning, as C11 and as C++17, for 64 and 32 bit.
+# Checks that two compilers give no warning, as C11 and as C++17, in 64-bit and 32-bit code.
 ifndef WINDOWS
 check: check-warnings check-32-bit check-analyzers check-style check-unicode check-hardening check-msvc
 
@@ -253,7 +253,7 @@ $(PROGRAMS_32): Overlapped.h Makefile | check-tools
 check-32-bit: $(PROGRAMS_32)
 	@echo "32 bit links: $(notdir $(PROGRAMS_32))"
 
-# GCC 13 and later takes a SOCKET for a file descriptor: it reports that the listening socket leaks, and that
+# GCC 13 and later take a SOCKET for a file descriptor: they report that the listening socket leaks, and that
 # INVALID_SOCKET, which is not negative here, is used.
 NO_FD := -Wno-analyzer-fd-leak -Wno-analyzer-fd-use-without-check -Wno-analyzer-fd-use-after-close \
          -Wno-analyzer-fd-double-close -Wno-analyzer-fd-phase-mismatch -Wno-analyzer-fd-type-mismatch

@@ -1,7 +1,7 @@
 #!/bin/sh
 # bench.sh [--quick] [SERVER.EXE]: measures the server against other echo and chat servers and prints one table; writes
 # build/bench.json. Everything runs on 127.0.0.1 and in bounded time. Peers: the textbook's server (docs/steps/
-# 2-many-clients.c) and, where apt is, the echo and chat servers among the examples of Asio, compiled from where the
+# 2-many-clients.c) and, where apt is available, the echo and chat servers among the examples of Asio, compiled from where the
 # packages put them.
 #
 # The servers take turns, A B C C B A A B C ..., so that other load on the machine affects all alike; ratios are taken

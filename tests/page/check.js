@@ -381,7 +381,7 @@ test('the keyboard: space, arrows, Home, End, Shift with arrows, Escape', async 
 test('space plays and stops, up and down change the speed, and the end stops it', async (browser) => {
     const page = await page_open(browser);
     for (let i = 0; i < 3; i++) await page.keyboard.press('ArrowUp');
-    await page.locator('#next').click(); /* a button that was clicked does not keep the space bar */
+    await page.locator('#next').click(); /* the space bar must not go to the button that was clicked */
     await page.keyboard.press('Space');
     assert.ok((await page.locator('#play').textContent()).startsWith('Pause'));
     await page.waitForFunction(() => Number(document.body.dataset.step) >= 6);

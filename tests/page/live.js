@@ -7,8 +7,8 @@ const { top } = require('./browser.js');
 
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
-/* A trace file in build/page that is written piece by piece, as a server does: the newline after an event comes only
- * with the next one. */
+/* A trace file in build/page that grows piece by piece, as a server's does: the newline after an event comes only with
+ * the next one. */
 class Growing {
     constructor(name) {
         this.file = path.join(top, 'build/page', `${name}-${process.pid}.json`);

@@ -1,4 +1,4 @@
-/* live_check.js - tests of docs/replay.html that follows a file. check.js runs them. */
+/* live_check.js - tests of docs/replay.html as it follows a file. check.js runs them. */
 'use strict';
 
 const assert = require('assert'),
@@ -52,7 +52,7 @@ function clock_start(expectation) {
     return Math.max(...heard.map((e) => Number(e.preview.slice(0, 13)) - e.ts / 1000));
 }
 
-/* Reads what the page shows now and then; it is compared when the whole trace is there. */
+/* Reads now and then what the page shows; it is compared when the whole trace is there. */
 async function look_now_and_then(page, going) {
     const shown = [];
     while (going.on) {

@@ -97,7 +97,7 @@ class Model {
         return group;
     }
 
-    /* Lets the threads go on, one event each time, until all of them wait. */
+    /* Lets the threads go on, one event at a time, until all of them wait. */
     settle() {
         for (;;) {
             if (this.coming.length > 0 && --this.coming[0].events <= 0) this.coming.shift().action();
@@ -518,7 +518,7 @@ class Model {
         else yield* this.recv_post(session);
     }
 
-    /* Returns true if the session should migrate: its group has at least two sessions more than the emptiest one. */
+    /* Returns true if the session should migrate: its group has at least two more sessions than the emptiest one. */
     unfair(session) {
         const least = Math.min(...this.groups.map((group) => group.slots.length));
         return session.group.slots.length >= least + 2 && !session.client.ended;

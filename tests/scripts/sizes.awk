@@ -1,5 +1,5 @@
-# Fails when a function is longer than 40 lines, or a file than it should be: a function fits on a screen, a file in a
-# head. clang-format makes this simple: a body begins and ends with a brace in the first column.
+# Fails when a function is longer than 40 lines, or a file is longer than its limit: a function should fit on the screen,
+# and a file in the reader's head. clang-format makes this simple: a body begins and ends with a brace in the first column.
 BEGIN {
     most["Overlapped.h"] = 340
     most["Main.cpp"] = 300

@@ -5,7 +5,7 @@ set -u
 top=$(cd "$(dirname "$0")/../.." && pwd)
 export WINEPREFIX="$top/build/${WINE_NAME:-wine}" WINEDEBUG=-all WINEDLLOVERRIDES="mscoree,mshtml,winemenubuilder.exe,winedbg.exe="
 unset DISPLAY WAYLAND_DISPLAY
-# Wine names files in the locale's encoding; in plain C (a bare Debian) that is ASCII only.
+# Wine names files in the locale's encoding; in the C locale (a bare Debian) that is ASCII only.
 [ "$(locale charmap 2>/dev/null)" = UTF-8 ] || export LC_ALL=C.UTF-8
 
 if [ "$1" = --end ]; then

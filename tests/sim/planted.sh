@@ -1,8 +1,8 @@
 #!/bin/sh
 # planted.sh [NAME...]: plants each bug of planted/ in a copy of the server's sources, and plays seeds until the simulator
 # catches it. The first line of a script names what it edits, a file or two, and says what the bug is; it may also say
-# which kind of seeds can catch it: "(only floods)" or "(only operator)" is sim's option. Those of exercises
-# 9 and 10 edit the sources with the handler of docs/answers, which is played in a mode of its own.
+# which kind of seeds can catch it: "(only floods)" or "(only operator)" becomes sim's option --only. The scripts of
+# exercises 9 and 10 edit the sources with the handler of docs/answers, which is played in a mode of its own.
 set -eu
 cd "$(dirname "$0")"
 OUT=${OUT:-../../build/sim}
