@@ -74,7 +74,7 @@ int main(int argc, char *argv[])
     fflush(stdout);
     while ((sock = accept(listen_sock, NULL, NULL)) != INVALID_SOCKET) {
         while ((bytes = recv_some()) > 0) send_all(bytes);
-        closesocket(sock); /* now it is the turn of the next client, which has been waiting in the backlog */
+        closesocket(sock); /* now comes the next client, which has been waiting in the backlog */
     }
     return 1; /* accept failed */
 }

@@ -192,7 +192,7 @@ static void lockstep_rounds(Player *players, int count, long rounds, double pace
     }
 }
 
-/* Connects the players. All have been accepted when it returns: each has sent a message and got it back. */
+/* Connects the players. All have been accepted when it returns: each has sent a message and received it back. */
 static Player *players_open(int port, int count)
 {
     Player *players = (Player *)must_alloc((size_t)count * sizeof *players);

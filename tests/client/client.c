@@ -88,7 +88,7 @@ static long number_of(const char *text, long most)
     return number <= most ? number : 0;
 }
 
-/* Reads the option argv[*i] and, if it takes one, its value, to which it moves *i. argv ends with a NULL. */
+/* Reads the option argv[*i] and, if it takes a value, advances *i to that and reads it. argv ends with a NULL. */
 static bool option_read(char *argv[], int *i)
 {
     const char *name = argv[*i], *value;
@@ -295,7 +295,7 @@ static const char *address_text(const struct addrinfo *address)
     return text;
 }
 
-/* Adds an address that did not work to the list, if the attempt took time: ", ::1 refused". */
+/* Adds to the list an address that refused or did not answer: ", ::1 refused". */
 static void tried_add(char *list, size_t size, const struct addrinfo *address, int error)
 {
     size_t length = strlen(list);

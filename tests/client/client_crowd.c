@@ -277,7 +277,7 @@ static unsigned __stdcall flood_run(void *nothing)
     return 0;
 }
 
-/* Reads to the server's end of the stream. Returns 0 or the error. The half-close comes after the last byte was sent
+/* Reads until the server ends the stream. Returns 0 or the error. The half-close comes after the last byte was sent
  * and all available bytes were read: if the end of the stream comes earlier, the server decided to close. */
 static int read_all(void)
 {

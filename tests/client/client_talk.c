@@ -434,7 +434,7 @@ static int ended(void)
     return input_ended ? ENDED : CLOSED;
 }
 
-/* Shows what the server sends until its end of the stream. Returns the exit code. */
+/* Shows what the server sends, until the end of the stream. Returns the exit code. */
 static int listen_to_the_end(void)
 {
     WSAPOLLFD poll;

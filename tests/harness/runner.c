@@ -14,8 +14,9 @@ static char note[128];
 static volatile LONG turn;
 static int passed_count, failed_count, skipped_count;
 
-/* Printed once more at the end: a reader of only the last lines of a long run must see what failed. */
 static const char *running = "";
+
+/* Printed once more at the end: a reader of only the last lines of a long run must see what failed. */
 static char failures[8192];
 
 /* ---- checks ---- */

@@ -1,6 +1,6 @@
 /* screen.c - a helper process gets a console without a window, starts the server in it, and answers questions that come
- * through a pipe, a byte each: s its settings, t its text, c Ctrl+C, w whether the server has ended; k, with four bytes
- * more, presses a key. */
+ * through a pipe, a byte each: s its settings, t its text, c Ctrl+C, w whether the server has ended; k, with four
+ * more bytes, presses a key. */
 #include "screen.h"
 
 #include <stdio.h>

@@ -313,7 +313,7 @@ void wire_totals(uint64_t *taken, uint64_t *given, unsigned *accepted);
 
 typedef struct Request {
     bool pending, scheduled;
-    bool due; /* complete, and the server has not got the result yet */
+    bool due; /* complete, and the server has not taken the result yet */
     bool cancelled;
     bool swallowed;   /* all its bytes are on their way; only the completion is outstanding */
     const char *name; /* "WSARecv" or "WSASend" */

@@ -18,13 +18,13 @@ typedef struct Speaker {
     bool goodbye;
     int first[MAX_SPEAKERS], last[MAX_SPEAKERS]; /* the lines of each other client that it got; 0: none */
     int previous;                                /* the message it got last, as an index; -1: none */
-    int since[MAX_SPEAKERS];                     /* the last line that it had got from the other when both had begun */
+    int since[MAX_SPEAKERS]; /* the last line that it had received from the other when both had begun */
     char line[LINE_BYTES];
     size_t used;
     int telnet; /* bytes of a command that is being received */
 } Speaker;
 
-/* For each message, those that some client got right before it: the order that all must agree on. */
+/* For each message, those that some client got immediately before it: the order that all must agree on. */
 typedef struct Edge {
     int from, to;
 } Edge;
@@ -341,7 +341,7 @@ static bool heard(const Client *client)
            && speaker_of(client)->welcome_at && !speaker_of(client)->wild && !speaker_of(client)->keys;
 }
 
-/* The first and last line of `author` that `reader` must have got by now; last 0: none. */
+/* The first and last line of `author` that `reader` must have received by now; last 0: none. */
 static void due(const Client *reader, const Client *author, int *first, int *last)
 {
     const Speaker *speaker = speaker_of(author);

@@ -44,7 +44,7 @@ typedef struct Model {
     size_t (*say)(Client *client, char *bytes, size_t room); /* the next bytes; does not count */
     void (*spoke)(Client *client);                           /* `sent` has grown */
     void (*hear)(Client *client, const char *bytes, size_t count);
-    bool (*content)(const Client *client); /* has got all that is due */
+    bool (*content)(const Client *client); /* has received all that is due */
     void (*ended)(Client *client);         /* its connection is over */
     void (*finish)(void);                  /* the run is over */
 } Model;

@@ -1,5 +1,5 @@
-/* sim_flood.c - hostile clients, as fast as they can send, and two quiet ones beside them that must not notice: a line
- * that one of them says now and then reaches the other within a second, and neither is ever cut off.
+/* sim_flood.c - hostile clients, as fast as they can send, and two quiet ones beside them that must not notice: now
+ * and then one of them says a line, which reaches the other within a second, and neither is ever cut off.
  *
  * The simulated machine has a single processor, on which every call of the server into the kernel costs 1 to 50 us, any
  * other of its calls a quarter of a microsecond (sched.c), and the computation in between nothing. So only seeds in
@@ -58,7 +58,7 @@ static Quiet speaker, reader; /* the echo server has only the first */
 static uint64_t begun_at, over_at = NEVER;
 static char tag[32];     /* what was said last ... */
 static size_t tag_at;    /* ... how much of it is echoed */
-static uint64_t said_at; /* ... and when; 0: the reader has got it */
+static uint64_t said_at; /* ... and when; 0: the reader has received it */
 static uint64_t say_next;
 static int tags;
 

@@ -1,10 +1,10 @@
 /* soak.c - everything that clients do, for a long time: soak.exe [SERVER_EXE [SECONDS [SEED]]]
  *
  * An echo and a chat server run side by side. Players, a thread each, play a number of guests that connect, talk,
- * stall, half-close, reset and vanish at random. Every echoed byte is checked. In the chat some listeners stay all the
- * time and know for every guest what it must say next. Every 10 s the players rest, with their guests gone; then the
- * soak checks the servers' handles and memory, and that everything said was heard. Under Wine everything runs with its
- * heap checking on. */
+ * stall, half-close, reset and vanish at random. Every echoed byte is checked. In the chat some listeners stay the
+ * whole time and know for every guest what it must say next. Every 10 s the players rest, with their guests gone; then
+ * the soak checks the servers' handles and memory, and that everything said was heard. Under Wine everything runs with
+ * Wine's heap checking on. */
 #include "soak.h"
 
 #include <psapi.h> /* both after windows.h */

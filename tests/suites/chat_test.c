@@ -536,8 +536,8 @@ TEST(chat_code_page)
     CHECK_EQ(server_stop(server), 0);
 }
 
-/* A line is UTF-8 if its whole characters of three bytes or more outnumber its stray bytes; otherwise one that was cut
- * off would spoil all the others. */
+/* A line is UTF-8 if its whole characters of three bytes or more outnumber its stray bytes; by a stricter rule, a
+ * single character that was cut off would spoil all the others. */
 TEST(chat_code_page_damage)
 {
     static const struct {

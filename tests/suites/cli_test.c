@@ -138,7 +138,7 @@ TEST(cli_help_and_version)
 
 /* ---- ports ---- */
 
-/* Returns a port that is free now, and very likely still a moment later. */
+/* Returns a port that is free now, and very likely still will be a moment later. */
 static int free_port(void)
 {
     SOCKADDR_IN name;

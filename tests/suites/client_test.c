@@ -336,7 +336,7 @@ static bool client_run_at(Server *server, const char *options)
     return client_run(line);
 }
 
-/* 70 are more than one thread of the server serves. They close normally, not with a reset. */
+/* One thread of the server could not serve all 70. They close normally, not with a reset. */
 TEST(client_crowd)
 {
     Server *server;

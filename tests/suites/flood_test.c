@@ -13,7 +13,7 @@ enum { STREAMS = 4, STREAM_LINES = 1000, STREAM_LENGTH = 1000 }; /* 4 MB in all,
 
 typedef struct Stream {
     Client *client;
-    int next[STREAMS]; /* of each other's lines */
+    int next[STREAMS]; /* the number of the next line from each of the others */
     int heard;
     long long longest; /* ms without a line */
     bool talked, good;

@@ -19,7 +19,7 @@ typedef struct Terminal {
     bool negotiated;
     int columns;                  /* COLUMNS at first, and never more */
     bool wraps_at_once;           /* after the last column the cursor is in the next row already */
-    char cells[ROWS][COLUMNS][5]; /* a character each; one of two columns is followed by an empty cell */
+    char cells[ROWS][COLUMNS][5]; /* a character each; a double-width one is followed by an empty cell */
     int row, column;
     char typed[4];        /* a character that is being received */
     char options[400];    /* the telnet options that the server negotiates: " WILL 1" and so on */
@@ -400,8 +400,8 @@ static bool resizes(int columns)
 
 #define NEWS "bob: news\n"
 
-/* A line fills the terminal's rows; a terminal that wraps at once and one that wraps with the next character show the
- * same. */
+/* A line fills the terminal's rows; a terminal that wraps at once and one that wraps with the next character must look
+ * the same. */
 static void check_narrow(bool wraps_at_once)
 {
     CHECK(ann_and_bob(ASKS_FOR_ECHO, CP_UTF8));
@@ -499,7 +499,7 @@ static void check_windows(const char *options)
 {
     sits_down(WINDOWS, 949, options);
     CHECK(bob && member_awaits(ann.client, "*** guest3 is now bob (3 here)"));
-    CHECK(types(GA)); /* its own echo; then the server offers to echo, and shows the same at the same place */
+    CHECK(types(GA)); /* its own echo; then the server offers to echo, and shows the same text in the same place */
     CHECK_STR(screen_and_options(GA, " WILL 1 WILL 3 DO 31"), GA);
     CHECK_STR(ann.options, " WILL 1 WILL 3 DO 31");
     CHECK(types(NA "x" DA "\b\b" DA));

@@ -232,7 +232,7 @@ TEST(room_stop_late_readers)
     check_stop(300);
 }
 
-/* One client does not read while much is said, and never will. The others still hear all and the good-bye. */
+/* One client does not read while much is said, and never will. The others still hear everything, and the good-bye. */
 TEST(room_stop_with_a_deaf_client)
 {
     Server *server = server_start("--chat --quiet");

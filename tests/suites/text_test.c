@@ -230,8 +230,7 @@ TEST(text_long_and_composed)
 
 /* ---- columns ---- */
 
-/* From every block of Unicode that has wide characters or marks, and characters that were once taken for the wrong
- * kind. */
+/* Characters from every block of Unicode that has wide ones or marks, and some once taken for the wrong kind. */
 static const struct {
     unsigned int character;
     int columns;

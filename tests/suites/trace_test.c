@@ -354,8 +354,8 @@ static bool file_is_whole(const char *name)
            && count_text(text, "\n") > 100 && count_text(text, "\n") == count_text(text, ",\n{") + 3;
 }
 
-/* scripts/small-disk.sh makes a disk of 64 KiB, where that is possible. The part that fits is a valid trace all the
- * same. */
+/* tests/scripts/small-disk.sh makes a disk of 64 KiB, where that is possible. The part that fits is a valid trace all
+ * the same. */
 TEST(trace_file_disk_full)
 {
     static const char name[] = "build\\small-disk\\trace.json";
