@@ -156,8 +156,8 @@ static bool players_start(void)
     return true;
 }
 
-/* Connects more clients than there will be, so that no group is opened later. In echo one after the other sends until
- * the server takes nothing more and then reads all of it: that leaves each with the largest buffer, and the heap with
+/* Connects more clients than there will be, so that no group is opened later. In echo each in turn sends until the
+ * server takes nothing more, and then reads it all back: that leaves each with the largest buffer, and the heap with
  * the room that it will need. */
 static bool servers_fill(void)
 {

@@ -508,7 +508,7 @@ TEST(client_resets)
 
     NEED_CLIENT();
     server = server_start("--echo");
-    /* Under Wine a reset now and then looks like a normal end. */
+    /* Under Wine a reset sometimes looks like a normal end. */
     for (int i = 0; i < (on_wine() ? 10 : 1) && !strstr(line, "reset by the client"); i++) {
         char left[20];
         snprintf(left, sizeof left, "#%d ", i + 1);

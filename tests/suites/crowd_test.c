@@ -116,8 +116,8 @@ TEST(crowd_opens_groups)
 
 /* ---- coming and going ---- */
 
-/* Sends messages of random sizes one after the other and checks the echoes, or keeps much noise in
- * flight. */
+/* Sends messages of random sizes one after the other and checks the echoes, or keeps a lot of noise
+ * in flight. */
 typedef struct Talker {
     Client *client;
     unsigned int seed;
