@@ -12,13 +12,22 @@ if [ "$1" = --end ]; then
     [ ! -d "$WINEPREFIX" ] || wineserver -k >/dev/null 2>&1
     exit 0
 fi
+
+# By default wineserver ends with the last program (Debian) or 3 s later, and a program that starts at that moment fails:
+# "recvmsg: Connection reset by peer". Tests start many programs seconds apart, so it is told to stay longer.
+keep_wineserver() {
+    wineserver -p30 >/dev/null 2>&1 </dev/null || true # it runs already
+}
+
 if [ ! -f "$WINEPREFIX/ready" ]; then
     echo "Preparing Wine in build/${WINE_NAME:-wine} (once, some seconds) ..." >&2
     mkdir -p "$WINEPREFIX"
+    keep_wineserver
     if ! wineboot --init >"$WINEPREFIX/log" 2>&1 </dev/null; then
         cat "$WINEPREFIX/log" >&2
         exit 1
     fi
     : >"$WINEPREFIX/ready"
 fi
+keep_wineserver
 exec wine "$@"
