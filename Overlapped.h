@@ -89,7 +89,7 @@ enum {
     SLOT_FIRST = 2, /* the first session */
     GROUP_SESSIONS = GROUP_SLOTS - SLOT_FIRST,
 
-    MAX_BANS = 100, /* most addresses that can be banned at a time */
+    MAX_BANS = 100, /* addresses that can be banned at a time, at most */
 
     RBUF_MIN = 2 * 1024,   /* bytes of rbuf in quiet times ... */
     RBUF_MAX = 128 * 1024, /* ... and while receives fill it */

@@ -12,7 +12,7 @@
 #include <string.h>
 
 enum {
-    HOSTS = 4,   /* most addresses of each family that are shown for other machines */
+    HOSTS = 4,   /* addresses of each family that are shown for other machines, at most */
     SPINS = 4000 /* tries before a thread sleeps until cs is free; cs is held for only a few instructions */
 };
 

@@ -224,7 +224,7 @@ measure() {
 }
 
 # in_turn COUNT ROW "NAME..." RUN [OPTION...]: the servers take turns at RUN, with the options of the load generator. If the
-# older build seems better, these two play more turns, so that chance does not decide.
+# server seems worse than the older build, these two play more turns, so that chance does not decide.
 in_turn() {
     count=$1 row=$2 names=$3 run=$4 more=$more_turns
     shift 4

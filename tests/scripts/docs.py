@@ -363,7 +363,7 @@ def tell_commands():
 def main():
     os.chdir(TOP)
     for name in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "ARGS"):
-        os.environ.pop(name, None)  # set by the make that started this; must not reach those that it starts
+        os.environ.pop(name, None)  # set by the make that started this script; must not reach those that the script starts
     words = [word for word in sys.argv[1:] if word != "--quick"]
     for name in PAIRS:
         compare(name)

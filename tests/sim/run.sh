@@ -57,8 +57,8 @@ unpack() {
     done <corpus.txt
 }
 
-# The first byte, which draws the options, is a number, so that no line begins with a dash. Sorted, so that a diff shows
-# what came and what went.
+# The first byte, which draws the options, is written as a number, so that no line begins with a dash. Sorted, so that a
+# diff shows what came and what went.
 pack() {
     for file in "$1"/*; do
         od -An -v -to1 "$file" | LC_ALL=C awk '
@@ -74,7 +74,7 @@ pack() {
     done | LC_ALL=C sort
 }
 
-# The fewest inputs, to libFuzzer's best knowledge, that reach all that OUT/corpus reaches.
+# The fewest inputs, to the best of libFuzzer's knowledge, that reach all that OUT/corpus reaches.
 minimise_and_pack() {
     unpack
     rm -rf "$OUT/minimal"

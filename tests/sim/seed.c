@@ -324,7 +324,7 @@ static void plan_draw_attack(void)
     plan.latency = rnd_between(1, 5000);
     plan.window = (size_t)rnd_between(16384, 65536);
     plan.hush = plan.attack >= ECHO_KINDS && plan.attack == plan.second && chance(250);
-    if (plan.hush) { /* the server still has more unread than it can handle before a reset must be noticed */
+    if (plan.hush) { /* the server has more unread bytes than it can handle before it must notice a reset */
         plan.clients = 1;
         plan.span = 1000;
         plan.whole = 100;

@@ -131,7 +131,7 @@ static void script_write(Hostile *me)
     }
 }
 
-/* A cut line does not matter to clients that send lines, and "\r" goes out with its NUL. */
+/* Sends the next part of the script, which may end within a line: one byte for TYPISTS, otherwise up to CHUNK. */
 static void hostile_send(Hostile *me)
 {
     size_t most = me->attack == TYPISTS ? 1 : CHUNK, sent;

@@ -178,8 +178,8 @@ static void wait_count(const Wait *wait, int step)
 }
 
 /* Windows counts from the last tick of its clock, and checks at every tick which waits are due: a wait ends up to a
- * tick early. One that ends even earlier, before the clock reaches its time, waited for a time that was read on another
- * processor. */
+ * tick early. Now and then it ends one more tick early, before the clock reaches its time, as if that time had been
+ * read on another processor. */
 uint64_t deadline_after(DWORD milliseconds)
 {
     uint64_t due;

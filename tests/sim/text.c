@@ -286,8 +286,8 @@ int _strnicmp(const char *a, const char *b, size_t count)
     return strncasecmp(a, b, count);
 }
 
-/* Checks what toupper() and the like are called with. They are undefined for negative numbers other than EOF, and a
- * byte above 127 is one where char is signed. */
+/* Checks what toupper() and the like are called with. They are undefined for negative numbers other than EOF, and
+ * where char is signed, a byte above 127 is such a number. */
 int sim_character(int character, const char *called)
 {
     if (character < EOF || character > 255)

@@ -5,7 +5,7 @@ enum {
     LAZY_MOST = 200000,     /* us, at most, for which its thread is sometimes not scheduled during a command */
     KICK_LOOK = 50000,      /* us between two checks of a member that is being removed ... */
     KICK_LIMIT = 1500000,   /* ... whose session must be ending this long after the operator was told, ... */
-    KICK_GIVEN_UP = 8000000 /* ... unless it had already left */
+    KICK_GIVEN_UP = 8000000 /* ... and which had already left if the operator is not told within this time */
 };
 
 typedef struct Kick {

@@ -40,7 +40,7 @@ typedef struct Watch {
     long handles, kb; /* at the last rest */
     long base, most;  /* handles: at the first rest when it was warm, and the most since */
     long least_kb, most_kb;
-    double rise; /* percent, of any rest's memory over any earlier one's: shrinking does not excuse growing later */
+    double rise; /* percent, the largest from any rest to a later one: shrinking does not excuse growing later */
 } Watch;
 
 Counts counts;

@@ -45,8 +45,8 @@ static void terminal_newline(Terminal *terminal)
     terminal_clear(terminal, ROWS - 1, 0);
 }
 
-/* Returns all rows up to the cursor's, or the last with something in it, each up to its last character or the
- * cursor. */
+/* Returns all rows down to the cursor's or the last one with text, whichever is lower. Each ends with its last
+ * character, but the cursor's row reaches at least to the cursor. */
 static const char *terminal_text(const Terminal *terminal)
 {
     static char text[ROWS * COLUMNS * 5 + ROWS];

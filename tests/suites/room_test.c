@@ -10,7 +10,7 @@ enum { TALKERS = 50, LINES = 100 };
 
 typedef struct Talker {
     Client *client;
-    unsigned long id;                      /* it is guest ID */
+    unsigned long id;                      /* the server calls it guestID */
     unsigned short heard[TALKERS * LINES]; /* talker * LINES + line */
     int count;
     bool good;
@@ -80,7 +80,7 @@ static bool talker_join(Talker *talker, Server *server)
            && client_line(talker->client, line, sizeof line);
 }
 
-/* Returns true if it heard every line of the others once, and each one's in the order sent. */
+/* Returns true if it heard every line of the others once, and each talker's lines in the order sent. */
 static bool heard_each_once(const Talker *talker, int talking)
 {
     int next[TALKERS] = { 0 };

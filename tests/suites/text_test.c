@@ -182,8 +182,8 @@ TEST(text_to_1252)
     check_page(3);
 }
 
-/* Best fit would turn some symbols into the control characters for which the first PC drew them; the server sends only
- * visible bytes. */
+/* Best fit would turn some symbols into the control characters that the first PC showed as those symbols; the server
+ * sends only visible bytes. */
 TEST(text_never_steers)
 {
     Server *server = server_start("--chat --quiet --codepage 437");

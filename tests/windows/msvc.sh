@@ -27,7 +27,7 @@ no_large_char() {
     [ -z "$found" ] || complain "$1: C4310, a constant that char cannot hold: $found"
 }
 
-# 3. C4204 in C: an aggregate initialized with a value that is not constant, which C allows only since C99.
+# 3. C4204 in C: an aggregate initialized with a value that is not constant, which C allows only from C99 on.
 only_constants() {
     found=$(clang --target=x86_64-w64-mingw32 -x c -std=c89 -Wc99-extensions -fsyntax-only "$1" 2>&1 \
         | grep 'initializer for aggregate is not a compile-time constant')

@@ -1,2 +1,2 @@
-# support/console.cpp: an error is written by the thread that has it, which may wait for the console
+# support/console.cpp: the thread that reports an error writes it itself, and may wait for the console
 /^void console_put/,/^}/s/if (!writer) {/if (!writer || handle == STD_ERROR_HANDLE) {/
