@@ -24,7 +24,7 @@ LDLIBS := -lws2_32
 ARGS ?=
 SECONDS ?= 60
 
-# On Windows make uses sh.exe if it is in the PATH, else cmd. Only cmd leaves the quotes in an echo.
+# On Windows, make uses sh.exe if it is in the PATH, else cmd. Only cmd leaves the quotes in an echo.
 ifneq ($(OS),Windows_NT)
     CC := x86_64-w64-mingw32-gcc
     RUN := sh tests/scripts/wine.sh ./

@@ -153,8 +153,8 @@ static void chat_parse(LPSession session)
     }
 }
 
-/* Leaves because the server is stopping. For half of the grace period clients may finish what they are saying; then the
- * room closes, so that all get the same last message. */
+/* Leaves because the server is stopping. For half of the grace period, clients may finish what they are saying; then
+ * the room closes, so that all get the same last message. */
 static void chat_stop(LPSession session)
 {
     ULONGLONG close_at = session_stop_time(session) - FINISH_MS / 2;

@@ -208,7 +208,7 @@ SOCKET sock = INVALID_SOCKET;
 static struct addrinfo *addresses;     /* of HOST, in the order in which the system recommends trying them */
 static const struct addrinfo *working; /* the one that worked last */
 
-/* localhost is the loopback interface, whatever the hosts file says (RFC 6761, section 6.3). Without a name
+/* localhost is the loopback interface, whatever the hosts file says (RFC 6761, section 6.3). Without a name,
  * getaddrinfo() returns its addresses, ::1 first where the system has IPv6. */
 static int addresses_find(void)
 {

@@ -424,7 +424,7 @@ static bool host_interrupt(Server *server)
     snprintf(command, sizeof command, "/bin/sh -c \"kill -INT %ld\"", server->host_pid);
     ZeroMemory(&startup, sizeof startup);
     startup.cb = sizeof startup;
-    /* For a program of the host Wine returns no real handles: closing them may close one of ours. */
+    /* For a program of the host, Wine returns no real handles: closing them may close one of ours. */
     return CreateProcessA(NULL, command, NULL, NULL, FALSE, 0, NULL, NULL, &startup, &process) != 0;
 }
 

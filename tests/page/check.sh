@@ -1,5 +1,5 @@
 #!/bin/sh
-# check.sh [WORD]: tests docs/replay.html in Chromium; with WORD only the tests that have it in their name. The driver,
+# check.sh [WORD]: tests docs/replay.html in Chromium; with WORD, only the tests that have it in their name. The driver,
 # playwright-core, is fetched once into build/page, in the version and with the checksum of package-lock.json.
 set -eu
 cd "$(dirname "$0")/../.."

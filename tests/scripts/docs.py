@@ -8,7 +8,7 @@
    differ, and lines that say "..." are skipped. At the end it says how many were run, and which were not.
 3. Each exercise shows its symptom, its check is red with the bug, and green with the answer.
 
---quick leaves out the exercises, whose commands build a server each. With WORDs only documents whose path has one of
+--quick leaves out the exercises, whose commands build a server each. With WORDs, only documents whose path has one of
 them are run. Ports 9000 and 9001 must be free.
 """
 import glob
@@ -363,7 +363,7 @@ def tell_commands():
 def main():
     os.chdir(TOP)
     for name in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "ARGS"):
-        os.environ.pop(name, None)  # set by the make that started this script; must not reach those that the script starts
+        os.environ.pop(name, None)  # set by the make that started this script; must not reach its own makes
     words = [word for word in sys.argv[1:] if word != "--quick"]
     for name in PAIRS:
         compare(name)

@@ -319,7 +319,7 @@ static void arguments_draw(void)
     if (plan.quiet) argument("--quiet");
 }
 
-/* Command lines that end the server at once, or would start it: any order, any nonsense. */
+/* Draws command lines that end the server at once, or would start it: any order, any nonsense. */
 static void arguments_draw_any(void)
 {
     static const char *const words[] = { "--echo",    "--chat",    "--port",    "--bind",

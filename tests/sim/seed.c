@@ -107,7 +107,7 @@ static struct {
     bool fatal, excuse, any;
 } faults;
 
-/* Half of the seeds have no failure, a quarter have exactly one (in chat half of these at the worst moment), a quarter
+/* Half of the seeds have no failure, a quarter have exactly one (in chat, half of these at the worst moment), a quarter
  * have many, of one call or of several. */
 static void faults_draw(void)
 {

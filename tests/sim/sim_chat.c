@@ -42,7 +42,7 @@ static Speaker *speaker_of(const Client *client)
 
 /* ---- what a client says ---- */
 
-/* The text of a line, as the others must get it. */
+/* Writes the text of a line, as the others must get it. */
 static void line_text(int id, int number, int length, char *text)
 {
     static const char *const words[] = { "alpha", "b", "\xED\x95\x9C\xEA\xB8\x80", "/x", "d:e", "\xC3\xA9t\xC3\xA9" };
@@ -341,7 +341,7 @@ static bool heard(const Client *client)
            && speaker_of(client)->welcome_at && !speaker_of(client)->wild && !speaker_of(client)->keys;
 }
 
-/* The first and last line of `author` that `reader` must have received by now; last 0: none. */
+/* Finds the first and last line of `author` that `reader` must have received by now; last 0: none. */
 static void due(const Client *reader, const Client *author, int *first, int *last)
 {
     const Speaker *speaker = speaker_of(author);

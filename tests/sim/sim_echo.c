@@ -2,7 +2,7 @@
  * server of exercise 9 in capital letters. */
 #include "sim_client.h"
 
-/* The byte at `index` of what the client says. Never begins like what a refused client gets. */
+/* Returns the byte at `index` of what the client says, which never begins like the line for a refused client. */
 static char echo_byte(const Client *client, uint64_t index)
 {
     uint64_t mixed = (index + 1) * 0x9E3779B97F4A7C15u ^ (uint64_t)client->id << 32;
@@ -65,7 +65,7 @@ static bool echo_content(const Client *client)
     return client->got == client->sent;
 }
 
-/* All that the server received before a normal end comes back; without a stop, that is all. */
+/* All that the server received before a normal end comes back; unless it was stopped, that is all the client says. */
 static void echo_ended(Client *client)
 {
     const Conn *conn = &client->conn;

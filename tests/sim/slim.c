@@ -56,7 +56,7 @@ BOOL SleepConditionVariableSRW(PCONDITION_VARIABLE condition, PSRWLOCK lock, DWO
     if (flags) violation("SleepConditionVariableSRW: not simulated with these arguments");
     sleeper.wakes = condition->wakes;
     lock_release(lock, "SleepConditionVariableSRW");
-    /* With --step threads other than the writer wait too, for Enter, and hold the lock that says whose turn it is. */
+    /* With --step, threads other than the writer wait too, for Enter, and hold the lock that says whose turn it is. */
     if (sched_self()->cs_held > sched_self()->slim_held) rule_no_cs("SleepConditionVariableSRW");
     if (!sched_self()->cs_held) console_writer(sched_self());
     ended = !sched_block(woken, &sleeper, deadline_after(milliseconds));

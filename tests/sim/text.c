@@ -51,7 +51,7 @@ static bool korean_lead(unsigned char c)
     return c >= 0x81 && c <= 0xFE;
 }
 
-/* The second byte's number, or -1. */
+/* Returns the second byte's number, or -1. */
 static int korean_trail(unsigned char c)
 {
     if (c >= 'A' && c <= 'Z') return c - 'A';

@@ -156,7 +156,7 @@ static bool players_start(void)
     return true;
 }
 
-/* Connects more clients than there will be, so that no group is opened later. In echo each in turn sends until the
+/* Connects more clients than there will be, so that no group is opened later. In echo, each in turn sends until the
  * server takes nothing more, and then reads it all back: that leaves each with the largest buffer, and the heap with
  * the room that it will need. */
 static bool servers_fill(void)

@@ -15,7 +15,7 @@ typedef struct BadLine {
     const char *named; /* what the error line must name */
 } BadLine;
 
-/* One line that names the culprit, the usage hint, exit code 2, and nothing on stdout. */
+/* Checks for one line that names the culprit, the usage hint, exit code 2, and nothing on stdout. */
 static void check_refused(const BadLine *bad)
 {
     Server *server = server_run(bad->options);

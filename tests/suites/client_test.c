@@ -78,7 +78,7 @@ TEST(client_tries_all_addresses)
 
 /* ---- HOST and PORT ---- */
 
-/* A listening socket on ::1. */
+/* Returns a listening socket on ::1. */
 static SOCKET listen_ipv6(int port)
 {
     SOCKADDR_IN6 name;
