@@ -128,8 +128,8 @@ ifndef WINDOWS
 page-check: server.exe
 	@sh tests/scripts/need.sh node=nodejs npm=npm chromium=chromium
 	@sh tests/page/check.sh $(ARGS)
-# Runs every command of every document as it is written, and checks that both languages say the same thing. ARGS=--quick: without the
-# exercises.
+# Runs every command of every document as it is written, and checks that both languages say the same thing.
+# ARGS=--quick: without the exercises.
 docs-check: server.exe client.exe $(STEPS)
 	@sh tests/scripts/need.sh python3=python3 grep=grep
 	@python3 tests/scripts/docs.py $(ARGS)

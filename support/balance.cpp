@@ -8,8 +8,8 @@
 
 enum { DRAIN_ROOM = 8 /* places that must stay free in the other groups while one is drained */ };
 
-/* Returns the group with the fewest busy sessions, but at least one, that has a free place and is not being drained. cs
- * is held. */
+/* Returns the least busy of the groups that have a busy session and a free place and are not being drained. cs is
+ * held. */
 static LPProactor balance_least_busy(LPServer server)
 {
     LPProactor least_busy = NULL;

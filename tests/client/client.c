@@ -3,8 +3,8 @@
  * server. The options turn it into the clients that a server meets: a quiet crowd, busy ones, one that does not read,
  * one that resets, one that sends key by key.
  *
- * One connection needs no more than blocking sockets, and WSAPoll, which has no limit of 64, is enough for a client
- * with many connections. Compare it with the server, where two threads per client would be 20,000 threads. */
+ * For one connection, blocking sockets are enough. For a client with many, so is WSAPoll, which has no limit of 64.
+ * Compare this with the server, where two threads per client would be 20,000 threads. */
 #include "client.h"
 
 #include <stdarg.h>

@@ -152,7 +152,7 @@ function page_press(page, key, times) {
     );
 }
 
-/* Returns how many pixels of two screenshots differ visibly. Chromium smooths round corners a little differently each
+/* Returns how many pixels of two screenshots differ visibly. Chromium smooths rounded corners a little differently each
  * time. */
 function pictures_differ(page, pictures) {
     return page.evaluate(async (all) => {

@@ -147,7 +147,7 @@ given_test() {
         -static -lws2_32 -liphlpapi
     simplest=upper_says
     [ "$1" -eq 9 ] || simplest=quiz_all_right
-    # Each waits 10 s for an answer.
+    # A test waits up to 10 s for an answer, so the others run only when the simplest one has passed.
     start "$2/tests.exe" "$2/server.exe" $simplest >"$2/check.txt" && start "$2/tests.exe" "$2/server.exe" >"$2/check.txt" &&
         cat "$2/check.txt" && return
     cat "$2/check.txt"

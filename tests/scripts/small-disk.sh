@@ -1,6 +1,6 @@
 #!/bin/sh
-# small-disk.sh FOLDER: mounts a disk of 64 KiB there, for the test of a full disk; only prints a remark if this user may
-# not mount one. small-disk.sh --end FOLDER: unmounts it.
+# small-disk.sh FOLDER: mounts a disk of 64 KiB there, for the test of a full disk; removes the folder if this user
+# is not allowed to mount one. small-disk.sh --end FOLDER: unmounts it.
 set -u
 if [ "$1" = --end ]; then
     umount "$2" 2>/dev/null

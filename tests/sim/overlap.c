@@ -317,7 +317,7 @@ static void send_happen(void *argument)
     operation_complete(operation, error, error ? 0 : operation->done);
 }
 
-/* A canceled operation now and then takes its time: no pause that a server could make is long enough. */
+/* A canceled operation now and then takes longer than any pause that a server might make to wait for it. */
 static uint64_t operation_delay(const Request *operation)
 {
     bool lost = !operation->socket->open || operation->cancelled;

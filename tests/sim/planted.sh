@@ -12,7 +12,7 @@ SEEDS=${SEEDS:-4000}
 passed=0
 failed=0
 
-# Prints the seed that caught it. Most need few, so all are tried with few first.
+# Prints the seed that caught the bug. A few seeds catch most bugs, so a tenth of SEEDS is tried first.
 hunt() {
     make -s asan tsan OUT="$OUT" SERVER="$copy" NAME="-$name" >"$copy/make.log" 2>&1
     for seeds in $((SEEDS / 10)) "$SEEDS"; do
@@ -25,7 +25,7 @@ hunt() {
     return 1
 }
 
-# hunt_in KIND MODE SEEDS: a seed counts only if it is clean without the bug: then what was caught is the bug.
+# hunt_in KIND MODE SEEDS: does the same for one kind and mode. A failing seed counts only if it passes without the bug.
 hunt_in() {
     from=1
     while [ "$from" -le "$3" ]; do

@@ -37,7 +37,7 @@ play() {
     tail -n 2 "$OUT/$1-$2.txt"
 }
 
-# What the calls were made to do, from all runs.
+# Prints how often each call was made, and how often it was made to fail, in all runs.
 calls() {
     echo "call                                               made made to fail"
     cat "$OUT"/asan-echo.txt "$OUT"/asan-chat.txt "$OUT"/tsan-echo.txt "$OUT"/tsan-chat.txt |

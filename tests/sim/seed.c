@@ -296,7 +296,7 @@ static void plan_draw_lulls(void)
     plan.stop_at = NEVER;
 }
 
-/* Returns how many of them there are, by what they do. */
+/* Returns how many hostile clients there are, which depends on what they do. */
 static int draw_hostile(Attack attack)
 {
     static const int least[ATTACKS] = { 0, 2, 3, 20, 6, 6, 20, 20, 3 },

@@ -187,7 +187,7 @@ static void client_look(void *argument)
         tell("client %d connects", client->id);
         client->connected = conn_open(&client->conn, client->id);
         if (!client->connected) {
-            happen_in(500000, client_look, client); /* as Windows tries again */
+            happen_in(500000, client_look, client); /* Windows, too, tries again */
             return;
         }
     }

@@ -16,11 +16,11 @@ enum {
     FIRST_ID = 1000,            /* the others count from 1 */
     IN_TIME = 1000 * 1000,      /* us from a line to its reader, or from a byte to its echo */
     GONE = 1250 * 1000,         /* ... from a reset until the server has closed its side: a little over a second */
-    AFTERWARDS = 1500 * 1000,   /* ... in which they are still timed after the flood */
+    AFTERWARDS = 1500 * 1000,   /* ... for which the quiet ones are still timed after the flood */
     HUSH = 300 * 1000,          /* ... before its end in which nothing more is said, if the plan says so */
     DRAINED = 1000 * 1000,      /* ... from the beginning of the flood: the bucket is empty */
-    STARVED = 3500 * 1000,      /* ... in which one Proactor is not scheduled ... */
-    IN_TIME_THEN = 1500 * 1000, /* ... and the room has few tokens for those who talk all the time */
+    STARVED = 3500 * 1000,      /* ... for which one Proactor is not scheduled */
+    IN_TIME_THEN = 1500 * 1000, /* IN_TIME in such a run: the room has few tokens for those who talk all the time */
     QUIET_LOOK = 5000,
     LINE_BYTES = 8192
 };
@@ -175,8 +175,8 @@ static bool hostile_connect(Hostile *me)
     return me->connected;
 }
 
-/* At the end they leave, in one way or another; or all reset at once, and nobody says anything more from which the
- * server could learn of it. */
+/* At the end they leave, in one way or another; or all reset at once, and then nobody says anything that would make
+ * the server notice it. */
 static bool hostile_leaves(Hostile *me)
 {
     unsigned often = attack_on() ? plan.resets : plan.hush ? 1000 : 100;
@@ -271,7 +271,7 @@ static bool idlers_here(void)
     return true;
 }
 
-/* The group of those who only read is left alone: no session can join it, and none of its sessions is timed. */
+/* Starves, once, the group of those who only read: no session can join it, and none of its sessions is timed. */
 void flood_starve(void)
 {
     static bool starved;

@@ -495,7 +495,7 @@ TEST(cli_quiet)
     CHECK_STR(server_errors(server), "");
 }
 
-/* Clients for which there is no slot even for the line "server full" are counted, and do not flood the console. */
+/* Clients that get no slot, not even to be told "server full", are counted, and do not flood the console. */
 TEST(cli_turned_away)
 {
     enum { CROWD = 300 };

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The whole chat is told of thousands of visitors coming and going, which takes a while: it only has to keep going. */
+/* A chat tells everybody of thousands of visitors that come and go, which takes a while; CHAT_WAIT_MS shows only that
+ * it keeps going. */
 enum { VISITORS = 2000, ECHO_WAIT_MS = 200, CHAT_WAIT_MS = 8000, STOP_MS = 3000 };
 
 /* ---- a client that asks all the time, and its longest wait ---- */
@@ -82,9 +83,9 @@ static bool asker_start(Asker *one, Client *client, Client *listener)
     return client && worker_start(asker_run, one);
 }
 
-/* Visitors come and go while both ask. Returns how much longer than `limit` the longest wait was, in ms, 0 if it was
- * not; -1 if something went wrong. A busy machine makes everybody wait, so `limit` is extended by the longest wait at a
- * server that has no visitors and nothing to print. */
+/* Visitors come and go while both ask. Returns how much longer than `limit` the longest wait was, in ms; 0 if it was
+ * not longer, -1 if something went wrong. A busy machine makes everybody wait, so `limit` is extended by the longest
+ * wait at a server that has no visitors and nothing to print. */
 static double round_of_questions(Server *server, int limit)
 {
     long long end;
@@ -98,8 +99,8 @@ static double round_of_questions(Server *server, int limit)
     return asker.longest > limit + control.longest ? asker.longest - limit - control.longest : 0;
 }
 
-/* Asks while visitors come and go, and again if the machine did something else for a while, at most twice. Returns the
- * number of visitors, 0 if something went wrong. */
+/* Asks while visitors come and go. If the answer took too long, the machine may have been busy with something else, so
+ * asks again, up to three times in all. Returns the number of visitors, 0 if something went wrong. */
 static int visit_and_ask(Server *server, Client *client, Client *listener)
 {
     Client *beside = client_connect(server_start("--echo --quiet"));

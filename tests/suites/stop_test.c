@@ -124,8 +124,8 @@ TEST(stop_with_100_clients)
 }
 
 /* Many bytes are unread when Ctrl+C comes, and the clients begin to read only then. Three have filled the buffers of
- * both directions; three got as much of their echo as the server can send, and go on talking after Ctrl+C: closing on
- * them would reset the connection and destroy what they have not read yet. */
+ * both directions; three got as much of their echo as the server can send, and go on talking after Ctrl+C: closing
+ * with their bytes unread would reset the connection and destroy what they have not read yet. */
 TEST(stop_with_late_readers)
 {
     Server *server = server_start("--echo");

@@ -283,8 +283,8 @@ static int utf8_write(unsigned int c, char *text)
     return bytes;
 }
 
-/* The server erases as many columns from the screen as it believes the text takes: an "x" and the character after
- * it. */
+/* Types an "x" and the character, and erases both: the server erases as many columns from the screen as it believes the
+ * two take. */
 TEST(text_columns)
 {
     Server *server = server_start("--chat --quiet");
