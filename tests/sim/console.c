@@ -120,8 +120,8 @@ int sim_printf(const char *format, ...)
     return length;
 }
 
-/* Notes the console's writer, which is about to sleep: the first thread that the server starts, if Ctrl+C has a
- * handler. The trace file's writer sleeps too; in the fuzzer, where Ctrl+C has no handler, that one is the first. */
+/* Notes the thread, which is about to sleep, if it is the console's writer: the first thread that the server starts, if
+ * Ctrl+C has a handler. In the fuzzer, where Ctrl+C has none, the first thread is the trace file's writer. */
 void console_writer(const Thread *thread)
 {
     if (console_handler_known() && strcmp(thread->name, "thread 1") == 0) writer = thread;

@@ -364,7 +364,7 @@ static void plan_draw_only(void)
         plan_draw_operator();
 }
 
-/* Draws what is special about the run: at most one of these. */
+/* Draws what is special about the run: at most one of a flood, lulls and an attack, and perhaps an operator. */
 static void plan_draw_kind(void)
 {
     const char *mode = plan.mode;
