@@ -259,7 +259,7 @@ static bool play_chat(void)
     hear(carol, "carol  | ");
     hear(alice, NULL);
     hear(bob, NULL);
-    note("Ctrl+C: everybody gets a good-bye and the end of the stream, and then leaves");
+    note("Ctrl+C: everybody gets the line *** good-bye and the end of the stream, and leaves");
     if (!server_interrupt(server)) return fail("the server cannot be interrupted");
     if (!await_and_tell("half-closed")) return false;
     hear(alice, "alice  | ");

@@ -37,7 +37,7 @@ bool member_awaits(Client *client, const char *last);
  * handled. */
 bool member_asks(Client *client);
 
-/* Returns true if the server says good-bye, and nothing else, and closes. */
+/* Returns true if the server sends its goodbye line, nothing else, and closes. */
 bool member_hears_goodbye(Client *client);
 
 #endif

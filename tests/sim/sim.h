@@ -18,9 +18,9 @@
  *   run.c      one seed from the start to the last check;  driver.c: many seeds
  *
  * Threads are real, but only one runs at a time; the next is drawn from the seed at every call into the simulator. So a
- * seed always plays the same way, and ThreadSanitizer still sees every race: it is told of the ordering that
- * Windows guarantees (an event set and waited for, a critical section, a thread's start and end) and of no other,
- * because this code is not instrumented for it.
+ * seed always plays the same way, and ThreadSanitizer still sees every race: the simulator tells it about the ordering
+ * that Windows guarantees (an event set and waited for, a critical section, a thread's start and end) and about no
+ * other, because this code is not instrumented for it.
  */
 #ifndef SIM_H
 #define SIM_H

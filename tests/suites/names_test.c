@@ -473,7 +473,7 @@ TEST(names_quit)
     CHECK_EQ(count_text(server_output(server), " *** ann left"), 1);
 }
 
-/* A client that leaves still gets the lines that others said before, and then the good-bye. */
+/* A client that leaves still gets the lines that others said before, and then the goodbye line. */
 TEST(names_quit_hears_all)
 {
     Server *server = server_start("--chat --quiet");
@@ -504,7 +504,7 @@ static void talk_on(void *argument)
     while (!talk_stop && client_send((Client *)argument, lines, sizeof lines - 1)) Sleep(1);
 }
 
-/* A client that has said /quit, or has half-closed, hears what was said until then, the good-bye and the end, even
+/* A client that has said /quit, or has half-closed, hears what was said until then, the goodbye line and the end, even
  * though the room keeps talking. */
 TEST(names_quit_while_all_talk)
 {

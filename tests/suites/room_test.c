@@ -181,7 +181,7 @@ TEST(room_of_1000)
 
 enum { LEAVERS = 20 };
 
-/* Reads up to the end: all lines, then the good-bye, then the end of file. */
+/* Reads up to the end: all lines, then the goodbye line, then the end of file. */
 static void leaver_run(void *argument)
 {
     Talker *talker = (Talker *)argument;
@@ -232,7 +232,8 @@ TEST(room_stop_late_readers)
     check_stop(300);
 }
 
-/* One client does not read while much is said, and never will. The others still hear everything, and the good-bye. */
+/* One client does not read while much is said, and never will. The others still hear everything, and the goodbye line.
+ */
 TEST(room_stop_with_a_deaf_client)
 {
     Server *server = server_start("--chat --quiet");
