@@ -15,6 +15,23 @@ static bool says(Client *client, const char *text)
     return client_send(client, text, strlen(text));
 }
 
+/* Checks what a client hears after two right answers: the third question too. */
+static void hears_two_right(Client *client)
+{
+    CHECK(hears(client, "right"));
+    CHECK(hears(client, "2 + 2 = ?"));
+    CHECK(hears(client, "right"));
+    CHECK(hears(client, "3 + 3 = ?"));
+}
+
+/* Checks what it hears after a wrong third answer, up to the end. */
+static void hears_one_wrong(Client *client)
+{
+    CHECK(hears(client, "wrong"));
+    CHECK(hears(client, "2 of 3 right"));
+    CHECK(client_at_eof(client));
+}
+
 TEST(quiz_all_right)
 {
     Server *server = server_start("--quiet");
@@ -48,15 +65,12 @@ TEST(quiz_lines_come_as_they_like)
     CHECK(says(client, "\n4"));
     Sleep(100);
     CHECK(says(client, "\n1"));
-    CHECK(hears(client, "right"));
-    CHECK(hears(client, "2 + 2 = ?"));
-    CHECK(hears(client, "right"));
-    CHECK(hears(client, "3 + 3 = ?"));
+    hears_two_right(client);
+    CHECK_STILL_GOOD();
     Sleep(100);
     CHECK(says(client, "6\n"));
-    CHECK(hears(client, "wrong"));
-    CHECK(hears(client, "2 of 3 right"));
-    CHECK(client_at_eof(client));
+    hears_one_wrong(client);
+    CHECK_STILL_GOOD();
     CHECK_EQ(server_stop(server), 0);
 }
 
@@ -70,14 +84,11 @@ TEST(quiz_two_lines_in_one_receive)
     CHECK(says(client, "2"));
     Sleep(100);
     CHECK(says(client, "\n4\n1"));
-    CHECK(hears(client, "right"));
-    CHECK(hears(client, "2 + 2 = ?"));
-    CHECK(hears(client, "right"));
-    CHECK(hears(client, "3 + 3 = ?"));
+    hears_two_right(client);
+    CHECK_STILL_GOOD();
     CHECK(says(client, "6\n"));
-    CHECK(hears(client, "wrong"));
-    CHECK(hears(client, "2 of 3 right"));
-    CHECK(client_at_eof(client));
+    hears_one_wrong(client);
+    CHECK_STILL_GOOD();
     CHECK_EQ(server_stop(server), 0);
 }
 
@@ -89,13 +100,10 @@ TEST(quiz_all_at_once)
 
     CHECK(hears(client, "1 + 1 = ?"));
     CHECK(says(client, "2\n4\n\n"));
-    CHECK(hears(client, "right"));
-    CHECK(hears(client, "2 + 2 = ?"));
-    CHECK(hears(client, "right"));
-    CHECK(hears(client, "3 + 3 = ?"));
-    CHECK(hears(client, "wrong"));
-    CHECK(hears(client, "2 of 3 right"));
-    CHECK(client_at_eof(client));
+    hears_two_right(client);
+    CHECK_STILL_GOOD();
+    hears_one_wrong(client);
+    CHECK_STILL_GOOD();
     CHECK_EQ(server_stop(server), 0);
 }
 

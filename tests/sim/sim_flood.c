@@ -46,7 +46,6 @@ typedef struct Quiet {
 
 typedef struct Idler {
     Conn conn;
-    int id;
     bool connected;
 } Idler;
 
@@ -70,6 +69,12 @@ static bool is_chat(void)
 static bool attack_on(void)
 {
     return begun_at && now < over_at && interrupt_time() == NEVER;
+}
+
+/* Returns true if the server has reset the connection, or has half-closed it and the client has read everything. */
+static bool let_go(const Conn *conn)
+{
+    return conn->reset_by_server || (conn->down.fin && !conn->down.count);
 }
 
 /* ---- hostile clients ---- */
@@ -181,7 +186,7 @@ static bool hostile_leaves(Hostile *me)
 {
     unsigned often = attack_on() ? plan.resets : plan.hush ? 1000 : 100;
 
-    if (me->conn.reset_by_server || (me->conn.down.fin && !me->conn.down.count)) {
+    if (let_go(&me->conn)) {
         conn_close(&me->conn);
         return true;
     }
@@ -253,10 +258,10 @@ static void idler_look(void *argument)
     Idler *me = (Idler *)argument;
     char bytes[CHUNK];
 
-    if (!me->connected) me->connected = conn_open(&me->conn, me->id);
+    if (!me->connected) me->connected = conn_open(&me->conn, reader.id + 1 + (int)(me - idlers));
     while (me->connected && conn_receive(&me->conn, bytes, sizeof bytes)) {
     }
-    if (me->connected && (me->conn.reset_by_server || (me->conn.down.fin && !me->conn.down.count)))
+    if (me->connected && let_go(&me->conn))
         conn_close(&me->conn);
     else
         happen_in(rnd_between(1000, 50000), idler_look, me);
@@ -350,8 +355,7 @@ static void quiet_check(const Quiet *me)
     const Conn *conn = &me->conn;
 
     if (interrupt_time() != NEVER || conn->excused) return;
-    if ((conn->reset_by_server || (conn->down.fin && !conn->down.count)) && plan.timed)
-        violation("client %d is quiet and reads, and is cut off", me->id);
+    if (let_go(conn) && plan.timed) violation("client %d is quiet and reads, and is cut off", me->id);
     if (plan.timed && said_at && now - said_at > (plan.starved ? IN_TIME_THEN : IN_TIME))
         violation("a quiet line %s for %lu ms, %s", is_chat() ? "has not come" : "was not echoed",
                   (unsigned long)(now - said_at) / 1000, attack_on() ? "in the flood" : "the flood is over");
@@ -380,7 +384,7 @@ static void quiet_look(void *argument)
         if (me == &speaker) quiet_say();
         quiet_check(me);
     }
-    if (me->connected && (me->conn.reset_by_server || (me->conn.down.fin && !me->conn.down.count)))
+    if (me->connected && let_go(&me->conn))
         conn_close(&me->conn);
     else
         happen_in(rnd_between(1, QUIET_LOOK), quiet_look, me);
@@ -412,10 +416,7 @@ void flood_start(void)
     happen_in(0, quiet_look, &speaker);
     if (is_chat()) happen_in(0, quiet_look, &reader);
     for (int i = 0; i < plan.hostile; i++) hostile_new(i);
-    for (int i = 0; plan.starved && i < IDLERS; i++) {
-        idlers[i].id = reader.id + 1 + i;
-        happen_in(rnd_between(1, 20000), idler_look, &idlers[i]);
-    }
+    for (int i = 0; plan.starved && i < IDLERS; i++) happen_in(rnd_between(1, 20000), idler_look, &idlers[i]);
 }
 
 bool flood_busy(void)
